@@ -1,0 +1,1 @@
+//! The per-user process behind all wrappers of that user.

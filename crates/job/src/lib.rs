@@ -1,0 +1,17 @@
+//! The vocabulary that every room shares: ids, names that come from peers, phases, reasons and the
+//! record of a job.
+//!
+//! Nothing here opens a file, reads a clock or knows a protocol.
+
+pub mod id;
+pub mod name;
+pub mod platform;
+pub mod reason;
+pub mod record;
+pub mod variable;
+
+pub use id::{ClientId, HostId, JobId};
+pub use name::{EnvironmentName, InvalidName, NodeName};
+pub use platform::Platform;
+pub use reason::Reason;
+pub use record::{Compiled, JobRecord, Phase};

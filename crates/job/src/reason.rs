@@ -1,0 +1,109 @@
+//! Why a job ran where it ran. One list: the code is stable and goes into logs and JSON, the
+//! sentence and the remedy are what `floe explain` prints and what documentation is generated from.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $code:literal, $sentence:literal, $remedy:literal;)*) => {
+        /// A stable code for one decision about a job.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prost::Enumeration)]
+        #[repr(i32)]
+        pub enum Reason {
+            $($(#[$doc])* #[doc = $sentence] $name = $number,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the list.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The code: lower case, words joined by underscores, never changed once released.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// What happened, as a fragment that follows "ran here: ".
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+
+            /// What the user can do about it; empty when nothing needs doing.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Unspecified is what an unknown number from a newer program decodes to.
+    Unspecified = 0, "unspecified", "no reason was recorded", "";
+    Remote = 1, "remote", "another host compiled it", "";
+
+    // By rule: this command line does not travel.
+    NotCompiler = 10, "not_a_compiler", "the command is not a compiler that floe knows", "";
+    ByRequest = 11, "by_request", "the user asked for a local compile (ICECC=no, ICECC=disable or icerun)", "unset ICECC to distribute again";
+    NoCompileStep = 12, "no_compile_step", "the command links or does more than one step (neither -c nor -S)", "";
+    PreprocessOnly = 13, "preprocess_only", "the command only preprocesses", "";
+    DependenciesOnly = 14, "dependencies_only", "the command only lists dependencies", "";
+    SyntaxOnly = 15, "syntax_only", "the command produces no object", "";
+    SeveralInputs = 16, "several_inputs", "the command names more than one source", "compile one source per command";
+    NoInput = 17, "no_input", "the command names no source", "";
+    InputFromStdin = 18, "input_from_stdin", "the source is read from standard input", "";
+    UnknownLanguage = 19, "unknown_language", "the source's language or extension is not one that travels", "";
+    Assembler = 20, "assembler", "assembler sources are assembled here", "";
+    OutputNotFile = 21, "output_not_a_file", "the output is not a regular file", "";
+    SideOutput = 22, "side_output", "the compiler would write a further file that would not come back", "";
+    SideInput = 23, "side_input", "the compiler would read a further file that would not be sent", "";
+    ToolSearch = 24, "tool_search", "an option changes where the compiler finds its tools or plugins", "";
+    ConfigureProbe = 25, "configure_probe", "the source is a probe of a configure script", "";
+    UnreadableOption = 26, "unreadable_option", "an option could not be read the way the compiler reads it", "";
+    Modules = 27, "modules", "C++ modules and precompiled headers are read and written here", "";
+    NativeUnresolved = 28, "native_unresolved", "-march=native could not be resolved to plain options", "";
+    ExtraFileMissing = 29, "extra_file_missing", "a file that the command or ICECC_EXTRAFILES names cannot be read", "check that the file exists and is readable";
+    ClockInSource = 30, "environment_sensitive", "the result depends on this host's clock or environment (__TIME__, SOURCE_DATE_EPOCH)", "";
+
+    // By circumstance: it could have travelled.
+    AgentUnavailable = 40, "agent_unavailable", "the agent could not be started or did not answer", "run `floe agent` by hand to see why";
+    DaemonUnavailable = 41, "daemon_unavailable", "no daemon answers on this host", "start `floe daemon` (or iceccd)";
+    NoScheduler = 42, "no_scheduler", "the daemon has no scheduler", "start `floe scheduler`, or name one with ICECC_SCHEDULER";
+    NoHost = 43, "no_host", "the scheduler sent the job back to this host", "see `floe status` for hosts and free slots";
+    ToolchainFailed = 44, "toolchain_failed", "the compiler could not be packed", "run `floe create-env COMPILER` to see what is missing";
+    ForeignRoot = 45, "foreign_root", "the build sees another root directory than the agent", "start an agent inside that chroot or container";
+    PreprocessorFailed = 46, "preprocessor_failed", "preprocessing failed; the local compiler's own messages are shown", "";
+    Diagnostics = 47, "diagnostics", "the remote compiler had something to say; the local compiler says it with source lines", "ICECC_CARET_WORKAROUND=0 accepts the remote text";
+    Cancelled = 48, "cancelled", "the build went away before the job ended", "";
+    AssignmentTimeout = 49, "assignment_timeout", "the scheduler did not answer in time", "see `floe status`";
+
+    // Failed over: it travelled and came back without a result.
+    ConnectFailed = 60, "connect_failed", "the executor could not be reached", "check that its port is open from here";
+    PeerRefused = 61, "peer_refused", "the executor refused the job", "see the executor's log";
+    PeerProtocol = 62, "peer_protocol", "the executor broke the protocol", "see the executor's log";
+    PeerLost = 63, "peer_lost", "the connection to the executor broke", "";
+    PeerTimeout = 64, "peer_timeout", "the executor did not answer in time", "";
+    RemoteMemory = 65, "remote_memory", "the executor ran out of memory or disk", "";
+    RemoteKilled = 66, "remote_killed", "the remote compiler was killed", "";
+    EnvironmentRefused = 67, "environment_refused", "the executor could not install or verify the toolchain", "see the executor's log";
+    RemoteFailed = 68, "remote_failed", "the remote compiler failed; the local compiler decides", "";
+    ResultIncomplete = 69, "result_incomplete", "the result arrived incomplete", "";
+    OutputWrite = 70, "output_write", "the result could not be written", "check rights and free space of the output directory";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_spelled_alike() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+}

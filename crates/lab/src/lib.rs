@@ -1,0 +1,1 @@
+//! Clusters of network namespaces with delay, rate, loss and faults, for tests and benches.

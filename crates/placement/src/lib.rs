@@ -1,0 +1,1 @@
+//! The scheduler's brain: (now, event) to actions.

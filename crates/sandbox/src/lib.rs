@@ -1,0 +1,1 @@
+//! Run an untrusted process; the only crate with unsafe.

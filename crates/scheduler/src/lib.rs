@@ -1,0 +1,1 @@
+//! Sockets and clock around placement.

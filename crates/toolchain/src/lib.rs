@@ -1,0 +1,1 @@
+//! Find, collect, identify, pack and unpack compilers.

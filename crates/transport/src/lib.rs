@@ -1,0 +1,1 @@
+//! TCP and Unix streams that carry icecream's messages.
