@@ -141,4 +141,13 @@ pub struct JobRecord {
     /// The toolchain's name, when one was used.
     #[prost(string, tag = "17")]
     pub toolchain: String,
+    /// The arguments after the compiler, so that the compile can be repeated; left out beyond
+    /// [`JobRecord::MAX_ARGUMENTS`] bytes.
+    #[prost(bytes = "vec", repeated, tag = "18")]
+    pub arguments: Vec<Vec<u8>>,
+}
+
+impl JobRecord {
+    /// The most bytes of arguments that a record keeps.
+    pub const MAX_ARGUMENTS: usize = 16 << 10;
 }
