@@ -4,6 +4,26 @@
 //! A conversation is one [`Request`] and one [`Reply`], each a protobuf message behind its length
 //! as a little-endian u32 of at most [`MAX_FRAME`] bytes. Unknown fields are skipped, so a wrapper
 //! and an agent of neighbouring releases understand each other.
+//! While a job takes long the agent sends [`Working`] replies ahead of the real one, at least every
+//! [`HEARTBEAT`]: a wrapper that hears nothing for [`SILENCE`] compiles locally.
+
+pub mod frame;
+pub mod log;
+pub mod meet;
+pub mod place;
+pub mod program;
+
+use std::time::Duration;
+
+pub use frame::FrameError;
+pub use meet::{NoAgent, connect_or_start};
+pub use place::{PlaceError, RuntimeDir, state_dir};
+
+/// How often an agent tells a waiting wrapper that it is still there.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How long a wrapper waits for a sign of life.
+pub const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest frame either side reads: arguments and environment are bounded by the kernel to a
 /// few MiB, results of local processes by what the compiler prints.
@@ -83,7 +103,7 @@ pub struct StopQuery {}
 /// The agent's answer.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Reply {
-    #[prost(oneof = "Answer", tags = "1, 2, 3")]
+    #[prost(oneof = "Answer", tags = "1, 2, 3, 4")]
     pub answer: Option<Answer>,
 }
 
@@ -97,7 +117,13 @@ pub enum Answer {
     Finished(Finished),
     #[prost(message, tag = "3")]
     Status(AgentStatus),
+    /// Not yet: another reply follows.
+    #[prost(message, tag = "4")]
+    Working(Working),
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct Working {}
 
 /// Run the invocation's own program with its own arguments.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
