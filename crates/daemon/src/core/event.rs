@@ -1,0 +1,192 @@
+//! What the core is told and what it decides. Jobs, slots and hosts only: no sockets, and no
+//! messages of any protocol.
+
+use std::time::Duration;
+
+use job::{ClientId, JobId};
+
+use crate::load::Pressure;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A client wants `count` hosts to compile on.
+    HostsWanted {
+        client: ClientId,
+        count: u32,
+        niceness: u32,
+    },
+    /// A client wants to run something here that the scheduler need not place.
+    LocalWanted {
+        client: ClientId,
+        outfile: Vec<u8>,
+        full: bool,
+    },
+    /// A client began the compile that was sent home to it.
+    HomeBegun {
+        client: ClientId,
+        job: JobId,
+    },
+    /// A client ended the compile that was sent home to it.
+    HomeDone {
+        client: ClientId,
+        job: JobId,
+        usage: Usage,
+    },
+    /// Somebody wants a compile done here.
+    CompileWanted {
+        client: ClientId,
+        job: JobId,
+    },
+    /// A foreign compile ended, whatever its result: its slot is free.
+    CompileEnded {
+        client: ClientId,
+        usage: Usage,
+    },
+    /// A toolchain began to arrive and occupies a slot.
+    InstallBegan {
+        client: ClientId,
+    },
+    InstallEnded {
+        client: ClientId,
+    },
+    /// A client's connection ended; `farewell` when it said that all went well.
+    ClientLeft {
+        client: ClientId,
+        farewell: bool,
+    },
+    SchedulerFound,
+    SchedulerLost,
+    /// The scheduler placed a client's job on another host.
+    Placed {
+        client: ClientId,
+        placement: Placement,
+    },
+    /// The scheduler sent a client's job back to this host.
+    SentHome {
+        client: ClientId,
+        job: JobId,
+    },
+    /// A new load sample.
+    Pressure(Pressure),
+    /// Time passed; see [`super::Core::deadline`].
+    Tick,
+}
+
+/// Where a job of this host is to be compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    pub job: JobId,
+    pub host: String,
+    pub port: u32,
+    /// Which of the offered toolchains fits the host.
+    pub platform: String,
+    /// The host holds that toolchain already.
+    pub has_toolchain: bool,
+    /// A job that ran there before and resembles this one; informational.
+    pub matched: JobId,
+}
+
+/// How a compile went, as schedulers and monitors are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub exit_code: i32,
+    pub real_msec: u32,
+    pub user_msec: u32,
+    pub sys_msec: u32,
+    pub page_faults: u32,
+    pub in_compressed: u32,
+    pub in_uncompressed: u32,
+    pub out_bytes: u32,
+}
+
+impl Usage {
+    /// Nothing is known but how it ended.
+    pub fn failed(exit_code: i32) -> Self {
+        Self {
+            exit_code,
+            ..Self::default()
+        }
+    }
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// To the scheduler. Never decided while there is none.
+    Report(Report),
+    /// Hand the scheduler's placement to the client.
+    Place {
+        client: ClientId,
+        placement: Placement,
+    },
+    /// A slot is free: the client may compile its job itself, now.
+    CompileAtHome { client: ClientId, job: JobId },
+    /// A slot is free: the client may run its local job, now.
+    StartLocal { client: ClientId, full: bool },
+    /// A slot is free: run the foreign compile.
+    StartCompile { client: ClientId },
+    /// This host cannot take the compile in reasonable time: tell the client so.
+    RefuseCompile { client: ClientId },
+    /// The client asked for something that makes no sense in its state.
+    Drop { client: ClientId, why: &'static str },
+}
+
+/// What the scheduler is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Forward the request that the client has just made.
+    Request {
+        client: ClientId,
+        client_count: u32,
+    },
+    Begun {
+        job: JobId,
+        client_count: u32,
+    },
+    Done {
+        job: JobId,
+        usage: Usage,
+        from: From,
+        client_count: u32,
+    },
+    /// A request that no answer has come for is void.
+    Withdrawn {
+        client: ClientId,
+        client_count: u32,
+    },
+    LocalBegun {
+        client: ClientId,
+        outfile: Vec<u8>,
+        full: bool,
+    },
+    LocalDone {
+        client: ClientId,
+    },
+}
+
+/// In which role this host speaks of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    Executor,
+    Submitter,
+}
+
+/// icecream's numbers for how a job ended without a compiler's exit code (protocol 6.6).
+pub mod code {
+    /// The client was gone when its job was placed.
+    pub const CLIENT_GONE: i32 = 107;
+    /// The connection closed without a farewell.
+    pub const CLOSED: i32 = 118;
+    /// The client said farewell while its job was still waiting.
+    pub const FAREWELL: i32 = 119;
+    /// Out of memory, or the compiler died.
+    pub const OUT_OF_MEMORY: i32 = 105;
+}
+
+/// How long an accepted compile waits, with slots free, for the load to fall.
+///
+/// icecream lets it wait until its client gives up after twelve minutes. The scheduler chose this
+/// host on its last figures: after a short wait a busy processor is no reason to break the promise,
+/// and for full memory or disk a quick refusal is kinder.
+pub const PRESSURE_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,68 @@
+//! How busy this host is, in icecream's measure: 0 idle to 1000 "give me nothing"
+//! (icecream-protocol 6.7).
+
+mod figures;
+mod meter;
+mod sampler;
+
+pub use figures::{CpuTimes, Memory};
+pub use meter::{Meter, Own, Reading, Sample};
+pub use sampler::{ProcPaths, sample};
+
+/// Whether foreign compiles may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pressure {
+    /// Yes.
+    #[default]
+    Open,
+    /// The processors have nothing left.
+    Busy,
+    /// Memory or disk is full: a compile would likely fail.
+    Full,
+}
+
+/// Decides which readings the scheduler hears of: the first of a session, each step of 100 or more
+/// since the last one that was sent, and each crossing into or out of 1000. icecream compares with
+/// the previous sample instead, and so never reports a slow drift.
+#[derive(Debug, Default)]
+pub struct Announcer {
+    sent: Option<u32>,
+}
+
+impl Announcer {
+    /// A new session: the scheduler takes this host for overloaded until it hears otherwise.
+    pub fn reset(&mut self) {
+        self.sent = None;
+    }
+
+    /// Whether `value` is worth a message; if so it counts as sent.
+    pub fn worth(&mut self, value: u32) -> bool {
+        let worth = match self.sent {
+            None => true,
+            Some(sent) => sent.abs_diff(value) >= 100 || (sent >= 1000) != (value >= 1000),
+        };
+        if worth {
+            self.sent = Some(value);
+        }
+        worth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_and_crossings_are_worth_a_message_and_noise_is_not() {
+        let mut announcer = Announcer::default();
+        assert!(announcer.worth(0));
+        assert!(!announcer.worth(60));
+        assert!(announcer.worth(120), "a drift adds up");
+        assert!(announcer.worth(990));
+        assert!(announcer.worth(1000));
+        assert!(!announcer.worth(1000));
+        assert!(announcer.worth(999));
+        announcer.reset();
+        assert!(announcer.worth(999));
+    }
+}

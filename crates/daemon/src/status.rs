@@ -1,0 +1,146 @@
+//! The text that answers "how are you": icecream's lines (icecream-protocol 7.6), and one more that
+//! names the scheduler.
+
+use std::fmt::Write as _;
+
+use job::ClientId;
+
+use crate::load::Reading;
+
+/// What the text is made of.
+#[derive(Debug)]
+pub struct Status<'a> {
+    pub node_name: &'a str,
+    /// This host's address as the scheduler sees it.
+    pub address: Option<String>,
+    /// `HOST:PORT`, or why there is none.
+    pub scheduler: Result<String, String>,
+    /// The version spoken with it.
+    pub scheduler_version: Option<u32>,
+    /// Client, icecream's word for its state, and its address.
+    pub clients: Vec<(ClientId, &'static str, String)>,
+    pub cache_bytes: u64,
+    pub platform: &'a str,
+    /// (key, path, bytes)
+    pub native: Vec<(String, String, u64)>,
+    /// (platform/name, seconds since its last use, bytes)
+    pub received: Vec<(String, u64, u64)>,
+    pub used: u32,
+    pub slots: u32,
+    pub reading: Reading,
+    /// Unix seconds.
+    pub now: u64,
+}
+
+/// `env_xz env_zstd`: what this daemon can unpack beyond gzip and bzip2.
+pub const FEATURES: &str = "env_xz env_zstd";
+
+impl Status<'_> {
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _infallible = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "Node Name: {}", self.node_name)?;
+        if let Some(address) = &self.address {
+            writeln!(out, "  Remote name: {address}")?;
+        }
+        match &self.scheduler {
+            Ok(scheduler) => writeln!(out, "  Scheduler: {scheduler}")?,
+            Err(cause) => writeln!(out, "  Scheduler: none ({cause})")?,
+        }
+        for (id, state, address) in &self.clients {
+            writeln!(out, "  client {id}: {state} {address} ClientID: {id}")?;
+        }
+        if self.cache_bytes > 0 {
+            writeln!(out, "  Cache Size: {}", self.cache_bytes)?;
+        }
+        writeln!(out, "  Architecture: {}", self.platform)?;
+        for (key, path, size) in &self.native {
+            writeln!(out, "  NativeEnv ({key}): {path}, size {size}")?;
+        }
+        if !self.received.is_empty() {
+            writeln!(out, "  Now: {}", self.now)?;
+        }
+        for (name, age, size) in &self.received {
+            let last_use = self.now.saturating_sub(*age);
+            writeln!(
+                out,
+                "  ReceivedEnv[{name}] last_use {last_use}, size {size}"
+            )?;
+        }
+        writeln!(out, "  Current kids: {} (max: {})", self.used, self.slots)?;
+        writeln!(out, "  Supported features: {FEATURES}")?;
+        if let Some(version) = self.scheduler_version {
+            writeln!(out, "  Scheduler protocol: {version}")?;
+        }
+        let load = &self.reading;
+        writeln!(out, "  cpu: {} idle, {} nice", load.idle, load.nice)?;
+        let average = f64::from(load.averages[0]) / 1000.0;
+        writeln!(out, "  load: {average:.3}, icecream_load: {}", load.value)?;
+        writeln!(
+            out,
+            "  memory: {} (free: {})",
+            load.memory, load.free_memory
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icecreams_lines_and_the_schedulers() {
+        let status = Status {
+            node_name: "nodeB",
+            address: Some("127.0.0.5".into()),
+            scheduler: Ok("127.0.0.1:8765".into()),
+            scheduler_version: Some(43),
+            clients: vec![(ClientId(1), "waitforchild", "127.0.0.5".into())],
+            cache_bytes: 81_735_070,
+            platform: "x86_64",
+            native: vec![(":/usr/bin/gcc".into(), "/x/native/1.tar.gz".into(), 5)],
+            received: vec![("x86_64/full-env".into(), 2, 81_735_070)],
+            used: 2,
+            slots: 2,
+            reading: Reading {
+                idle: 1000,
+                memory: 84,
+                free_memory: 22082,
+                ..Reading::default()
+            },
+            now: 1_795_295_519,
+        };
+        let expected = "\
+Node Name: nodeB
+  Remote name: 127.0.0.5
+  Scheduler: 127.0.0.1:8765
+  client 1: waitforchild 127.0.0.5 ClientID: 1
+  Cache Size: 81735070
+  Architecture: x86_64
+  NativeEnv (:/usr/bin/gcc): /x/native/1.tar.gz, size 5
+  Now: 1795295519
+  ReceivedEnv[x86_64/full-env] last_use 1795295517, size 81735070
+  Current kids: 2 (max: 2)
+  Supported features: env_xz env_zstd
+  Scheduler protocol: 43
+  cpu: 1000 idle, 0 nice
+  load: 0.000, icecream_load: 0
+  memory: 84 (free: 22082)
+";
+        assert_eq!(status.text(), expected);
+        let alone = Status {
+            scheduler: Err("no answer to the broadcast".into()),
+            ..status
+        };
+        assert!(
+            alone
+                .text()
+                .contains("  Scheduler: none (no answer to the broadcast)\n")
+        );
+    }
+}
