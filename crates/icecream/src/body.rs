@@ -87,7 +87,11 @@ impl Body for GetCs {
             minimal_host_version: Field::take(from)?,
             client_count: Field::take(from)?,
             required_features: Field::take(from)?,
-            niceness: if from.version() >= Version::V43 { from.word()? } else { 0 },
+            niceness: if from.version() >= Version::V43 {
+                from.word()?
+            } else {
+                0
+            },
         })
     }
 }
@@ -127,7 +131,11 @@ impl Body for FileChunk {
         }
         let length = usize::try_from(from.word()?).map_err(|_| Malformed::Truncated)?;
         let compression = from.word()?;
-        Ok(Self { uncompressed_len, compression, data: from.bytes(length)?.to_vec() })
+        Ok(Self {
+            uncompressed_len,
+            compression,
+            data: from.bytes(length)?.to_vec(),
+        })
     }
 }
 
@@ -191,7 +199,11 @@ impl Body for MonLocalJobBegin {
 
 /// The last three components of a path: whoever sends a file name for display cuts it so.
 fn last_components(path: &[u8]) -> &[u8] {
-    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    let slashes = path
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'/');
     match slashes.map(|(at, _)| at).nth(2) {
         Some(at) => &path[at + 1..],
         None => path,
@@ -204,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_file_name_keeps_its_last_three_components() {
-        let cut = |path: &str| String::from_utf8(last_components(path.as_bytes()).to_vec()).unwrap();
+        let cut =
+            |path: &str| String::from_utf8(last_components(path.as_bytes()).to_vec()).unwrap();
         assert_eq!(cut("/proj/rt/src/tiny.c"), "rt/src/tiny.c");
         assert_eq!(cut("rt/src/tiny.c"), "rt/src/tiny.c");
         assert_eq!(cut("/src/tiny.c"), "/src/tiny.c");

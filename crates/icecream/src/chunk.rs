@@ -20,7 +20,9 @@ const ZSTANDARD: u32 = 1;
 /// Why a chunk cannot be packed or unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
-    #[error("a chunk is compressed with LZO, which only icecream before 1.3 sends; update that host")]
+    #[error(
+        "a chunk is compressed with LZO, which only icecream before 1.3 sends; update that host"
+    )]
     Lzo,
     #[error("a chunk is compressed in an unknown way (number {0})")]
     UnknownCompression(u32),
@@ -54,7 +56,9 @@ impl Compressor {
     pub fn new(level: i32) -> Result<Self, ChunkError> {
         let range = zstd::compression_level_range();
         let level = level.clamp(*range.start(), *range.end());
-        zstd::bulk::Compressor::new(level).map(Self).map_err(|_| ChunkError::Compressor)
+        zstd::bulk::Compressor::new(level)
+            .map(Self)
+            .map_err(|_| ChunkError::Compressor)
     }
 
     /// Compresses at most [`CHUNK_LEN`] bytes (1 MiB less a little is the limit).
@@ -68,7 +72,11 @@ impl Compressor {
             [] => Vec::new(),
             _ => self.0.compress(bytes).map_err(|_| ChunkError::Compressor)?,
         };
-        Ok(FileChunk { uncompressed_len, compression: ZSTANDARD, data })
+        Ok(FileChunk {
+            uncompressed_len,
+            compression: ZSTANDARD,
+            data,
+        })
     }
 }
 
@@ -77,7 +85,9 @@ pub struct Decompressor(zstd::bulk::Decompressor<'static>);
 
 impl Decompressor {
     pub fn new() -> Result<Self, ChunkError> {
-        zstd::bulk::Decompressor::new().map(Self).map_err(|_| ChunkError::Compressor)
+        zstd::bulk::Decompressor::new()
+            .map(Self)
+            .map_err(|_| ChunkError::Compressor)
     }
 
     /// Appends what `chunk` holds, which must be exactly as long as it announces. On an error

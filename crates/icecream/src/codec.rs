@@ -16,7 +16,10 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(body: &'a [u8], version: Version) -> Self {
-        Self { rest: body, version }
+        Self {
+            rest: body,
+            version,
+        }
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -25,7 +28,10 @@ impl<'a> Reader<'a> {
 
     /// The next `length` bytes.
     pub(crate) fn bytes(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed::Truncated)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(Malformed::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -126,7 +132,10 @@ impl<'a> Writer<'a> {
 }
 
 fn before_nul(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(text.len());
     &text[..end]
 }
 
@@ -172,7 +181,8 @@ impl Field for String {
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        from.string().map(|text| Self::from_utf8_lossy(text).into_owned())
+        from.string()
+            .map(|text| Self::from_utf8_lossy(text).into_owned())
     }
 }
 
@@ -203,7 +213,10 @@ impl Field for Environment {
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { platform: String::take(from)?, name: String::take(from)? })
+        Ok(Self {
+            platform: String::take(from)?,
+            name: String::take(from)?,
+        })
     }
 }
 
@@ -230,9 +243,15 @@ mod tests {
         assert_eq!(reader(b"\0\0\0\x04a\0b\0").string(), Ok(&b"a"[..]));
         assert_eq!(reader(b"\0\0\0\x04a\0b\0").whole_string(), Ok(&b"a\0b"[..]));
         assert_eq!(reader(b"\0\0\0\0").string(), Ok(&b""[..]));
-        assert_eq!(reader(b"\0\0\0\x02ab").string(), Err(Malformed::Unterminated));
+        assert_eq!(
+            reader(b"\0\0\0\x02ab").string(),
+            Err(Malformed::Unterminated)
+        );
         assert_eq!(reader(b"\0\0\0\x03a\0").string(), Err(Malformed::Truncated));
-        assert_eq!(reader(b"\xff\xff\xff\xff").string(), Err(Malformed::Truncated));
+        assert_eq!(
+            reader(b"\xff\xff\xff\xff").string(),
+            Err(Malformed::Truncated)
+        );
     }
 
     #[test]
@@ -242,6 +261,9 @@ mod tests {
         let long = Vec::<Environment>::take(&mut reader(b"\xff\xff\xff\xff"));
         assert_eq!(long, Err(Malformed::ListTooLong(u32::MAX)));
         let many = [&65_537_u32.to_be_bytes()[..], &vec![0; 4 * 65_537]].concat();
-        assert_eq!(Vec::<Vec<u8>>::take(&mut reader(&many)), Err(Malformed::ListTooLong(65_537)));
+        assert_eq!(
+            Vec::<Vec<u8>>::take(&mut reader(&many)),
+            Err(Malformed::ListTooLong(65_537))
+        );
     }
 }

@@ -81,7 +81,11 @@ pub fn reply(query: Query, own: &Identity) -> Vec<u8> {
             let mut out = vec![asker + 2];
             out.extend_from_slice(&own.version.to_le_bytes());
             out.extend_from_slice(&own.start_time.to_le_bytes());
-            put_name(&mut out, &own.net_name, if asker <= 35 { 32 } else { DATAGRAM_LEN });
+            put_name(
+                &mut out,
+                &own.net_name,
+                if asker <= 35 { 32 } else { DATAGRAM_LEN },
+            );
             out
         }
         _ => {
@@ -99,7 +103,11 @@ pub fn reply(query: Query, own: &Identity) -> Vec<u8> {
 pub fn read_reply(datagram: &[u8], own: Version) -> Option<Identity> {
     let first = u32::from(*datagram.first()?);
     let identity = match (datagram.len(), first.checked_sub(own.number())?) {
-        (16, 1) => Identity { version: 32, start_time: 0, net_name: name(&datagram[1..]) },
+        (16, 1) => Identity {
+            version: 32,
+            start_time: 0,
+            net_name: name(&datagram[1..]),
+        },
         (32 | DATAGRAM_LEN, 2) => Identity {
             version: u32::from_le_bytes(*datagram[1..].first_chunk()?),
             start_time: u64::from_le_bytes(*datagram[5..].first_chunk()?),
@@ -161,7 +169,9 @@ fn read_announcement(datagram: &[u8]) -> Option<Announcement> {
     let (&version, rest) = rest.split_first()?;
     let (time, rest) = rest.split_first_chunk::<8>()?;
     let (style, start_time, net_name) = match magic {
-        b"ICF" if datagram.len() == DATAGRAM_LEN => (Style::Modern, u64::from_be_bytes(*time), name(rest)),
+        b"ICF" if datagram.len() == DATAGRAM_LEN => {
+            (Style::Modern, u64::from_be_bytes(*time), name(rest))
+        }
         b"ICE" => {
             let (&length, text) = rest.split_first()?;
             if text.len() != usize::from(length) {
@@ -171,7 +181,11 @@ fn read_announcement(datagram: &[u8]) -> Option<Announcement> {
         }
         _ => return None,
     };
-    let identity = Identity { version: version.into(), start_time, net_name };
+    let identity = Identity {
+        version: version.into(),
+        start_time,
+        net_name,
+    };
     Some(Announcement { style, identity })
 }
 
@@ -194,5 +208,9 @@ fn put_name(out: &mut Vec<u8>, name: &[u8], total: usize) {
 }
 
 fn name(field: &[u8]) -> Vec<u8> {
-    field.iter().copied().take_while(|byte| *byte != 0).collect()
+    field
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != 0)
+        .collect()
 }

@@ -16,9 +16,13 @@ pub enum Fault {
 /// Why a handshake failed. All of these are the peer's doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
-    #[error("it speaks icecream protocol {version}, and 42 (icecream 1.3) is the oldest accepted here; update it")]
+    #[error(
+        "it speaks icecream protocol {version}, and 42 (icecream 1.3) is the oldest accepted here; update it"
+    )]
     TooOld { version: u32 },
-    #[error("its first bytes are not an icecream handshake (read as {word:#010x}); something else is using this port")]
+    #[error(
+        "its first bytes are not an icecream handshake (read as {word:#010x}); something else is using this port"
+    )]
     Garbage { word: u32 },
     #[error("both ends can speak protocol {expected}, yet it insists on {got}")]
     Disagreement { expected: u32, got: u32 },

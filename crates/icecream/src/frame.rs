@@ -42,7 +42,9 @@ pub fn encode(message: &Message, version: Version, out: &mut Vec<u8>) -> Result<
 /// Reads what follows the length word of a frame.
 pub fn decode(frame: &[u8], version: Version, reading: Reading) -> Result<Message, ProtocolError> {
     let Some((number, body)) = frame.split_first_chunk() else {
-        return Err(ProtocolError::FrameTooShort(u32::try_from(frame.len()).unwrap_or(u32::MAX)));
+        return Err(ProtocolError::FrameTooShort(
+            u32::try_from(frame.len()).unwrap_or(u32::MAX),
+        ));
     };
     let number = u32::from_be_bytes(*number);
     let mut kind = MessageKind::from_number(number).ok_or(ProtocolError::UnknownKind(number))?;

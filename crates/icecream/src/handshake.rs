@@ -34,7 +34,10 @@ pub enum Step {
 impl Handshake {
     /// A handshake of an end that speaks versions up to `own`.
     pub fn new(own: Version) -> Self {
-        Self { own, proposed: None }
+        Self {
+            own,
+            proposed: None,
+        }
     }
 
     /// The word to send at once, without waiting for the peer's.
@@ -48,7 +51,10 @@ impl Handshake {
         if let Some(agreement) = self.proposed {
             let expected = agreement.version.number();
             if word != expected {
-                return Err(HandshakeError::Disagreement { expected, got: word });
+                return Err(HandshakeError::Disagreement {
+                    expected,
+                    got: word,
+                });
             }
             return Ok(Step::Agreed(agreement));
         }
@@ -57,7 +63,10 @@ impl Handshake {
         }
         let version = Version::from_number(word.min(self.own.number()))
             .ok_or(HandshakeError::TooOld { version: word })?;
-        self.proposed = Some(Agreement { version, peer_maximum: word });
+        self.proposed = Some(Agreement {
+            version,
+            peer_maximum: word,
+        });
         Ok(Step::Answer(version.number().to_le_bytes()))
     }
 }
@@ -74,16 +83,25 @@ mod tests {
     fn the_lower_maximum_wins() {
         assert_eq!(first(Version::V44, 43), Ok(Step::Answer([43, 0, 0, 0])));
         assert_eq!(first(Version::V43, 44), Ok(Step::Answer([43, 0, 0, 0])));
-        assert_eq!(first(Version::V44, 1 << 20), Ok(Step::Answer([44, 0, 0, 0])));
+        assert_eq!(
+            first(Version::V44, 1 << 20),
+            Ok(Step::Answer([44, 0, 0, 0]))
+        );
     }
 
     #[test]
     fn old_peers_and_garbage_are_told_apart() {
         for version in 21..42 {
-            assert_eq!(first(Version::V44, version), Err(HandshakeError::TooOld { version }));
+            assert_eq!(
+                first(Version::V44, version),
+                Err(HandshakeError::TooOld { version })
+            );
         }
         for word in [0, 20, (1 << 20) + 1, 0x2b00_0000, u32::MAX] {
-            assert_eq!(first(Version::V44, word), Err(HandshakeError::Garbage { word }));
+            assert_eq!(
+                first(Version::V44, word),
+                Err(HandshakeError::Garbage { word })
+            );
         }
     }
 
@@ -91,12 +109,18 @@ mod tests {
     fn the_second_word_must_be_the_minimum() {
         let mut handshake = Handshake::new(Version::V44);
         handshake.word([43, 0, 0, 0]).unwrap();
-        let agreement = Agreement { version: Version::V43, peer_maximum: 43 };
+        let agreement = Agreement {
+            version: Version::V43,
+            peer_maximum: 43,
+        };
         assert_eq!(handshake.word([43, 0, 0, 0]), Ok(Step::Agreed(agreement)));
 
         let mut handshake = Handshake::new(Version::V44);
         handshake.word([43, 0, 0, 0]).unwrap();
-        let error = HandshakeError::Disagreement { expected: 43, got: 42 };
+        let error = HandshakeError::Disagreement {
+            expected: 43,
+            got: 42,
+        };
         assert_eq!(handshake.word([42, 0, 0, 0]), Err(error));
     }
 }

@@ -44,8 +44,16 @@ const FEATURES: [(&str, u32); 2] = [("env_xz", 1), ("env_zstd", 2)];
 
 /// The names of feature bits, separated by spaces; `--` for none.
 pub fn feature_names(bits: u32) -> String {
-    let names: Vec<_> = FEATURES.iter().filter(|(_, bit)| bits & bit != 0).map(|(name, _)| *name).collect();
-    if names.is_empty() { "--".to_owned() } else { names.join(" ") }
+    let names: Vec<_> = FEATURES
+        .iter()
+        .filter(|(_, bit)| bits & bit != 0)
+        .map(|(name, _)| *name)
+        .collect();
+    if names.is_empty() {
+        "--".to_owned()
+    } else {
+        names.join(" ")
+    }
 }
 
 impl HostState {
@@ -62,7 +70,9 @@ impl HostState {
     pub fn parse(text: &str) -> Self {
         let mut stats = HostStats::default();
         for line in text.lines() {
-            let Some((key, value)) = line.split_once(':') else { continue };
+            let Some((key, value)) = line.split_once(':') else {
+                continue;
+            };
             if key == "State" && value == "Offline" {
                 return Self::Offline;
             }
@@ -124,8 +134,16 @@ impl HostStats {
 }
 
 fn feature_bits(names: &str) -> u32 {
-    let bit = |name| FEATURES.iter().find(|(known, _)| *known == name).map_or(0, |(_, bit)| *bit);
-    names.split_whitespace().map(bit).fold(0, |bits, bit| bits | bit)
+    let bit = |name| {
+        FEATURES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(0, |(_, bit)| *bit)
+    };
+    names
+        .split_whitespace()
+        .map(bit)
+        .fold(0, |bits, bit| bits | bit)
 }
 
 /// A value that cannot add a line of its own.

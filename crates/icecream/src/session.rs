@@ -27,8 +27,17 @@ impl Session {
         Self {
             handshake,
             agreement: None,
-            decoder: Decoder { input: Input::default(), version: own, reading, failed: None },
-            encoder: Encoder { output: handshake.opening().to_vec(), sent: 0, version: own },
+            decoder: Decoder {
+                input: Input::default(),
+                version: own,
+                reading,
+                failed: None,
+            },
+            encoder: Encoder {
+                output: handshake.opening().to_vec(),
+                sent: 0,
+                version: own,
+            },
         }
     }
 
@@ -144,7 +153,12 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder without a handshake before it.
     pub fn new(version: Version, reading: Reading) -> Self {
-        Self { input: Input::default(), version, reading, failed: None }
+        Self {
+            input: Input::default(),
+            version,
+            reading,
+            failed: None,
+        }
     }
 
     /// Room for the next read.
@@ -217,7 +231,11 @@ const LARGE_OUTPUT: usize = 256 * 1024;
 impl Encoder {
     /// An encoder without a handshake before it.
     pub fn new(version: Version) -> Self {
-        Self { output: Vec::new(), sent: 0, version }
+        Self {
+            output: Vec::new(),
+            sent: 0,
+            version,
+        }
     }
 
     /// Appends a message to the output.

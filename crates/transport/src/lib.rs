@@ -1,1 +1,23 @@
-//! TCP and Unix streams that carry icecream's messages.
+//! TCP and Unix streams that carry icecream's messages, and the UDP side of finding a scheduler.
+//!
+//! A [`Channel`] is one connection after the handshake. It receives without losing bytes when a
+//! `select` drops the wait, sends with a deadline on progress, and its errors say whose fault they
+//! are. Socket options and waits are those that icecream 1.4 shows under strace.
+
+mod channel;
+mod discovery;
+mod error;
+mod interfaces;
+mod listen;
+mod options;
+mod resolve;
+mod stream;
+
+pub use channel::{Channel, Options, Receiver, Sender};
+pub use discovery::{Found, UdpDiscovery, best, broadcast};
+pub use error::{ListenError, TransportError};
+pub use icecream::Fault;
+pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
+pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
+pub use resolve::{HostPort, resolve};
+pub use stream::{Endpoint, Stream};

@@ -1,0 +1,486 @@
+//! One connection, handshake done, as a stream of messages in both directions.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use icecream::{Agreement, Decoder, Encoder, Message, ProtocolError, Reading, Session, Version};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, UnixStream};
+use tokio::time::timeout;
+
+use crate::error::TransportError;
+use crate::options::set_tcp_options;
+use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
+
+/// A peer that takes no byte for this long is given up.
+const SEND_PROGRESS: Duration = Duration::from_secs(30);
+/// The most that one write carries under `ICECC_SLOW_NETWORK`.
+const SLOW_WRITE: usize = 10 * 1024;
+
+/// How a channel behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The highest version announced.
+    pub maximum: Version,
+    /// Whether this end is a monitor.
+    pub reading: Reading,
+    /// `ICECC_SLOW_NETWORK`: writes of at most 10 KiB.
+    pub slow_network: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            maximum: Version::MAX,
+            reading: Reading::Strict,
+            slow_network: false,
+        }
+    }
+}
+
+/// A connection that carries icecream's messages.
+#[derive(Debug)]
+pub struct Channel {
+    receiver: Receiver,
+    sender: Sender,
+}
+
+/// What both halves know of their connection.
+#[derive(Debug)]
+struct Link {
+    peer: Endpoint,
+    local: Endpoint,
+    peer_uid: Option<u32>,
+    agreement: Agreement,
+}
+
+impl Channel {
+    /// Connects to a TCP address, from the address `bind` if given. The deadline is for the
+    /// connection and the handshake together.
+    pub async fn connect_tcp(
+        address: SocketAddr,
+        deadline: Duration,
+        bind: Option<IpAddr>,
+    ) -> Result<Self, TransportError> {
+        Self::connect_tcp_with(address, deadline, bind, Options::default()).await
+    }
+
+    /// [`Self::connect_tcp`] with options.
+    pub async fn connect_tcp_with(
+        address: SocketAddr,
+        deadline: Duration,
+        bind: Option<IpAddr>,
+        options: Options,
+    ) -> Result<Self, TransportError> {
+        let peer = Endpoint::tcp(address);
+        let connecting = async {
+            let socket = if address.is_ipv4() {
+                TcpSocket::new_v4()?
+            } else {
+                TcpSocket::new_v6()?
+            };
+            if let Some(own) = bind {
+                socket.bind(SocketAddr::new(own, 0))?;
+            }
+            socket.connect(address).await
+        };
+        let began = tokio::time::Instant::now();
+        let stream = connect_within(deadline, &peer, connecting).await?;
+        Self::establish(
+            stream.into(),
+            peer,
+            deadline.saturating_sub(began.elapsed()),
+            options,
+        )
+        .await
+    }
+
+    /// Connects to a Unix socket. The deadline is for the connection and the handshake together.
+    pub async fn connect_unix(path: &Path, deadline: Duration) -> Result<Self, TransportError> {
+        Self::connect_unix_with(path, deadline, Options::default()).await
+    }
+
+    /// [`Self::connect_unix`] with options.
+    pub async fn connect_unix_with(
+        path: &Path,
+        deadline: Duration,
+        options: Options,
+    ) -> Result<Self, TransportError> {
+        let peer = Endpoint::Unix(Some(path.to_owned()));
+        let stream = connect_within(deadline, &peer, UnixStream::connect(path)).await?;
+        Self::establish(stream.into(), peer, deadline, options).await
+    }
+
+    /// Shakes hands on a stream that was accepted (or connected elsewhere).
+    pub async fn accept(
+        stream: impl Into<Stream>,
+        deadline: Duration,
+    ) -> Result<Self, TransportError> {
+        Self::accept_with(stream, deadline, Options::default()).await
+    }
+
+    /// [`Self::accept`] with options.
+    pub async fn accept_with(
+        stream: impl Into<Stream>,
+        deadline: Duration,
+        options: Options,
+    ) -> Result<Self, TransportError> {
+        let stream = stream.into();
+        let peer = stream.peer();
+        Self::establish(stream, peer, deadline, options).await
+    }
+
+    async fn establish(
+        stream: Stream,
+        peer: Endpoint,
+        deadline: Duration,
+        options: Options,
+    ) -> Result<Self, TransportError> {
+        if let Stream::Tcp(tcp) = &stream {
+            set_tcp_options(tcp);
+        }
+        let (local, peer_uid) = (stream.local(), stream.peer_uid());
+        let (mut read, mut write) = stream.into_halves();
+        let session = Session::new(options.maximum, options.reading);
+        let shaking = shake_hands(&mut read, &mut write, session, &peer);
+        let Ok(shaken) = timeout(deadline, shaking).await else {
+            return Err(TransportError::HandshakeTimeout {
+                peer,
+                after: deadline,
+            });
+        };
+        let (agreement, decoder, encoder) = shaken?;
+        let link = Arc::new(Link {
+            peer,
+            local,
+            peer_uid,
+            agreement,
+        });
+        let limit = if options.slow_network {
+            SLOW_WRITE
+        } else {
+            usize::MAX
+        };
+        Ok(Self {
+            receiver: Receiver {
+                io: read,
+                decoder,
+                link: Arc::clone(&link),
+            },
+            sender: Sender {
+                io: write,
+                encoder,
+                limit,
+                link,
+            },
+        })
+    }
+
+    /// The next message; None when the peer has closed the connection between two messages.
+    /// Dropping the wait loses nothing.
+    pub async fn receive(&mut self) -> Result<Option<Message>, TransportError> {
+        self.receiver.receive().await
+    }
+
+    /// Sends one message, and what was fed before it.
+    pub async fn send(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.sender.send(message).await
+    }
+
+    /// Appends a message to what the next [`Self::flush`] sends.
+    pub fn feed(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.sender.feed(message)
+    }
+
+    /// Sends what was fed. Dropping the wait keeps what is not sent yet.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        self.sender.flush().await
+    }
+
+    /// The two directions, for two owners.
+    pub fn split(self) -> (Receiver, Sender) {
+        (self.receiver, self.sender)
+    }
+
+    /// The two directions, borrowed, to wait for both at once.
+    pub fn halves(&mut self) -> (&mut Receiver, &mut Sender) {
+        (&mut self.receiver, &mut self.sender)
+    }
+
+    pub fn version(&self) -> Version {
+        self.sender.version()
+    }
+
+    /// The highest version the peer can speak.
+    pub fn peer_maximum(&self) -> u32 {
+        self.sender.peer_maximum()
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        self.sender.peer_addr()
+    }
+
+    pub fn local_addr(&self) -> &Endpoint {
+        self.sender.local_addr()
+    }
+
+    /// The user at the other end of a Unix stream.
+    pub fn peer_uid(&self) -> Option<u32> {
+        self.sender.link.peer_uid
+    }
+}
+
+async fn connect_within<T>(
+    deadline: Duration,
+    peer: &Endpoint,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, TransportError> {
+    match timeout(deadline, connecting).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(source)) => Err(TransportError::Connect {
+            peer: peer.clone(),
+            source,
+        }),
+        Err(_) => Err(TransportError::ConnectTimeout {
+            peer: peer.clone(),
+            after: deadline,
+        }),
+    }
+}
+
+async fn shake_hands(
+    read: &mut ReadHalf,
+    write: &mut WriteHalf,
+    mut session: Session,
+    peer: &Endpoint,
+) -> Result<(Agreement, Decoder, Encoder), TransportError> {
+    let mut heard = false;
+    loop {
+        let output = session.take_output();
+        if !output.is_empty() {
+            let written = write.write_all(&output).await;
+            written.map_err(|source| broken_handshake(peer, heard, source))?;
+        }
+        let count = match read.read(session.space()).await {
+            Ok(0) if heard => {
+                return Err(TransportError::Closed {
+                    peer: peer.clone(),
+                    during: "the handshake",
+                });
+            }
+            Ok(0) => return Err(TransportError::Probe { peer: peer.clone() }),
+            Ok(count) => count,
+            Err(source) => return Err(broken_handshake(peer, heard, source)),
+        };
+        heard = true;
+        session.filled(count);
+        session.shake().map_err(|source| TransportError::Protocol {
+            peer: peer.clone(),
+            source,
+        })?;
+        if session.is_ready() {
+            // The second word was answered before the peer's arrived: at most it waits in the output.
+            let output = session.take_output();
+            if !output.is_empty() {
+                let written = write.write_all(&output).await;
+                written.map_err(|source| broken_handshake(peer, heard, source))?;
+            }
+            break;
+        }
+    }
+    session.into_parts().ok_or_else(|| TransportError::Closed {
+        peer: peer.clone(),
+        during: "the handshake",
+    })
+}
+
+/// A probe that is closed with our word unread looks like a reset.
+fn broken_handshake(peer: &Endpoint, heard: bool, source: io::Error) -> TransportError {
+    let peer = peer.clone();
+    match source.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe if !heard => {
+            TransportError::Probe { peer }
+        }
+        _ => TransportError::Broken {
+            peer,
+            doing: "shaking hands",
+            source,
+        },
+    }
+}
+
+/// The receiving direction of a channel.
+#[derive(Debug)]
+pub struct Receiver {
+    io: ReadHalf,
+    decoder: Decoder,
+    link: Arc<Link>,
+}
+
+impl Receiver {
+    /// The next message; None when the peer has closed the connection between two messages.
+    /// Dropping the wait loses nothing.
+    pub async fn receive(&mut self) -> Result<Option<Message>, TransportError> {
+        loop {
+            if let Some(message) = self.buffered()? {
+                return Ok(Some(message));
+            }
+            match self.io.read(self.decoder.space()).await {
+                Ok(0) if self.decoder.is_midway() => {
+                    return Err(TransportError::Closed {
+                        peer: self.link.peer.clone(),
+                        during: "a message",
+                    });
+                }
+                Ok(0) => return Ok(None),
+                Ok(count) => self.decoder.filled(count),
+                Err(source) => {
+                    let peer = self.link.peer.clone();
+                    return Err(TransportError::Broken {
+                        peer,
+                        doing: "receiving",
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The next message of those that have arrived already, without reading more.
+    pub fn buffered(&mut self) -> Result<Option<Message>, TransportError> {
+        self.decoder
+            .next_message()
+            .map_err(|source| TransportError::Protocol {
+                peer: self.link.peer.clone(),
+                source,
+            })
+    }
+
+    pub fn version(&self) -> Version {
+        self.link.agreement.version
+    }
+
+    /// The highest version the peer can speak.
+    pub fn peer_maximum(&self) -> u32 {
+        self.link.agreement.peer_maximum
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        &self.link.peer
+    }
+
+    pub fn local_addr(&self) -> &Endpoint {
+        &self.link.local
+    }
+}
+
+/// The sending direction of a channel. Dropping it ends the direction (the peer sees the end of the
+/// stream), whatever becomes of the receiving one.
+#[derive(Debug)]
+pub struct Sender {
+    io: WriteHalf,
+    encoder: Encoder,
+    limit: usize,
+    link: Arc<Link>,
+}
+
+impl Sender {
+    /// Sends one message, and what was fed before it.
+    pub async fn send(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.feed(message)?;
+        self.flush().await
+    }
+
+    /// Appends a message to what the next flush sends.
+    pub fn feed(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.encoder
+            .encode(message)
+            .map_err(|source: ProtocolError| TransportError::Protocol {
+                peer: self.link.peer.clone(),
+                source,
+            })
+    }
+
+    /// Sends what was fed. Dropping the wait keeps what is not sent yet.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        loop {
+            let output = self.encoder.output();
+            if output.is_empty() {
+                return Ok(());
+            }
+            let piece = &output[..output.len().min(self.limit)];
+            let written = match timeout(SEND_PROGRESS, self.io.write(piece)).await {
+                Ok(written) => written,
+                Err(_) => {
+                    return Err(TransportError::Stalled {
+                        peer: self.link.peer.clone(),
+                        after: SEND_PROGRESS,
+                    });
+                }
+            };
+            self.wrote(written)?;
+        }
+    }
+
+    /// Sends as much of what was fed as the kernel takes at once; true when nothing is left. For an
+    /// owner that must not wait; the deadline on progress is then its own affair.
+    pub fn try_flush(&mut self) -> Result<bool, TransportError> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        loop {
+            let output = self.encoder.output();
+            if output.is_empty() {
+                return Ok(true);
+            }
+            let piece = &output[..output.len().min(self.limit)];
+            let Poll::Ready(written) = Pin::new(&mut self.io).poll_write(&mut nobody, piece) else {
+                return Ok(false);
+            };
+            self.wrote(written)?;
+        }
+    }
+
+    fn wrote(&mut self, written: io::Result<usize>) -> Result<(), TransportError> {
+        let written = match written {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            other => other,
+        };
+        match written {
+            Ok(count) => {
+                self.encoder.sent(count);
+                Ok(())
+            }
+            Err(source) => Err(TransportError::Broken {
+                peer: self.link.peer.clone(),
+                doing: "sending",
+                source,
+            }),
+        }
+    }
+
+    /// How many bytes are fed and not sent.
+    pub fn pending(&self) -> usize {
+        self.encoder.output().len()
+    }
+
+    pub fn version(&self) -> Version {
+        self.link.agreement.version
+    }
+
+    /// The highest version the peer can speak.
+    pub fn peer_maximum(&self) -> u32 {
+        self.link.agreement.peer_maximum
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        &self.link.peer
+    }
+
+    pub fn local_addr(&self) -> &Endpoint {
+        &self.link.local
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a connection, or listening for one, failed: whose fault, and whether another host may help.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use icecream::{Fault, HandshakeError, ProtocolError};
+use rustix::io::Errno;
+
+use crate::stream::Endpoint;
+
+/// Why a channel cannot be had or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    #[error("{peer}: {source}")]
+    Protocol {
+        peer: Endpoint,
+        source: ProtocolError,
+    },
+    /// It ended in the middle of the handshake or of a message.
+    #[error("{peer} closed the connection in the middle of {during}")]
+    Closed {
+        peer: Endpoint,
+        during: &'static str,
+    },
+    /// What a reachability probe of icecream's scheduler looks like: nothing to log.
+    #[error("{peer} connected and left without a word")]
+    Probe { peer: Endpoint },
+    #[error("{peer} did not finish the handshake within {after:?}; is it an icecream program?")]
+    HandshakeTimeout { peer: Endpoint, after: Duration },
+    #[error("cannot connect to {peer}: {source}{}", connect_advice(source))]
+    Connect { peer: Endpoint, source: io::Error },
+    #[error(
+        "cannot connect to {peer}: no answer within {after:?}; is the host up, and does a firewall drop the connection?"
+    )]
+    ConnectTimeout { peer: Endpoint, after: Duration },
+    #[error("{peer} has taken no data for {after:?}; the connection is given up")]
+    Stalled { peer: Endpoint, after: Duration },
+    #[error("the connection with {peer} broke while {doing}: {source}")]
+    Broken {
+        peer: Endpoint,
+        doing: &'static str,
+        source: io::Error,
+    },
+    #[error("cannot find the address of {host}: {source}; check the name, or give an IP address")]
+    Resolve { host: String, source: io::Error },
+}
+
+impl TransportError {
+    /// Who has to change something for this not to happen again.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Protocol { source, .. } => source.fault(),
+            Self::Closed { .. } | Self::Probe { .. } | Self::HandshakeTimeout { .. } => Fault::Peer,
+            Self::ConnectTimeout { .. } | Self::Stalled { .. } => Fault::Network,
+            Self::Connect { source, .. } | Self::Broken { source, .. } => io_fault(source),
+            Self::Resolve { .. } => Fault::Ours,
+        }
+    }
+
+    /// Whether the same attempt with another host may succeed.
+    pub fn retry_elsewhere(&self) -> bool {
+        self.fault() != Fault::Ours
+    }
+
+    /// The version of a peer that was refused for its age.
+    pub fn too_old(&self) -> Option<u32> {
+        match self {
+            Self::Protocol {
+                source: ProtocolError::Handshake(HandshakeError::TooOld { version }),
+                ..
+            } => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// A connection that was closed before it said anything; not worth a log line.
+    pub fn is_probe(&self) -> bool {
+        matches!(self, Self::Probe { .. })
+    }
+}
+
+/// What we lack ourselves is our fault; all else happened on the way.
+fn io_fault(error: &io::Error) -> Fault {
+    match Errno::from_io_error(error) {
+        Some(
+            Errno::MFILE
+            | Errno::NFILE
+            | Errno::NOMEM
+            | Errno::NOBUFS
+            | Errno::ACCESS
+            | Errno::PERM
+            | Errno::ADDRNOTAVAIL
+            | Errno::AFNOSUPPORT,
+        ) => Fault::Ours,
+        _ => Fault::Network,
+    }
+}
+
+fn connect_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; nothing listens there: is the program running, and is the port right?"
+        }
+        io::ErrorKind::NotFound => "; is the daemon running?",
+        io::ErrorKind::PermissionDenied => "; the socket's permissions or a firewall forbid it",
+        io::ErrorKind::AddrNotAvailable => {
+            "; the address to connect from is not an address of this host"
+        }
+        _ => "",
+    }
+}
+
+/// Why a port or a socket cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error(
+        "port {} of {} ({transport}) is in use, most likely by {}; stop it (`ss -lnp 'sport = :{}'` shows who it is) or choose another port with -p",
+        address.port(), address.ip(), likely_holder(address.port()), address.port()
+    )]
+    PortInUse {
+        address: SocketAddr,
+        transport: &'static str,
+    },
+    #[error(
+        "cannot listen on {address} ({transport}): {source}{}",
+        listen_advice(source)
+    )]
+    Port {
+        address: SocketAddr,
+        transport: &'static str,
+        source: io::Error,
+    },
+    #[error(
+        "the socket path {} is {length} bytes long and the kernel's limit is 107; choose a shorter directory", path.display()
+    )]
+    PathTooLong { path: PathBuf, length: usize },
+    #[error("a program already answers at {}; stop it or choose another path", path.display())]
+    PathInUse { path: PathBuf },
+    #[error("{} exists and is not a socket; it is left alone: remove it or choose another path", path.display())]
+    NotASocket { path: PathBuf },
+    #[error("cannot listen at {}: {source}; check that its directory exists and is writable", path.display())]
+    Path { path: PathBuf, source: io::Error },
+}
+
+fn likely_holder(port: u16) -> &'static str {
+    match port {
+        8765 | 8766 => "another scheduler (icecc-scheduler or floe scheduler)",
+        10245 => "another daemon (iceccd or floe daemon)",
+        _ => "another instance of this program",
+    }
+}
+
+fn listen_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need root",
+        io::ErrorKind::AddrNotAvailable => "; this host has no such address",
+        _ => "",
+    }
+}
