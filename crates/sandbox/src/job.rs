@@ -1,0 +1,81 @@
+//! What is asked of the sandbox, and what comes back.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::StartError;
+
+/// One program to run.
+#[derive(Debug)]
+pub struct Job {
+    /// An installed toolchain (absolute host path). It becomes `/`, read-only. It has an empty
+    /// directory `tmp`, and may have empty files `dev/null`, `dev/zero`, `dev/urandom`, over which
+    /// the host's devices are laid, and an empty directory `proc`.
+    ///
+    /// What is mounted is remembered by device and inode: a directory that was deleted and made
+    /// again is another toolchain, a changed one is not.
+    pub root: PathBuf,
+    /// A directory of this job alone (absolute host path, owned by the daemon's user). It becomes
+    /// `/tmp`, the only place where the job can write.
+    pub scratch: PathBuf,
+    /// The program's path inside, then its arguments.
+    pub arguments: Vec<CString>,
+    /// `NAME=value`, complete: nothing is inherited.
+    pub environment: Vec<CString>,
+    /// Where the program starts, inside.
+    pub directory: PathBuf,
+    pub stdin: OwnedFd,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+    pub limits: Limits,
+}
+
+/// What one job may use. `None` keeps the daemon's own limit. Core files are always off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of address space of each process.
+    pub address_space: Option<u64>,
+    /// Bytes of the largest file.
+    pub file_size: Option<u64>,
+    /// Processes of the job, its init not counted.
+    pub processes: Option<u64>,
+    pub open_files: Option<u64>,
+    /// Seconds of processor time of each process; then SIGXCPU, a second later SIGKILL.
+    pub cpu_seconds: Option<u64>,
+    /// Added to the daemon's own niceness.
+    pub nice: u8,
+}
+
+/// How a job ended. When it arrives, no process of the job runs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub ended: Ended,
+    pub usage: Usage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The program's exit status, 0 to 255.
+    Exited(i32),
+    /// The number of the signal that killed the program.
+    Signalled(i32),
+    /// The program never ran.
+    NotStarted(StartError),
+}
+
+/// What the program and the children that it waited for used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub user: Duration,
+    pub system: Duration,
+    /// Of the largest process.
+    pub max_rss_kib: u64,
+    pub minor_faults: u64,
+    pub major_faults: u64,
+    /// From the program's start to its end.
+    pub wall: Duration,
+    /// From the init's first instruction to the program's start.
+    pub set_up: Duration,
+}

@@ -1,0 +1,228 @@
+//! The caller's side: starting the zygote, asking it for jobs, holding on to a job.
+
+use std::ffi::NulError;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
+use thiserror::Error;
+
+use crate::codec::{OUTCOME_LEN, decode_outcome, encode_job};
+use crate::kernel::{self, Forked};
+use crate::serve::{self, MAX_PACKET, MAX_REQUEST};
+use crate::step::At as _;
+use crate::{Ended, Job, Outcome, StartError, Step, Unavailable, packet};
+
+/// The zygote needs a millisecond; this is for a machine that is being crushed.
+const START_LIMIT: Timespec = Timespec {
+    tv_sec: 20,
+    tv_nsec: 0,
+};
+
+/// The helper process. Dropping it ends the helper and every job.
+///
+/// Its descriptor becomes readable when the helper has died. It cannot be started again from a
+/// program that has threads by then; a daemon should end and be started anew.
+#[derive(Debug)]
+pub struct Zygote {
+    client: ZygoteClient,
+    process: OwnedFd,
+    pid: Pid,
+}
+
+/// Asks the zygote for jobs; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ZygoteClient(Arc<OwnedFd>);
+
+/// Why a job did not reach the zygote.
+#[derive(Debug, Error)]
+pub enum SpawnError {
+    #[error(
+        "the sandbox helper has more requests waiting than its socket holds; try again in a moment"
+    )]
+    Busy,
+    #[error("the sandbox helper is gone; restart the daemon")]
+    Gone,
+    #[error("the job's command line is {0} bytes long, more than the {MAX_REQUEST} allowed")]
+    TooLong(usize),
+    #[error("a path of the job contains a NUL byte")]
+    Path(#[from] NulError),
+    #[error("cannot hand a job to the sandbox helper: {0}")]
+    System(#[from] Errno),
+}
+
+/// The job's processes are gone and nobody can say how they ended: the helper died, or the kernel
+/// killed the job's first process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the sandbox helper died while it ran the job")]
+pub struct Lost;
+
+impl Zygote {
+    /// Forks the helper. Call it early: in `main`, before other threads exist, after root was
+    /// given up. (With threads it works as long as no other thread is inside a lock of the C
+    /// library other than the allocator's; tests do that.)
+    pub fn start() -> Result<Self, Unavailable> {
+        Self::fork().map_err(Unavailable::new)
+    }
+
+    fn fork() -> Result<Self, StartError> {
+        if rustix::process::geteuid().is_root() || rustix::process::getegid().is_root() {
+            return Err(StartError {
+                step: Step::Root,
+                errno: Errno::PERM,
+            });
+        }
+        let (ours, theirs) = packet::pair().at(Step::Fork)?;
+        // The kernel's death signal is about the thread that forked, not about its process.
+        let on_main_thread = rustix::thread::gettid() == rustix::process::getpid();
+        let pid = match kernel::fork().at(Step::Fork)? {
+            Forked::Parent(pid) => pid,
+            Forked::Child => {
+                // A panic must not climb into the copy of the caller's frames.
+                let _ = std::panic::catch_unwind(move || serve::run(theirs, on_main_thread));
+                kernel::exit(101)
+            }
+        };
+        drop(theirs);
+        let process = pidfd_open(pid, PidfdFlags::empty()).at(Step::Fork)?;
+        let zygote = Self {
+            client: ZygoteClient(Arc::new(ours)),
+            process,
+            pid,
+        };
+        match zygote.ready()? {
+            Ended::NotStarted(failure) => Err(failure),
+            _ => Ok(zygote),
+        }
+    }
+
+    fn ready(&self) -> Result<Ended, StartError> {
+        let socket = self.client.0.as_fd();
+        let mut waiting = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+        if poll(&mut waiting, Some(&START_LIMIT)).at(Step::Fork)? == 0 {
+            return Err(StartError {
+                step: Step::Fork,
+                errno: Errno::TIMEDOUT,
+            });
+        }
+        receive_outcome(socket, RecvFlags::empty())
+            .map(|outcome| outcome.ended)
+            .map_err(|errno| StartError {
+                step: Step::Fork,
+                errno,
+            })
+    }
+
+    pub fn client(&self) -> ZygoteClient {
+        self.client.clone()
+    }
+
+    /// For log lines and tests.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+}
+
+impl AsFd for Zygote {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        // It may be gone already; either way it is reaped, and its inits die with it.
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+impl ZygoteClient {
+    /// Sends the job off; never waits. The caller's copies of its descriptors are closed.
+    pub fn spawn(&self, job: Job) -> Result<Running, SpawnError> {
+        let request = encode_job(&job)?;
+        if request.len() > MAX_REQUEST {
+            return Err(SpawnError::TooLong(request.len()));
+        }
+        let (ours, theirs) = packet::pair()?;
+        let mut descriptors = vec![
+            theirs.as_fd(),
+            job.stdin.as_fd(),
+            job.stdout.as_fd(),
+            job.stderr.as_fd(),
+        ];
+        let long = (request.len() > MAX_PACKET)
+            .then(|| memory_file(&request))
+            .transpose()?;
+        descriptors.extend(long.as_ref().map(AsFd::as_fd));
+        let bytes: &[u8] = if long.is_some() { b"long" } else { &request };
+        match packet::send(&self.0, bytes, &descriptors, SendFlags::DONTWAIT) {
+            Ok(()) => Ok(Running { socket: ours }),
+            Err(Errno::AGAIN | Errno::TOOMANYREFS) => Err(SpawnError::Busy),
+            Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Err(SpawnError::Gone),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+fn memory_file(bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let file = memfd_create(c"floe-job", MemfdFlags::CLOEXEC)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let written = rustix::io::write(&file, rest)?;
+        rest = &rest[written..];
+    }
+    Ok(file)
+}
+
+/// A job that was handed over. Dropping it kills all its processes at once.
+///
+/// Its descriptor becomes readable when the outcome is there, or when it is known that none comes.
+#[derive(Debug)]
+pub struct Running {
+    socket: OwnedFd,
+}
+
+impl Running {
+    /// Kills the job; its outcome still comes when the last of its processes is gone.
+    pub fn kill(&self) {
+        // Fails only when the other end is gone already.
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// `None` while the job runs. Never waits.
+    pub fn try_read_outcome(&self) -> Result<Option<Outcome>, Lost> {
+        match receive_outcome(self.socket.as_fd(), RecvFlags::DONTWAIT) {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+            Err(_) => Err(Lost),
+        }
+    }
+
+    /// For programs that have nothing else to do.
+    pub fn wait(&self) -> Result<Outcome, Lost> {
+        loop {
+            match receive_outcome(self.socket.as_fd(), RecvFlags::empty()) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Errno::INTR) => {}
+                Err(_) => return Err(Lost),
+            }
+        }
+    }
+}
+
+impl AsFd for Running {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn receive_outcome(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Outcome, Errno> {
+    let mut buffer = [0; OUTCOME_LEN + 1];
+    let (len, _) = packet::receive(socket, &mut buffer, flags)?;
+    decode_outcome(&buffer[..len]).ok_or(Errno::PIPE)
+}

@@ -1,0 +1,431 @@
+//! One function per promise.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sandbox::{Ended, Limits, Lost, Step, Zygote};
+
+use crate::fixture::{Fixture, finish};
+use crate::tree::PROBE;
+
+type Case = fn(&Fixture);
+
+pub const ALL: &[(&str, Case)] = &[
+    (
+        "compiles_c_and_cxx_like_the_host",
+        compiles_c_and_cxx_like_the_host,
+    ),
+    (
+        "reports_exit_codes_and_signals",
+        reports_exit_codes_and_signals,
+    ),
+    ("gives_a_plain_environment", gives_a_plain_environment),
+    ("has_no_network", has_no_network),
+    (
+        "sees_and_writes_only_its_own_files",
+        sees_and_writes_only_its_own_files,
+    ),
+    ("cannot_signal_the_host", cannot_signal_the_host),
+    ("has_no_rights", has_no_rights),
+    ("dies_when_dropped", dies_when_dropped),
+    ("is_killed_and_accounted", is_killed_and_accounted),
+    ("leaves_no_orphan", leaves_no_orphan),
+    ("obeys_the_processor_limit", obeys_the_processor_limit),
+    ("obeys_the_memory_limit", obeys_the_memory_limit),
+    ("obeys_the_file_limit", obeys_the_file_limit),
+    ("obeys_the_process_limit", obeys_the_process_limit),
+    ("says_why_it_did_not_start", says_why_it_did_not_start),
+    ("takes_long_command_lines", takes_long_command_lines),
+    ("runs_fifty_at_once", runs_fifty_at_once),
+    ("loses_jobs_with_the_zygote", loses_jobs_with_the_zygote),
+];
+
+fn exited(status: i32) -> Ended {
+    Ended::Exited(status)
+}
+
+fn compiles_c_and_cxx_like_the_host(fixture: &Fixture) {
+    let source = b"int twice(int x) { return x + x; }\n";
+    for compiler in ["/usr/bin/gcc", "/usr/bin/g++"] {
+        let language = if compiler.ends_with("++") { "c++" } else { "c" };
+        let arguments = [
+            compiler,
+            "-x",
+            language,
+            "-O2",
+            "-fpreprocessed",
+            "-c",
+            "-",
+            "-o",
+        ];
+        let scratch = fixture.scratch();
+        let program: Vec<&str> = arguments.iter().chain(&["/tmp/out.o"]).copied().collect();
+        let report = fixture.run_in(scratch.path(), &program, Limits::default(), source);
+        assert_eq!(
+            report.outcome.as_ref().unwrap().ended,
+            exited(0),
+            "{report:?}"
+        );
+        assert!(report.outcome.unwrap().usage.max_rss_kib > 1000);
+
+        let local = scratch.path().join("local.o");
+        let mut child = std::process::Command::new(compiler)
+            .args(&arguments[1..])
+            .arg(&local)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), source).unwrap();
+        assert!(child.wait().unwrap().success());
+        let read = |name| std::fs::read(scratch.path().join(name)).unwrap();
+        assert!(
+            read("out.o") == read("local.o"),
+            "objects of {compiler} differ"
+        );
+    }
+}
+
+fn reports_exit_codes_and_signals(fixture: &Fixture) {
+    for status in [0, 1, 42, 255] {
+        assert_eq!(
+            fixture
+                .probe(&["exit", &status.to_string()])
+                .outcome
+                .unwrap()
+                .ended,
+            exited(status)
+        );
+    }
+    for signal in [Signal::TERM, Signal::ABORT, Signal::KILL, Signal::HUP] {
+        let report = fixture.probe(&["die", &signal.as_raw().to_string()]);
+        assert_eq!(
+            report.outcome.unwrap().ended,
+            Ended::Signalled(signal.as_raw())
+        );
+    }
+    let report = fixture.run(
+        &[
+            "/usr/bin/gcc",
+            "-x",
+            "c",
+            "-fpreprocessed",
+            "-",
+            "-c",
+            "-o",
+            "/tmp/out.o",
+        ],
+        Limits::default(),
+        b"this is no C",
+    );
+    assert_eq!(report.outcome.unwrap().ended, exited(1));
+    assert!(report.stderr.contains("error"), "{}", report.stderr);
+}
+
+fn gives_a_plain_environment(fixture: &Fixture) {
+    let niceness = rustix::process::getpriority_process(None).unwrap();
+    let report = fixture.limited(
+        &["environment"],
+        Limits {
+            nice: 5,
+            ..Limits::default()
+        },
+    );
+    let (user, group) = (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    );
+    let expected = format!(
+        "PATH=/usr/bin\ndirectory /tmp\nhost floe\nprocess 2\nuser {user} group {group}\numask 022\nnice {}\ndescriptors 3\n",
+        (niceness + 5).min(19)
+    );
+    assert_eq!(report.stdout, expected);
+}
+
+fn has_no_network(fixture: &Fixture) {
+    assert_eq!(
+        fixture.probe(&["network"]).stdout,
+        "tcp NetworkUnreachable\nudp NetworkUnreachable\n"
+    );
+}
+
+fn sees_and_writes_only_its_own_files(fixture: &Fixture) {
+    let report = fixture.probe(&["files"]);
+    let lines: Vec<&str> = report.stdout.lines().collect();
+    assert!(lines[0].starts_with("root dev etc lib"), "{report:?}");
+    assert!(lines[0].ends_with("proc tmp usr"), "{report:?}");
+    assert_eq!(
+        lines[1..],
+        [
+            "passwd NotFound",
+            "proc 0",
+            "write /usr ReadOnlyFilesystem",
+            "write /etc ReadOnlyFilesystem",
+            "mkdir / ReadOnlyFilesystem",
+            "write /tmp worked",
+            "up NotFound",
+            "null worked",
+            "urandom worked",
+            "device PermissionDenied",
+        ]
+    );
+}
+
+fn cannot_signal_the_host(fixture: &Fixture) {
+    let report = fixture.probe(&["signal", &std::process::id().to_string()]);
+    assert_eq!(
+        report.stdout,
+        "host NotFound\ninit worked\n".replace("NotFound", "Uncategorized")
+    );
+    assert_eq!(report.outcome.unwrap().ended, exited(0));
+}
+
+fn has_no_rights(fixture: &Fixture) {
+    assert_eq!(
+        fixture.probe(&["rights"]).stdout,
+        "capabilities 0 0 0\nno new privileges true\nhost name PermissionDenied\nmount PermissionDenied\nunmount PermissionDenied\n"
+    );
+}
+
+/// The end of its output is the end of the last process of a job.
+fn dies_when_dropped(fixture: &Fixture) {
+    let scratch = fixture.scratch();
+    let (running, streams) = fixture.start(
+        scratch.path(),
+        &[PROBE, "--inside", "breed"],
+        Limits {
+            processes: Some(8),
+            ..Limits::default()
+        },
+    );
+    let mut lines = BufReader::new(streams.output).lines();
+    assert!(
+        lines
+            .by_ref()
+            .any(|line| line.unwrap().starts_with("children"))
+    );
+    let begun = Instant::now();
+    drop(running);
+    lines.for_each(drop);
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+fn is_killed_and_accounted(fixture: &Fixture) {
+    let scratch = fixture.scratch();
+    let (running, mut streams) = fixture.start(
+        scratch.path(),
+        &[PROBE, "--inside", "sleep"],
+        Limits::default(),
+    );
+    streams.output.read_exact(&mut [0; 7]).unwrap();
+    assert_eq!(running.try_read_outcome(), Ok(None));
+    running.kill();
+    let outcome = running.wait().unwrap();
+    assert_eq!(outcome.ended, Ended::Signalled(Signal::KILL.as_raw()));
+    assert!(outcome.usage.max_rss_kib > 0);
+    assert_eq!(running.wait(), Err(Lost));
+}
+
+fn leaves_no_orphan(fixture: &Fixture) {
+    // Reading the output to its end would hang if the grandchild lived on.
+    let report = fixture.probe(&["orphan"]);
+    assert!(
+        report.stdout.starts_with("left\n") || report.stdout.starts_with("asleep\n"),
+        "{report:?}"
+    );
+    assert_eq!(report.outcome.unwrap().ended, exited(0));
+}
+
+fn obeys_the_processor_limit(fixture: &Fixture) {
+    let report = fixture.limited(
+        &["spin"],
+        Limits {
+            cpu_seconds: Some(1),
+            ..Limits::default()
+        },
+    );
+    let outcome = report.outcome.unwrap();
+    assert_eq!(outcome.ended, Ended::Signalled(Signal::XCPU.as_raw()));
+    assert!(
+        outcome.usage.user + outcome.usage.system >= Duration::from_millis(900),
+        "{outcome:?}"
+    );
+}
+
+fn obeys_the_memory_limit(fixture: &Fixture) {
+    let limits = Limits {
+        address_space: Some(256 << 20),
+        ..Limits::default()
+    };
+    assert_eq!(
+        fixture.limited(&["allocate", "512"], limits).stdout,
+        "refused\n"
+    );
+    assert_eq!(
+        fixture.limited(&["allocate", "64"], limits).stdout,
+        "allocated\n"
+    );
+}
+
+fn obeys_the_file_limit(fixture: &Fixture) {
+    let limits = Limits {
+        file_size: Some(4 << 20),
+        ..Limits::default()
+    };
+    let report = fixture.limited(&["write", "/tmp/large", "8"], limits);
+    assert_eq!(
+        report.outcome.unwrap().ended,
+        Ended::Signalled(Signal::XFSZ.as_raw())
+    );
+    assert_eq!(
+        fixture
+            .limited(&["write", "/tmp/small", "3"], limits)
+            .stdout,
+        "written\n"
+    );
+}
+
+fn obeys_the_process_limit(fixture: &Fixture) {
+    let limits = Limits {
+        processes: Some(8),
+        ..Limits::default()
+    };
+    // Two at once: each has its own count.
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let report = fixture.limited(&["breed"], limits);
+                assert!(report.stdout.contains("children 7\n"), "{report:?}");
+            });
+        }
+    });
+}
+
+fn says_why_it_did_not_start(fixture: &Fixture) {
+    let step_of = |change: &dyn Fn(&mut sandbox::Job)| {
+        let scratch = fixture.scratch();
+        let (mut job, streams) = fixture.job(scratch.path(), &[PROBE], Limits::default());
+        change(&mut job);
+        let running = fixture.client.spawn(job).unwrap();
+        match finish(&running, streams, b"").outcome.unwrap().ended {
+            Ended::NotStarted(failure) => failure.step,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        step_of(&|job| job.arguments[0] = c"/usr/bin/nothing".into()),
+        Step::Execute
+    );
+    assert_eq!(step_of(&|job| job.arguments.clear()), Step::Request);
+    assert_eq!(
+        step_of(&|job| job.directory = "/nowhere".into()),
+        Step::Directory
+    );
+    assert_eq!(
+        step_of(&|job| job.scratch = "/nowhere".into()),
+        Step::ScratchOpen
+    );
+    assert_eq!(
+        step_of(&|job| job.root = "/nowhere".into()),
+        Step::ToolchainOpen
+    );
+    // A directory without /tmp.
+    assert_eq!(
+        step_of(&|job| job.root = fixture.root().join("usr")),
+        Step::ScratchMount
+    );
+}
+
+fn takes_long_command_lines(fixture: &Fixture) {
+    let long = "x".repeat(100_000);
+    let program: Vec<&str> = [PROBE, "--inside", "count"]
+        .into_iter()
+        .chain(std::iter::repeat_n(long.as_str(), 9))
+        .collect();
+    assert_eq!(
+        fixture
+            .run(&program, Limits::default(), b"")
+            .outcome
+            .unwrap()
+            .ended,
+        exited(99)
+    );
+    let many: Vec<&str> = std::iter::once(PROBE)
+        .chain(std::iter::repeat_n(long.as_str(), 50))
+        .collect();
+    let scratch = fixture.scratch();
+    let (job, _streams) = fixture.job(scratch.path(), &many, Limits::default());
+    assert!(matches!(
+        fixture.client.spawn(job),
+        Err(sandbox::SpawnError::TooLong(_))
+    ));
+}
+
+fn runs_fifty_at_once(fixture: &Fixture) {
+    let scratches: Vec<_> = (0..50).map(|_| fixture.scratch()).collect();
+    let compile = [
+        "/usr/bin/gcc",
+        "-x",
+        "c",
+        "-fpreprocessed",
+        "-c",
+        "-",
+        "-o",
+        "/tmp/out.o",
+    ];
+    let jobs: Vec<_> = scratches
+        .iter()
+        .map(|scratch| fixture.start(scratch.path(), &compile, Limits::default()))
+        .collect();
+    // All wait for their input by now or soon: they run at the same time.
+    for (number, (running, streams)) in jobs.into_iter().enumerate() {
+        let report = finish(
+            &running,
+            streams,
+            format!("int number = {number};").as_bytes(),
+        );
+        assert_eq!(
+            report.outcome.as_ref().unwrap().ended,
+            exited(0),
+            "{report:?}"
+        );
+    }
+    assert!(
+        scratches
+            .iter()
+            .all(|scratch| scratch.path().join("out.o").exists())
+    );
+}
+
+fn loses_jobs_with_the_zygote(fixture: &Fixture) {
+    let zygote = Zygote::start().unwrap();
+    let client = zygote.client();
+    let scratch = fixture.scratch();
+    let (job, mut streams) = fixture.job(
+        scratch.path(),
+        &[PROBE, "--inside", "sleep"],
+        Limits::default(),
+    );
+    let running = client.spawn(job).unwrap();
+    streams.output.read_exact(&mut [0; 7]).unwrap();
+    kill_process(
+        Pid::from_raw(zygote.pid().cast_signed()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
+    assert_eq!(running.wait(), Err(Lost));
+    streams.output.read_to_end(&mut Vec::new()).unwrap();
+
+    let (job, _streams) = fixture.job(scratch.path(), &[PROBE], Limits::default());
+    assert!(matches!(client.spawn(job), Err(sandbox::SpawnError::Gone)));
+    drop(zygote);
+    assert_eq!(
+        fixture.probe(&["exit", "0"]).outcome.unwrap().ended,
+        exited(0)
+    );
+}
