@@ -1,0 +1,364 @@
+//! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::control::Control;
+use crate::host::{Host, HostSpec, LinkSpec};
+use crate::launch::Launch;
+use crate::process::{Process, Signal};
+use crate::programs::{Programs, Suite};
+use crate::rig::{Kind, Lab, LabOptions};
+
+/// The name of the host that the scheduler runs on.
+pub const SCHEDULER: &str = "scheduler";
+/// The network name of every cluster; hosts of different labs cannot hear each other anyway.
+const NETNAME: &str = "lab";
+/// How long a part may take to come up. The original looks for new connections seldom.
+const READY: Duration = Duration::from_secs(60);
+
+/// One daemon and its host.
+#[derive(Clone, Debug)]
+pub struct DaemonSpec {
+    pub name: String,
+    pub suite: Suite,
+    pub slots: u32,
+    /// Takes no foreign jobs.
+    pub submit_only: bool,
+    pub link: Option<LinkSpec>,
+    /// Further options.
+    pub arguments: Vec<String>,
+}
+
+/// What a cluster is to be made of.
+#[derive(Clone, Debug)]
+pub struct ClusterBuilder {
+    kind: Kind,
+    options: LabOptions,
+    scheduler: Suite,
+    scheduler_arguments: Vec<String>,
+    daemons: Vec<DaemonSpec>,
+}
+
+impl ClusterBuilder {
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Where the lab's directory goes, and what else its hosts must see.
+    pub fn options(mut self, options: LabOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    pub fn scheduler(mut self, suite: Suite) -> Self {
+        self.scheduler = suite;
+        self
+    }
+
+    pub fn scheduler_arguments(mut self, arguments: &[&str]) -> Self {
+        self.scheduler_arguments = arguments.iter().map(|&a| a.to_owned()).collect();
+        self
+    }
+
+    /// A host that runs jobs of others, and its own.
+    pub fn executor(self, name: &str, suite: Suite, slots: u32) -> Self {
+        self.daemon(DaemonSpec {
+            name: name.to_owned(),
+            suite,
+            slots,
+            submit_only: false,
+            link: None,
+            arguments: Vec::new(),
+        })
+    }
+
+    /// A host that only submits. With 0 slots it still runs one local job at a time.
+    pub fn submitter(self, name: &str, suite: Suite, slots: u32) -> Self {
+        self.daemon(DaemonSpec {
+            name: name.to_owned(),
+            suite,
+            slots,
+            submit_only: true,
+            link: None,
+            arguments: Vec::new(),
+        })
+    }
+
+    pub fn daemon(mut self, spec: DaemonSpec) -> Self {
+        self.daemons.push(spec);
+        self
+    }
+
+    /// Gives the daemon added last a link with delay, rate and loss.
+    pub fn link(mut self, link: LinkSpec) -> Self {
+        if let Some(last) = self.daemons.last_mut() {
+            last.link = Some(link);
+        }
+        self
+    }
+
+    /// Makes the hosts, starts the programs and waits until the scheduler knows every daemon.
+    pub fn start(self) -> Result<Cluster> {
+        Cluster::start(self)
+    }
+}
+
+/// A running cluster.
+pub struct Cluster {
+    // Processes first: they are dropped before the lab.
+    scheduler: Option<Process>,
+    daemons: Vec<(DaemonSpec, Option<Process>)>,
+    control: Option<Control>,
+    ports: Ports,
+    builder: ClusterBuilder,
+    lab: Lab,
+}
+
+/// Fixed in namespaces, free ones on loopback.
+struct Ports {
+    scheduler: u16,
+    daemons: Vec<u16>,
+}
+
+impl Cluster {
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder {
+            kind: Kind::Namespaces,
+            options: LabOptions::default(),
+            scheduler: Suite::Floe,
+            scheduler_arguments: Vec::new(),
+            daemons: Vec::new(),
+        }
+    }
+
+    fn start(mut builder: ClusterBuilder) -> Result<Self> {
+        if let Ok(floe) = Programs::locate(Suite::Floe)
+            && let Some(target) = floe.links.ancestors().nth(3)
+        {
+            builder.options.visible.push(target.to_owned());
+        }
+        let mut lab = Lab::with(builder.kind, builder.options.clone())?;
+        lab.host(&HostSpec::new(SCHEDULER))?;
+        for daemon in &builder.daemons {
+            lab.host(&HostSpec {
+                name: daemon.name.clone(),
+                cpus: daemon.slots.max(2),
+                link: daemon.link,
+            })?;
+        }
+        let ports = match builder.kind {
+            Kind::Namespaces => Ports {
+                scheduler: 8765,
+                daemons: vec![10245; builder.daemons.len()],
+            },
+            Kind::Loopback => free_ports(builder.daemons.len())?,
+        };
+        let daemons = builder
+            .daemons
+            .iter()
+            .map(|spec| (spec.clone(), None))
+            .collect();
+        let mut cluster = Self {
+            scheduler: None,
+            daemons,
+            control: None,
+            ports,
+            builder,
+            lab,
+        };
+        cluster.start_scheduler()?;
+        for name in cluster.names() {
+            cluster.start_daemon(&name)?;
+        }
+        cluster.wait_ready()?;
+        Ok(cluster)
+    }
+
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    pub fn host(&self, name: &str) -> Result<&Host> {
+        self.lab.get(name)
+    }
+
+    /// Names of the daemons' hosts.
+    pub fn names(&self) -> Vec<String> {
+        self.daemons
+            .iter()
+            .map(|(spec, _)| spec.name.clone())
+            .collect()
+    }
+
+    /// `HOST:PORT` of the scheduler.
+    pub fn scheduler_address(&self) -> Result<(Ipv4Addr, u16)> {
+        Ok((self.host(SCHEDULER)?.address(), self.ports.scheduler))
+    }
+
+    /// Starts the scheduler, or starts it again.
+    pub fn start_scheduler(&mut self) -> Result<()> {
+        let programs = Programs::locate(self.builder.scheduler)?;
+        self.control = None;
+        let process = self
+            .host(SCHEDULER)?
+            .command(&programs.scheduler)
+            .args([
+                "-p",
+                &self.ports.scheduler.to_string(),
+                "-n",
+                NETNAME,
+                "-vvv",
+            ])
+            .args(&self.builder.scheduler_arguments)
+            .log("scheduler")
+            .start()?;
+        self.scheduler = Some(process);
+        Ok(())
+    }
+
+    /// Starts a daemon, or starts it again.
+    pub fn start_daemon(&mut self, name: &str) -> Result<()> {
+        let index = self.index(name)?;
+        let (address, port) = self.scheduler_address()?;
+        let spec = &self.daemons[index].0;
+        let programs = Programs::locate(spec.suite)?;
+        let mut launch = self
+            .host(name)?
+            .command(&programs.daemon)
+            .args(["-n", NETNAME, "-N", name, "-vvv"])
+            .args(["-m", &spec.slots.to_string()])
+            .args(["-s", &format!("{address}:{port}")])
+            .args(["-p", &self.ports.daemons[index].to_string()])
+            .args(&spec.arguments)
+            .log("daemon");
+        if spec.submit_only {
+            launch = launch.arg("--no-remote");
+        }
+        if self.builder.kind == Kind::Loopback {
+            launch = launch.arg("-b").arg(self.host(name)?.tmp().join("envs"));
+        }
+        self.daemons[index].1 = Some(launch.start()?);
+        Ok(())
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        self.daemons
+            .iter()
+            .position(|(spec, _)| spec.name == name)
+            .with_context(|| format!("the cluster has no daemon on {name:?}"))
+    }
+
+    /// The scheduler's process.
+    pub fn scheduler(&mut self) -> Result<&mut Process> {
+        self.scheduler
+            .as_mut()
+            .context("the scheduler was not started")
+    }
+
+    /// A daemon's process.
+    pub fn daemon(&mut self, name: &str) -> Result<&mut Process> {
+        let index = self.index(name)?;
+        self.daemons[index]
+            .1
+            .as_mut()
+            .with_context(|| format!("no daemon runs on {name:?}"))
+    }
+
+    /// `kill -9` of a daemon and of everything that it started on its host.
+    pub fn kill_daemon(&mut self, name: &str) -> Result<()> {
+        self.daemon(name)?.kill(Signal::KILL);
+        self.host(name)?.kill_all();
+        Ok(())
+    }
+
+    /// A session of the scheduler's control port, kept open: on the original a fresh one may have
+    /// to wait for half a minute.
+    pub fn control(&mut self) -> Result<&mut Control> {
+        if self.control.is_none() {
+            let host = self.host(SCHEDULER)?;
+            let port = self.ports.scheduler + 1;
+            self.control = Some(Control::open(host, host.address(), port, READY)?);
+        }
+        self.control.as_mut().context("no control session")
+    }
+
+    /// Waits until the scheduler lists every daemon that was started.
+    pub fn wait_ready(&mut self) -> Result<()> {
+        let names = self.names();
+        let waited = self.control().and_then(|control| {
+            control.wait_hosts(READY, "every daemon is logged in", |hosts| {
+                names
+                    .iter()
+                    .all(|name| hosts.iter().any(|host| host.name == *name))
+            })
+        });
+        if let Err(e) = waited {
+            bail!("the cluster did not come up: {e:#}\n{}", self.logs());
+        }
+        Ok(())
+    }
+
+    /// The ends of all logs, for messages of failed tests.
+    pub fn logs(&self) -> String {
+        let parts = self
+            .scheduler
+            .iter()
+            .chain(self.daemons.iter().filter_map(|(_, p)| p.as_ref()));
+        let mut text = String::new();
+        for process in parts {
+            let log = process.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let tail = lines[lines.len().saturating_sub(15)..].join("\n");
+            text.push_str(&format!(
+                "--- {}\n{tail}\n",
+                process.stderr_file().display()
+            ));
+        }
+        text
+    }
+
+    /// A command to run on a host as a client of `suite`: its variables are set and `CC`, `CXX`
+    /// name the compilers behind its wrapper.
+    pub fn client(&self, host: &str, suite: Suite, program: impl AsRef<Path>) -> Result<Launch> {
+        let programs = Programs::locate(suite)?;
+        let wrapper = programs.client.display();
+        Ok(self
+            .host(host)?
+            .command(program.as_ref())
+            .env("CC", format!("{wrapper} gcc"))
+            .env("CXX", format!("{wrapper} g++"))
+            .env("ICECC", wrapper.to_string()))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+    }
+}
+
+/// Ports that are free now: a pair for the scheduler and its control port, one for each daemon.
+fn free_ports(daemons: usize) -> Result<Ports> {
+    let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+    let taken = (0..daemons).map(|_| any()).collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..100 {
+        let first = any()?;
+        let scheduler = port(&first)?;
+        let Some(next) = scheduler.checked_add(1) else {
+            continue;
+        };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok() {
+            let daemons = taken.iter().map(port).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Ports { scheduler, daemons });
+        }
+    }
+    bail!("no two neighbouring free ports on 127.0.0.1")
+}

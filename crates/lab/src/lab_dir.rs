@@ -1,0 +1,72 @@
+//! The directory that holds a lab's hosts, logs and shared files.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, io};
+
+use anyhow::{Context, Result};
+
+/// Removed at drop, unless `FLOE_LAB_KEEP` is set or the thread panics: then its path is printed.
+pub(crate) struct LabDir {
+    path: PathBuf,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl LabDir {
+    /// Makes a fresh directory below `parent`, else below `FLOE_LAB_DIR`, else `/var/tmp`: short,
+    /// since it holds sockets, and reachable for users that daemons drop to.
+    pub(crate) fn create(parent: Option<&Path>) -> Result<Self> {
+        let parent = match parent {
+            Some(parent) => parent.to_owned(),
+            None => env::var_os("FLOE_LAB_DIR").map_or_else(|| "/var/tmp".into(), PathBuf::from),
+        };
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("floe-lab-{}-{number}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+                    return Ok(Self {
+                        path: path.canonicalize()?,
+                    });
+                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => {
+                    return Err(e).with_context(|| format!("cannot create {}", path.display()));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Name of the lab for cgroups and the like: unique on this machine.
+    pub(crate) fn name(&self) -> String {
+        self.path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+impl Drop for LabDir {
+    fn drop(&mut self) {
+        if env::var_os("FLOE_LAB_KEEP").is_some() || std::thread::panicking() {
+            eprintln!("lab kept: {}", self.path.display());
+            return;
+        }
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Makes a directory below the lab that everybody may write to.
+pub(crate) fn open_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o1777))?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The acceptance tests, by theme. `cargo xtask test` runs them after building the programs.
+
+mod hosts;
+mod smoke;

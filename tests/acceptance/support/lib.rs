@@ -1,0 +1,3 @@
+//! What the acceptance tests share.
+
+pub mod skip;
