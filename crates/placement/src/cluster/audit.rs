@@ -1,0 +1,160 @@
+//! What must hold in every state, checked the slow and obvious way.
+
+use std::collections::BTreeSet;
+
+use super::Cluster;
+use crate::host::Reach;
+use crate::task::Kind;
+use crate::{Stage, Task};
+
+impl Cluster {
+    /// Panics with the first thing that is not as it must be.
+    pub(crate) fn audit(&self) {
+        self.audit_tasks();
+        self.audit_hosts();
+    }
+
+    fn audit_tasks(&self) {
+        let mut waiting = self.queue.jobs();
+        waiting.sort_unstable();
+        let mut pending: Vec<_> = self
+            .tasks
+            .values()
+            .filter(|task| task.stage() == Stage::Pending)
+            .map(|task| task.id)
+            .collect();
+        pending.sort_unstable();
+        assert_eq!(waiting, pending, "the queue holds exactly the pending jobs");
+        for task in self.tasks.values() {
+            let from = &self.hosts[&task.submitter];
+            let is_pending = from.pending.contains(&(task.client, task.id));
+            assert_eq!(
+                is_pending,
+                task.stage() == Stage::Pending,
+                "job {}",
+                task.id
+            );
+            match &task.kind {
+                Kind::Placed(_) => assert!(from.submitted.contains(&task.id), "job {}", task.id),
+                Kind::Local { .. } => assert_eq!(from.local[&task.client], task.id),
+            }
+            if let (Kind::Placed(_), Some(host)) = (&task.kind, task.stage().host()) {
+                assert!(
+                    self.hosts[&host].placed.contains(&task.id),
+                    "job {} is on its host",
+                    task.id
+                );
+            }
+        }
+    }
+
+    fn audit_hosts(&self) {
+        let mut installs = BTreeSet::new();
+        for host in self.hosts.values() {
+            let all = host
+                .placed
+                .iter()
+                .chain(&host.submitted)
+                .chain(host.local.values());
+            for job in all {
+                assert!(
+                    self.tasks.contains_key(job),
+                    "host {} keeps the ended job {job}",
+                    host.id
+                );
+            }
+            let slots: u32 = host
+                .local
+                .values()
+                .map(|job| slots_of(&self.tasks[job]))
+                .sum();
+            assert_eq!(
+                slots, host.local_slots,
+                "slots of local jobs on host {}",
+                host.id
+            );
+            let foreign = host
+                .placed
+                .iter()
+                .filter(|job| self.tasks[job].submitter != host.id);
+            let limit = if self.algorithm.preloads() {
+                host.preload_limit()
+            } else {
+                host.slots
+            };
+            assert!(
+                foreign.count() <= limit as usize,
+                "host {} has more than it may",
+                host.id
+            );
+            if let Some(installing) = host.installing {
+                installs.insert(host.id);
+                assert!(
+                    self.tasks.contains_key(&installing.job),
+                    "host {} installs for nobody",
+                    host.id
+                );
+            }
+            let other: Vec<_> = host
+                .distrusts
+                .iter()
+                .filter(|(id, _)| !self.hosts.contains_key(id))
+                .collect();
+            assert!(
+                other.is_empty(),
+                "host {} distrusts hosts that are gone",
+                host.id
+            );
+            let ranked = self.index.rank_of(host.id).is_some();
+            let takes = host.serves_others() && host.is_willing() && host.reach == Reach::Open;
+            assert!(
+                !ranked || takes,
+                "host {} is offered and takes nothing",
+                host.id
+            );
+            assert!(
+                ranked || !takes || host.occupied() >= host.slots,
+                "host {} is free and unknown",
+                host.id
+            );
+        }
+        let timed: BTreeSet<_> = self.installs.iter().map(|(_, host)| *host).collect();
+        assert_eq!(installs, timed, "each installation has its deadline");
+    }
+
+    /// Panics when a job waits although a host could take it. To be called after placing.
+    pub(crate) fn audit_idle(&self) {
+        for task in self
+            .tasks
+            .values()
+            .filter(|task| task.stage() == Stage::Pending)
+        {
+            let Kind::Placed(placed) = &task.kind else {
+                continue;
+            };
+            let from = &self.hosts[&task.submitter];
+            for host in self.hosts.values().filter(|host| host.id != from.id) {
+                let free =
+                    host.is_willing() && host.reach == Reach::Open && host.occupied() < host.slots;
+                let has = host.usable(&placed.wants, from).is_some_and(|(_, has)| has);
+                let able = free
+                    && host.could_ever(&placed.wants, from)
+                    && (has || host.installing.is_none());
+                assert!(!able, "job {} waits and host {} idles", task.id, host.id);
+            }
+            let home = placed.wants.preferred.is_empty() && from.occupied() < from.slots;
+            assert!(
+                !home || from.usable(&placed.wants, from).is_none(),
+                "job {} waits, home idles",
+                task.id
+            );
+        }
+    }
+}
+
+fn slots_of(task: &Task) -> u32 {
+    match task.kind {
+        Kind::Local { slots } => slots,
+        Kind::Placed(_) => panic!("job {} is not local", task.id),
+    }
+}

@@ -1,0 +1,271 @@
+//! Which host gets the next job.
+
+use std::collections::BTreeSet;
+
+use job::{EnvironmentName, HostId, Platform};
+
+use super::Cluster;
+use crate::host::Host;
+use crate::index::{Rank, Room};
+use crate::queue::Next;
+use crate::{Algorithm, Toolchain, Wants, WhyHome};
+
+/// What sending and unpacking a toolchain costs, in thousandths of an average job on an idle host.
+const INSTALL_COST: u32 = 5000;
+/// Toolchains for which lost time is remembered.
+const MAX_REGRETS: usize = 4096;
+/// How often chance is asked before all hosts are looked at.
+const DRAWS: usize = 16;
+
+/// The choice for one job.
+#[derive(Debug)]
+pub(super) struct Pick {
+    pub(super) host: HostId,
+    pub(super) platform: Platform,
+    /// The toolchain to use; `None` at home, where the client uses its own compiler.
+    pub(super) toolchain: Option<EnvironmentName>,
+    pub(super) has_toolchain: bool,
+    pub(super) home: Option<WhyHome>,
+}
+
+impl Cluster {
+    /// The host for a job; `None` when it has to wait.
+    pub(super) fn choose(&mut self, wants: &Wants, submitter: HostId) -> Option<Pick> {
+        if !wants.preferred.is_empty() {
+            return self.preferred(wants, submitter);
+        }
+        let away = match self.algorithm {
+            Algorithm::Random => self.drawn(wants, submitter),
+            _ => self.best(wants, submitter),
+        };
+        let home = self.home(wants, submitter);
+        match (away, home) {
+            (Some(away), Some(home)) if self.prefers_home(away, home) => {
+                self.pick_home(wants, submitter, WhyHome::Best)
+            }
+            (Some(away), _) => self.pick(away.host, wants, submitter),
+            (None, Some(_)) => self.pick_home(wants, submitter, WhyHome::Best),
+            (None, None) => {
+                let from = self.hosts.get(&submitter)?;
+                (from.occupied() < from.slots).then_some(())?;
+                self.pick_home(wants, submitter, WhyHome::OthersBusy)
+            }
+        }
+    }
+
+    /// A host that could take the waiting job at some time.
+    pub(super) fn hope(&self, next: &Next) -> Option<HostId> {
+        let from = self.hosts.get(&next.submitter)?;
+        let could = |host: &&Host| host.could_ever(&next.wants, from);
+        let known = next
+            .hope
+            .and_then(|host| self.hosts.get(&host))
+            .filter(could);
+        known
+            .or_else(|| self.hosts.values().find(could))
+            .map(|host| host.id)
+    }
+
+    /// The named host, if it can take the job now.
+    fn preferred(&self, wants: &Wants, submitter: HostId) -> Option<Pick> {
+        let from = self.hosts.get(&submitter)?;
+        let mut called: Vec<&Host> = self
+            .hosts
+            .values()
+            .filter(|host| host.is_called(&wants.preferred))
+            .collect();
+        called.sort_unstable_by_key(|host| host.id);
+        let able = called.into_iter().find(|host| {
+            if host.id == submitter {
+                return self.home(wants, submitter).is_some();
+            }
+            let Some((_, installs)) = self.index.rank_of(host.id) else {
+                return false;
+            };
+            host.fulfils(wants)
+                && host
+                    .usable(wants, from)
+                    .is_some_and(|(_, has)| has || installs)
+        })?;
+        if able.id == submitter {
+            return self.pick_home(wants, submitter, WhyHome::Best);
+        }
+        self.pick(able.id, wants, submitter)
+    }
+
+    /// The best host by rank, with the toolchain weighed as the algorithm has it.
+    fn best(&mut self, wants: &Wants, submitter: HostId) -> Option<Rank> {
+        let from = self.hosts.get(&submitter)?;
+        let able = |rank: &Rank| {
+            let host = self
+                .hosts
+                .get(&rank.host)
+                .filter(|host| host.id != submitter)?;
+            if !host.fulfils(wants) {
+                return None;
+            }
+            host.usable(wants, from).map(|(_, has)| has)
+        };
+        let mut with: Option<(Rank, &Toolchain)> = None;
+        let mut open: Option<(Rank, bool)> = None;
+        let mut seen = BTreeSet::new();
+        for (runs_on, toolchain) in wants.offers() {
+            if let Some(rank) = self
+                .index
+                .with(toolchain)
+                .find(|rank| able(rank) == Some(true))
+                && with.is_none_or(|(best, _)| rank < best)
+            {
+                with = Some((rank, toolchain));
+            }
+            if !seen.insert(runs_on) {
+                continue;
+            }
+            for ranks in self.index.open(runs_on) {
+                let mut able = ranks.iter().filter_map(|rank| Some((*rank, able(rank)?)));
+                if let Some((rank, has)) = able.next()
+                    && open.is_none_or(|(best, _)| rank < best)
+                {
+                    open = Some((rank, has));
+                }
+            }
+        }
+        let (with, toolchain) = match (with, open) {
+            (None, open) => return open.map(|(rank, _)| rank),
+            (Some(with), None) => return Some(with.0),
+            (Some(with), Some((open, _))) if with.0 <= open => return Some(with.0),
+            (Some(with), Some((open, true))) if with.0.host == open.host => return Some(open),
+            (Some((with, _)), Some((open, _))) if with.room == Room::Preload => {
+                debug_assert_eq!(open.room, Room::Free);
+                return Some(open);
+            }
+            (Some(with), _) => with,
+        };
+        let open = open?.0;
+        if !self.algorithm.minds_toolchains() {
+            return Some(open);
+        }
+        // A better host lacks the toolchain. Sending it pays off once the time lost without it
+        // has come to what the sending costs.
+        let lost = with.cost.saturating_sub(open.cost);
+        if self.regrets.len() >= MAX_REGRETS {
+            self.regrets.clear();
+        }
+        let regret = self.regrets.entry(toolchain.clone()).or_default();
+        *regret = regret.saturating_add(lost);
+        if *regret < INSTALL_COST {
+            return Some(with);
+        }
+        self.regrets.remove(toolchain);
+        Some(open)
+    }
+
+    /// Any host, all with the same chance; one with a free slot if there is any.
+    fn drawn(&mut self, wants: &Wants, submitter: HostId) -> Option<Rank> {
+        let all = self.index.all().len();
+        for _ in 0..DRAWS.min(all) {
+            let host = self.index.all()[self.chance.below(all)];
+            if let Some(rank) = self.able(host, wants, submitter)
+                && rank.room == Room::Free
+            {
+                return Some(rank);
+            }
+        }
+        let able = self
+            .index
+            .all()
+            .iter()
+            .filter_map(|host| self.able(*host, wants, submitter));
+        let mut able: Vec<Rank> = able.collect();
+        able.sort_unstable();
+        let best = able.first()?.room;
+        able.retain(|rank| rank.room == best);
+        Some(able[self.chance.below(able.len())])
+    }
+
+    fn able(&self, host: HostId, wants: &Wants, submitter: HostId) -> Option<Rank> {
+        let (rank, installs) = self.index.rank_of(host)?;
+        let from = self.hosts.get(&submitter)?;
+        let host = self
+            .hosts
+            .get(&host)
+            .filter(|host| host.id != submitter && host.fulfils(wants))?;
+        let (_, has) = host.usable(wants, from)?;
+        (has || installs).then_some(rank)
+    }
+
+    /// The rank of the submitter for its own job, if it can take it as any other host.
+    fn home(&self, wants: &Wants, submitter: HostId) -> Option<Rank> {
+        let from = self.hosts.get(&submitter)?;
+        let can = from.is_willing()
+            && from.occupied() < from.slots
+            && from.fulfils(wants)
+            && from.usable(wants, from).is_some();
+        let cost = f64::from(self.algorithm.cost(from)) / eagerness(from);
+        can.then_some(Rank {
+            room: Room::Free,
+            cost: cost as u32,
+            turn: from.turn,
+            host: submitter,
+        })
+    }
+
+    fn prefers_home(&mut self, away: Rank, home: Rank) -> bool {
+        if self.algorithm == Algorithm::Random {
+            return away.room > home.room || self.chance.below(self.index.all().len() + 1) == 0;
+        }
+        if away.room == home.room && away.cost == home.cost && self.algorithm == Algorithm::Fastest
+        {
+            return false; // the submitter has preprocessing to do
+        }
+        home < away
+    }
+
+    fn pick(&self, id: HostId, wants: &Wants, submitter: HostId) -> Option<Pick> {
+        let host = self.hosts.get(&id)?;
+        let (platform, has_toolchain) = host.usable(wants, self.hosts.get(&submitter)?)?;
+        let named = wants.offers().iter().find(|(runs_on, toolchain)| {
+            runs_on == platform && host.toolchains.contains(toolchain) == has_toolchain
+        });
+        Some(Pick {
+            host: id,
+            platform: platform.clone(),
+            toolchain: named.map(|(_, toolchain)| toolchain.name.clone()),
+            has_toolchain,
+            home: None,
+        })
+    }
+
+    fn pick_home(&self, wants: &Wants, submitter: HostId, why: WhyHome) -> Option<Pick> {
+        let from = self.hosts.get(&submitter)?;
+        let (platform, _) = from.usable(wants, from)?;
+        Some(Pick {
+            host: submitter,
+            platform: platform.clone(),
+            toolchain: None,
+            has_toolchain: true,
+            home: Some(why),
+        })
+    }
+}
+
+/// How gladly a submitter compiles its own job: the more clients it has, the more it has to
+/// preprocess and to send (icecream-protocol 7.3).
+fn eagerness(from: &Host) -> f64 {
+    let known = from.client_count as usize;
+    let clients = if known > 0 {
+        known
+    } else {
+        from.submitted.len()
+    };
+    let slots = from.slots as usize;
+    if clients > slots {
+        0.1
+    } else if clients == slots {
+        0.8
+    } else if clients <= slots / 2 {
+        1.1
+    } else {
+        1.0
+    }
+}
