@@ -1,1 +1,28 @@
 //! Find, collect, identify, pack and unpack compilers.
+//!
+//! On the host that submits: [`Compiler::probe`] finds the real driver, [`collect`] its files,
+//! [`pack`] makes the archive that executors know, and [`NativeCache`] does all three once and
+//! notices every change. On the executor: [`Installed`] keeps unpacked toolchains within a limit.
+
+mod ask;
+mod collect;
+mod compiler;
+mod compression;
+pub mod create_env;
+mod elf;
+mod fileset;
+mod identify;
+mod ldcache;
+mod libraries;
+mod loader;
+mod pack;
+mod parallel;
+mod path;
+mod stamp;
+mod tarstream;
+
+pub use collect::{Cause, CollectError, collect};
+pub use compiler::{Compiler, Family, ProbeError};
+pub use compression::Compression;
+pub use fileset::{FileSet, Member, Source};
+pub use pack::{Archive, PackError, pack};
