@@ -27,11 +27,8 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Becomes `user`, or the `fallback` (user id, group id) where there is no such user. All threads,
-/// all ids, no supplementary groups, no capability kept; nothing leads back.
-///
-/// Directories that the program will write to must belong to that user already.
-pub fn drop_to(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), PrivilegeError> {
+/// The ids that [`drop_to`] would take, for whoever prepares directories for that account.
+pub fn account(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), PrivilegeError> {
     let (uid, gid) = look_up(user)?.unwrap_or(fallback);
     if uid == 0 || gid == 0 {
         return Err(PrivilegeError::Root {
@@ -40,6 +37,15 @@ pub fn drop_to(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), Privilege
             gid,
         });
     }
+    Ok((uid, gid))
+}
+
+/// Becomes `user`, or the `fallback` (user id, group id) where there is no such user. All threads,
+/// all ids, no supplementary groups, no capability kept; nothing leads back.
+///
+/// Directories that the program will write to must belong to that user already.
+pub fn drop_to(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), PrivilegeError> {
+    let (uid, gid) = account(user, fallback)?;
     let refused = |errno| PrivilegeError::Refused { uid, gid, errno };
     // SAFETY: the C library's calls change all threads; none takes memory but an empty list.
     unsafe {
