@@ -85,26 +85,28 @@ fn enter(request: &Request<'_>, belongings: &Belongings<'_>) -> Result<OwnedFd, 
 
     // A user namespace of the job's own counts its processes apart from other jobs', and has no
     // rights over the namespaces made so far.
-    kernel::unshare(UnshareFlags::NEWUSER).at(Step::JobUser)?;
-    map_identity(belongings.proc_directory).at(Step::JobUser)?;
+    isolate_user(belongings.proc_directory)?;
     give_up_rights().at(Step::Privileges)?;
     kernel::child_signals().at(Step::Supervise)
 }
 
-/// Maps the user and group of this process to themselves, alone.
-pub(crate) fn map_identity(proc_directory: BorrowedFd<'_>) -> Result<(), Errno> {
+/// Enters a new user namespace, in which this process's user and group are all there is.
+pub(crate) fn isolate_user(proc_directory: BorrowedFd<'_>) -> Result<(), StartError> {
+    // Asked before: inside, until the maps are written, both are the overflow ids.
     let (user, group) = (
         rustix::process::getuid().as_raw(),
         rustix::process::getgid().as_raw(),
     );
+    kernel::unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
     // Without this the kernel refuses a group map from a process without rights outside.
-    write(proc_directory, c"self/setgroups", "deny")?;
+    write(proc_directory, c"self/setgroups", "deny").at(Step::IdMap)?;
     write(
         proc_directory,
         c"self/gid_map",
         &format!("{group} {group} 1"),
-    )?;
-    write(proc_directory, c"self/uid_map", &format!("{user} {user} 1"))
+    )
+    .at(Step::IdMap)?;
+    write(proc_directory, c"self/uid_map", &format!("{user} {user} 1")).at(Step::IdMap)
 }
 
 fn write(proc_directory: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<(), Errno> {

@@ -20,8 +20,8 @@
 //! side, so an asynchronous program can use it by registering the socket.
 //!
 //! Sources: namespaces(7), user_namespaces(7), mount_namespaces(7), pid_namespaces(7),
-//! open_tree(2), mount_setattr(2), and what Linux 6.18 did when measured (see `benches` in the
-//! test `sandbox`). Needs Linux 5.12.
+//! open_tree(2), mount_setattr(2), and what Linux 6.18 did when measured (`--bench` of the
+//! test program). Needs Linux 5.12.
 
 mod codec;
 mod init;

@@ -102,8 +102,7 @@ fn isolate(
     // After setuid a process is not dumpable, its files in /proc belong to root, and the maps
     // could not be written.
     set_dumpable_behavior(DumpableBehavior::Dumpable).at(Step::IdMap)?;
-    kernel::unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
-    init::map_identity(proc_directory.as_fd()).at(Step::IdMap)?;
+    init::isolate_user(proc_directory.as_fd())?;
     kernel::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC)
         .at(Step::Namespaces)?;
     rustix::system::sethostname(HOST_NAME).at(Step::Namespaces)?;

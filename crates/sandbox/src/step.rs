@@ -31,10 +31,10 @@ macro_rules! steps {
 }
 
 steps! {
-    // Of the zygote, once.
+    // Of the zygote, once (the two about users also of each job).
     Root = 1, "checking the user", "sandboxes are made without root: give `floe daemon` a user to become (-u), or start it as one";
     Fork = 2, "starting the sandbox helper", "raise the limit of processes (ulimit -u)";
-    UserNamespace = 3, "making a user namespace", "let unprivileged users make user namespaces";
+    UserNamespace = 3, "making a user namespace", "let unprivileged users make user namespaces (or raise /proc/sys/user/max_user_namespaces)";
     IdMap = 4, "mapping the user into the user namespace", "mount /proc, and let unprivileged users make user namespaces";
     Namespaces = 5, "making mount, network, host name and IPC namespaces", "raise the limits in /proc/sys/user";
     MountTrial = 6, "trying a mount in the user namespace", "let unprivileged users mount in their user namespaces (a security module may forbid it)";
@@ -54,7 +54,6 @@ steps! {
     Enter = 43, "entering the toolchain's mount namespace", "raise /proc/sys/user/max_mnt_namespaces";
     ScratchMount = 44, "mounting the scratch directory on /tmp", "the toolchain needs an empty directory /tmp";
     NetworkEnter = 45, "entering the network namespace", "";
-    JobUser = 46, "making the job's user namespace", "raise /proc/sys/user/max_user_namespaces";
     Privileges = 47, "giving up privileges", "";
     Supervise = 48, "watching over the job", "";
     Vfork = 49, "starting the program's process", "raise the limit of processes";

@@ -20,7 +20,7 @@ const COMPILE: [&str; 9] = [
     "-O0",
 ];
 
-pub fn run(fixture: &Fixture, rounds: usize) {
+pub(crate) fn run(fixture: &Fixture, rounds: usize) {
     let scratch = fixture.scratch();
     let mut set_up = Vec::new();
     let mut probe = Vec::new();

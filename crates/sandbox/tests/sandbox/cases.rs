@@ -12,7 +12,7 @@ use crate::tree::PROBE;
 
 type Case = fn(&Fixture);
 
-pub const ALL: &[(&str, Case)] = &[
+pub(crate) const ALL: &[(&str, Case)] = &[
     (
         "compiles_c_and_cxx_like_the_host",
         compiles_c_and_cxx_like_the_host,

@@ -13,22 +13,23 @@ use tempfile::TempDir;
 
 use crate::tree;
 
-pub struct Fixture {
-    pub zygote: Zygote,
-    pub client: ZygoteClient,
-    pub base: TempDir,
+pub(crate) struct Fixture {
+    /// Dropping it would end the helper.
+    _zygote: Zygote,
+    pub(crate) client: ZygoteClient,
+    pub(crate) base: TempDir,
 }
 
 /// What a finished job left.
 #[derive(Debug)]
-pub struct Report {
-    pub outcome: Result<Outcome, Lost>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Report {
+    pub(crate) outcome: Result<Outcome, Lost>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Fixture {
-    pub fn new() -> Result<Self, Unavailable> {
+    pub(crate) fn new() -> Result<Self, Unavailable> {
         let base = tempfile::Builder::new()
             .prefix("floe-sandbox-")
             .tempdir()
@@ -46,28 +47,33 @@ impl Fixture {
         let zygote = Zygote::start()?;
         let client = zygote.client();
         Ok(Self {
-            zygote,
+            _zygote: zygote,
             client,
             base,
         })
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.base.path().join("toolchain")
     }
 
     /// A directory of its own for one job.
-    pub fn scratch(&self) -> TempDir {
+    pub(crate) fn scratch(&self) -> TempDir {
         tempfile::tempdir_in(self.base.path().join("scratch")).unwrap()
     }
 
     /// The probe with `action`, and an end for each of its streams.
-    pub fn start(&self, scratch: &Path, program: &[&str], limits: Limits) -> (Running, Streams) {
+    pub(crate) fn start(
+        &self,
+        scratch: &Path,
+        program: &[&str],
+        limits: Limits,
+    ) -> (Running, Streams) {
         let (job, streams) = self.job(scratch, program, limits);
         (self.client.spawn(job).unwrap(), streams)
     }
 
-    pub fn job(&self, scratch: &Path, program: &[&str], limits: Limits) -> (Job, Streams) {
+    pub(crate) fn job(&self, scratch: &Path, program: &[&str], limits: Limits) -> (Job, Streams) {
         let (stdin, input) = std::io::pipe().unwrap();
         let (output, stdout) = std::io::pipe().unwrap();
         let (errors, stderr) = std::io::pipe().unwrap();
@@ -95,22 +101,28 @@ impl Fixture {
         )
     }
 
-    pub fn run(&self, program: &[&str], limits: Limits, input: &[u8]) -> Report {
+    pub(crate) fn run(&self, program: &[&str], limits: Limits, input: &[u8]) -> Report {
         let scratch = self.scratch();
         self.run_in(scratch.path(), program, limits, input)
     }
 
-    pub fn run_in(&self, scratch: &Path, program: &[&str], limits: Limits, input: &[u8]) -> Report {
+    pub(crate) fn run_in(
+        &self,
+        scratch: &Path,
+        program: &[&str],
+        limits: Limits,
+        input: &[u8],
+    ) -> Report {
         let (running, streams) = self.start(scratch, program, limits);
         finish(&running, streams, input)
     }
 
     /// The probe, without limits and input.
-    pub fn probe(&self, action: &[&str]) -> Report {
+    pub(crate) fn probe(&self, action: &[&str]) -> Report {
         self.limited(action, Limits::default())
     }
 
-    pub fn limited(&self, action: &[&str], limits: Limits) -> Report {
+    pub(crate) fn limited(&self, action: &[&str], limits: Limits) -> Report {
         let program: Vec<&str> = [tree::PROBE, "--inside"]
             .iter()
             .chain(action)
@@ -120,13 +132,13 @@ impl Fixture {
     }
 }
 
-pub struct Streams {
-    pub input: std::io::PipeWriter,
-    pub output: std::io::PipeReader,
-    pub errors: std::io::PipeReader,
+pub(crate) struct Streams {
+    pub(crate) input: std::io::PipeWriter,
+    pub(crate) output: std::io::PipeReader,
+    pub(crate) errors: std::io::PipeReader,
 }
 
-pub fn finish(running: &Running, streams: Streams, input: &[u8]) -> Report {
+pub(crate) fn finish(running: &Running, streams: Streams, input: &[u8]) -> Report {
     let Streams {
         input: mut writer,
         mut output,

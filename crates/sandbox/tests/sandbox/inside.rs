@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::tree::PROBE;
 
 /// Runs the action that `arguments` name and ends the process.
-pub fn run(arguments: &[String]) -> ! {
+pub(crate) fn run(arguments: &[String]) -> ! {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["exit", status] => exit(status.parse().unwrap()),
@@ -232,6 +232,7 @@ fn breed() {
 }
 
 /// Leaves a grandchild behind that keeps standard output open.
+#[expect(clippy::zombie_processes, reason = "that is the case being tried")]
 fn orphan() {
     Command::new(PROBE)
         .args(["--inside", "sleep"])

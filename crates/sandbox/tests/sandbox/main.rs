@@ -5,6 +5,8 @@
 //! (`setpriv --reuid 1000 --regid 1000 --clear-groups target/debug/deps/sandbox-…`).
 //! `-- --bench [rounds]` measures instead. Where the kernel forbids user namespaces all is skipped.
 
+#![allow(clippy::unwrap_used)]
+
 mod bench;
 mod cases;
 mod fixture;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where this test's own program lies inside; see `inside.rs`.
-pub const PROBE: &str = "/usr/bin/probe";
+pub(crate) const PROBE: &str = "/usr/bin/probe";
 
 /// Makes the tree below `root`, readable by everyone.
-pub fn plant(root: &Path) -> io::Result<()> {
+pub(crate) fn plant(root: &Path) -> io::Result<()> {
     for directory in ["tmp", "proc", "dev", "usr/bin", "etc"] {
         fs::create_dir_all(root.join(directory))?;
     }
