@@ -13,6 +13,8 @@ mod codec;
 pub mod discovery;
 mod error;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod handshake;
 mod input;
 mod kind;
@@ -21,6 +23,7 @@ pub mod monitor;
 mod session;
 mod version;
 
+pub use chunk::ChunkError;
 pub use error::{Fault, HandshakeError, Malformed, ProtocolError};
 pub use frame::Reading;
 pub use handshake::{Agreement, Handshake, Step};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use icecream::{Agreement, Decoder, Encoder, Message, ProtocolError, Reading, Session, Version};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::TransportError;
 use crate::options::set_tcp_options;
@@ -21,6 +21,8 @@ use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 const SEND_PROGRESS: Duration = Duration::from_secs(30);
 /// The most that one write carries under `ICECC_SLOW_NETWORK`.
 const SLOW_WRITE: usize = 10 * 1024;
+/// How soon a full queue of connections is tried again.
+const FULL_QUEUE: Duration = Duration::from_millis(5);
 
 /// How a channel behaves.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +91,7 @@ impl Channel {
             }
             socket.connect(address).await
         };
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let stream = connect_within(deadline, &peer, connecting).await?;
         Self::establish(
             stream.into(),
@@ -112,8 +114,15 @@ impl Channel {
         options: Options,
     ) -> Result<Self, TransportError> {
         let peer = Endpoint::Unix(Some(path.to_owned()));
-        let stream = connect_within(deadline, &peer, UnixStream::connect(path)).await?;
-        Self::establish(stream.into(), peer, deadline, options).await
+        let began = Instant::now();
+        let stream = connect_within(deadline, &peer, connect_patiently(path)).await?;
+        Self::establish(
+            stream.into(),
+            peer,
+            deadline.saturating_sub(began.elapsed()),
+            options,
+        )
+        .await
     }
 
     /// Shakes hands on a stream that was accepted (or connected elsewhere).
@@ -232,6 +241,16 @@ impl Channel {
     /// The user at the other end of a Unix stream.
     pub fn peer_uid(&self) -> Option<u32> {
         self.sender.link.peer_uid
+    }
+}
+
+/// A Unix socket whose queue of connections is full refuses at once instead of letting us wait.
+async fn connect_patiently(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(FULL_QUEUE).await,
+            other => return other,
+        }
     }
 }
 
@@ -460,6 +479,18 @@ impl Sender {
                 source,
             }),
         }
+    }
+
+    /// Sends what was fed and ends this direction: the peer sees the end of the stream, and the
+    /// last message is not lost to a reset when the receiving direction is dropped later.
+    pub async fn finish(&mut self) -> Result<(), TransportError> {
+        self.flush().await?;
+        let ended = self.io.shutdown().await;
+        ended.map_err(|source| TransportError::Broken {
+            peer: self.link.peer.clone(),
+            doing: "ending",
+            source,
+        })
     }
 
     /// How many bytes are fed and not sent.
