@@ -1,0 +1,86 @@
+//! `floe daemon` and `iceccd`: from options and environment to a running daemon.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use daemon::config::HostPort;
+use job::variable;
+
+use super::options::DaemonOptions;
+use super::service;
+use crate::log::Origin;
+
+/// Where toolchains are kept when nobody says otherwise: the service's own directory for root.
+const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
+
+pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
+    service::run(&options.service, origin, "iceccd", |ready| {
+        let config = config(options)?;
+        // Before any thread exists: the helper that starts jobs is a fork of this process, and must
+        // not have more rights than the daemon keeps.
+        daemon::privileges::leave_root(&config)?;
+        let zygote = sandbox::Zygote::start();
+        service::block_on(async {
+            let shutdown = service::shutdown()?;
+            ready();
+            Ok(daemon::run(config, zygote, shutdown).await?)
+        })
+    })
+}
+
+fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
+    let base_dir = match &options.base_dir {
+        Some(dir) => std::path::absolute(dir).with_context(|| format!("-b {}", dir.display()))?,
+        None => default_base_dir()?,
+    };
+    let mut config = daemon::Config::new(base_dir);
+    if let Some(netname) = &options.netname {
+        config.netname.clone_from(netname);
+    }
+    if let Some(name) = &options.node_name {
+        config.node_name.clone_from(name);
+    }
+    if let Some(slots) = options.max_processes.and_then(|slots| u32::try_from(slots).ok()) {
+        config.slots = slots;
+    }
+    config.nice = u8::try_from(options.nice.clamp(0, 19)).unwrap_or(5);
+    config.scheduler = scheduler(options.scheduler.as_deref())?;
+    config.cache_limit_bytes = options.cache_limit.saturating_mul(1 << 20);
+    config.port = options.port;
+    config.bind = service::bind_address(options.service.interface.as_deref())?;
+    config.no_remote = options.no_remote;
+    config.user.clone_from(&options.service.user);
+    config.socket = std::env::var_os(variable::TEST_SOCKET).map(PathBuf::from);
+    config.tests = std::env::var_os(variable::TESTS).is_some();
+    config.test_scheduler_ports = service::test_scheduler_ports();
+    if let Some(level) = service::number(variable::ICECC_COMPRESSION) {
+        config.compression = level;
+    }
+    Ok(config)
+}
+
+/// `-s`, else what the environment names.
+fn scheduler(option: Option<&str>) -> anyhow::Result<Option<HostPort>> {
+    let named = option.map(str::to_owned).or_else(|| {
+        [variable::ICECC_SCHEDULER, variable::USE_SCHEDULER]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok())
+            .filter(|value| !value.is_empty())
+    });
+    Ok(named.as_deref().map(HostPort::parse).transpose()?)
+}
+
+fn default_base_dir() -> io::Result<PathBuf> {
+    if sandbox::privileges::is_root() {
+        return Ok(PathBuf::from(ROOT_BASE_DIR));
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
+    base.map(|base| base.join("floe/daemon")).ok_or_else(|| {
+        io::Error::other("no directory for toolchains is known: neither HOME nor XDG_CACHE_HOME is set; name one with -b")
+    })
+}

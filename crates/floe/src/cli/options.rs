@@ -1,0 +1,154 @@
+//! Every option, once. Help, man pages and completions are generated from these definitions.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Spreads the compiler calls of a build over the machines of a network.
+#[derive(Debug, Parser)]
+#[command(name = "floe", version, disable_help_subcommand = true)]
+pub(crate) struct Floe {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Try floe on this machine: a scheduler and two executors on loopback compile a small project
+    Try(TryOptions),
+    /// Show the scheduler, its hosts with their slots, and the running jobs
+    Status(StatusOptions),
+    /// Say where a file's last compile ran, and why
+    Explain(ExplainOptions),
+    /// Run this host's daemon: its slots, and the jobs of other hosts
+    Daemon(DaemonOptions),
+    /// Run the scheduler of a network
+    Scheduler(SchedulerOptions),
+    /// Run the agent behind this user's wrappers (the first wrapper starts it by itself)
+    Agent(AgentOptions),
+    /// Pack a compiler into an archive that executors can run (icecc-create-env's options)
+    CreateEnv {
+        /// COMPILER [CXX] [--addfile FILE]… [--compression none|gzip|bzip2|zstd|xz]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Write man pages, completions and references below DIR
+    #[command(hide = true)]
+    Generate { directory: PathBuf },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TryOptions {
+    /// Build command to run with the wrappers first in PATH; without one, a sample project is built
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
+    /// Keep the directory with logs and objects, and print its path
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Ask this scheduler instead of the daemon's
+    #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]")]
+    pub(crate) scheduler: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainOptions {
+    /// A source or an object; without one, the newest compiles
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many compiles to show when no file is named
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub(crate) count: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AgentOptions {
+    /// Leave after this many seconds without a wrapper [default: FLOE_AGENT_IDLE or 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle: Option<u64>,
+    /// Ask the running agent to leave when its jobs are done
+    #[arg(long, conflicts_with = "idle")]
+    pub(crate) stop: bool,
+}
+
+/// What the daemon and the scheduler have in common.
+#[derive(Args, Debug)]
+pub(crate) struct ServiceOptions {
+    /// Append the log to this file instead of stderr
+    #[arg(short = 'l', long = "log-file", value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Detach and run in the background
+    #[arg(short = 'd', long)]
+    pub(crate) daemonize: bool,
+    /// Account to run as when started by root
+    #[arg(short = 'u', long = "user-uid", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Listen only on this interface's address
+    #[arg(short = 'i', long, value_name = "IFNAME")]
+    pub(crate) interface: Option<String>,
+    /// Say more; repeat for even more
+    #[arg(short = 'v', action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Options of `floe daemon` and `iceccd`.
+#[derive(Args, Debug)]
+pub(crate) struct DaemonOptions {
+    /// Network name: only schedulers of this name are used
+    #[arg(short = 'n', long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) netname: Option<String>,
+    /// Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]
+    #[arg(short = 'm', long = "max-processes", value_name = "N", allow_negative_numbers = true)]
+    pub(crate) max_processes: Option<i32>,
+    /// This host's name in the cluster [default: its host name]
+    #[arg(short = 'N', long = "name", value_name = "NAME")]
+    pub(crate) node_name: Option<String>,
+    /// Niceness added to foreign compiles
+    #[arg(long, value_name = "LEVEL", default_value_t = 5, allow_negative_numbers = true)]
+    pub(crate) nice: i32,
+    /// Scheduler to use, instead of looking for one on the network
+    #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]")]
+    pub(crate) scheduler: Option<String>,
+    /// Directory for toolchains and scratch files
+    #[arg(short = 'b', long = "env-basedir", value_name = "DIR")]
+    pub(crate) base_dir: Option<PathBuf>,
+    /// Limit of the toolchains' size
+    #[arg(long = "cache-limit", value_name = "MB", default_value_t = 256)]
+    pub(crate) cache_limit: u64,
+    /// TCP port for foreign jobs
+    #[arg(short = 'p', long, default_value_t = 10245, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Take no foreign jobs
+    #[arg(long = "no-remote")]
+    pub(crate) no_remote: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+}
+
+/// Options of `floe scheduler` and `icecc-scheduler`.
+#[derive(Args, Debug)]
+pub(crate) struct SchedulerOptions {
+    /// Network name
+    #[arg(short = 'n', long, value_name = "NAME", default_value = "ICECREAM")]
+    pub(crate) netname: String,
+    /// TCP and UDP port; the control port is the next one
+    #[arg(short = 'p', long, default_value_t = 8765, value_parser = clap::value_parser!(u16).range(1..65535))]
+    pub(crate) port: u16,
+    /// How hosts are chosen: fastest, round_robin, least_busy or random
+    #[arg(short = 'a', long, value_name = "NAME", default_value = "fastest")]
+    pub(crate) algorithm: String,
+    /// Keep the daemons when a better scheduler announces itself
+    #[arg(short = 'r', long = "persistent-client-connection")]
+    pub(crate) persistent: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceOptions,
+}

@@ -1,0 +1,101 @@
+//! What every service program does around its work: log, background, signals, exit code.
+
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::complain;
+use super::options::ServiceOptions;
+use crate::detach::{self, Background, Side};
+use crate::log::{Log, Origin};
+
+/// Runs `work` as a service. It is given a function to call when it serves.
+pub(crate) fn run(
+    options: &ServiceOptions,
+    origin: Origin,
+    name: &str,
+    work: impl FnOnce(&dyn Fn()) -> anyhow::Result<()>,
+) -> ExitCode {
+    let background = match options.daemonize.then(detach::detach) {
+        None => Background::foreground(),
+        Some(Ok(Side::Service(background))) => background,
+        Some(Ok(Side::Starter(code))) => return code,
+        Some(Err(error)) => {
+            complain(format_args!("{name} cannot be put into the background: {error}; start it without -d"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let log = match Log::start(origin, options.verbose, options.log_file.as_deref()) {
+        Ok(log) => log,
+        Err(error) => {
+            let path = options.log_file.as_deref().unwrap_or_else(|| std::path::Path::new("stderr"));
+            complain(format_args!("log file {} cannot be opened: {error}; choose another with -l", path.display()));
+            return ExitCode::FAILURE;
+        }
+    };
+    LOG.get_or_init(|| log);
+    match work(&|| background.ready()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{name} ends: {error:#}");
+            if options.log_file.is_some() {
+                complain(format_args!("{name} ends: {error:#}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The process's log, for the SIGHUP handler.
+static LOG: std::sync::OnceLock<Log> = std::sync::OnceLock::new();
+
+/// A runtime for one service.
+pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be made")?;
+    let result = runtime.block_on(work);
+    // Blocking work that hangs (a compiler that is packed, a dead file system) keeps nobody.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+/// Ends when the service shall end: SIGTERM, SIGINT, SIGALRM. Meanwhile SIGHUP reopens the log.
+pub(crate) fn shutdown() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut alarm = signal(SignalKind::alarm())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = alarm.recv() => return,
+                _ = hangup.recv() => if let Some(log) = LOG.get() { log.reopen() },
+            }
+        }
+    })
+}
+
+/// The address of `-i IFNAME`.
+pub(crate) fn bind_address(interface: Option<&str>) -> anyhow::Result<Option<Ipv4Addr>> {
+    Ok(interface.map(transport::interface_address).transpose()?)
+}
+
+/// `ICECC_TEST_SCHEDULER_PORTS=P1:P2`.
+pub(crate) fn test_scheduler_ports() -> Vec<u16> {
+    let ports = std::env::var(job::variable::TEST_SCHEDULER_PORTS).unwrap_or_default();
+    ports.split(':').filter_map(|port| port.parse().ok()).collect()
+}
+
+/// A number in the environment; what is no number counts as absent.
+pub(crate) fn number<N: FromStr>(name: &str) -> Option<N> {
+    std::env::var(name).ok()?.trim().parse().ok()
+}

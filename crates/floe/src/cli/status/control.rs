@@ -1,0 +1,105 @@
+//! What a scheduler's control port says, read back into values. The forms are those of
+//! `listcs` (protocol notes 7.6), which Debian's scheduler and ours share.
+
+use serde::Serialize;
+
+/// One executor as the scheduler sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    /// `IP:PORT`; port 0 takes no foreign jobs.
+    pub(crate) address: String,
+    pub(crate) platform: String,
+    pub(crate) speed: f64,
+    pub(crate) jobs: u32,
+    pub(crate) slots: u32,
+    /// 0 to 1000; 1000 takes no work.
+    pub(crate) load: u32,
+    /// Seconds since a toolchain is being installed.
+    pub(crate) installing_s: Option<u64>,
+}
+
+/// One job that the scheduler knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Job {
+    pub(crate) id: u32,
+    /// `pending`, `assigned` or `running`.
+    pub(crate) state: &'static str,
+    pub(crate) submitter: String,
+    /// Absent while pending.
+    pub(crate) executor: Option<String>,
+    pub(crate) file: String,
+}
+
+/// Reads the answer to `listcs`: host lines, each followed by its jobs.
+pub(crate) fn hosts(text: &str) -> Vec<Host> {
+    text.lines().filter(|line| !line.starts_with("   ")).filter_map(host).collect()
+}
+
+/// Reads the answer to `listjobs`.
+pub(crate) fn jobs(text: &str) -> Vec<Job> {
+    text.lines().filter_map(job).collect()
+}
+
+// ` NAME (IP:PORT) [PLATFORM] speed=S jobs=CUR/MAX load=N[ busy installing since T s]`
+fn host(line: &str) -> Option<Host> {
+    let (name, rest) = line.strip_prefix(' ')?.split_once(" (")?;
+    let (address, rest) = rest.split_once(") [")?;
+    let (platform, rest) = rest.split_once("] speed=")?;
+    let mut words = rest.split(' ');
+    let speed = words.next()?.parse().ok()?;
+    let (jobs, slots) = words.next()?.strip_prefix("jobs=")?.split_once('/')?;
+    let load = words.next()?.strip_prefix("load=")?.parse().ok()?;
+    let installing_s = rest.split_once("since ").and_then(|(_, tail)| tail.split(' ').next()?.parse().ok());
+    Some(Host {
+        name: name.to_owned(),
+        address: address.to_owned(),
+        platform: platform.to_owned(),
+        speed,
+        jobs: jobs.parse().ok()?,
+        slots: slots.parse().ok()?,
+        load,
+        installing_s,
+    })
+}
+
+// ` ID STATE sub:SUBMITTER on:SERVER FILENAME`
+fn job(line: &str) -> Option<Job> {
+    let mut words = line.trim_start().splitn(5, ' ');
+    let id = words.next()?.parse().ok()?;
+    let state = match words.next()? {
+        "PEND" => "pending",
+        "WAIT" => "assigned",
+        "COMP" => "running",
+        _ => return None,
+    };
+    let submitter = words.next()?.strip_prefix("sub:")?.to_owned();
+    let executor = words.next()?.strip_prefix("on:")?;
+    let executor = (executor != "<unknown>").then(|| executor.to_owned());
+    Some(Job { id, state, submitter, executor, file: words.next().unwrap_or_default().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTCS: &str = " nodeA (127.0.0.1:20245) [x86_64] speed=0.00 jobs=0/2 load=501\n \
+        nodeB (127.0.0.5:20246) [x86_64] speed=12.50 jobs=1/2 load=501 busy installing since 7 s\n   \
+        1 WAIT sub:nodeA on:nodeB rt/src/slow.cpp\n200 done\n";
+
+    #[test]
+    fn hosts_are_read_with_their_slots() {
+        let hosts = hosts(LISTCS);
+        assert_eq!(hosts.len(), 2);
+        assert_eq!((hosts[1].name.as_str(), hosts[1].jobs, hosts[1].slots), ("nodeB", 1, 2));
+        assert_eq!(hosts[1].installing_s, Some(7));
+    }
+
+    #[test]
+    fn jobs_are_read_in_every_state() {
+        let text = " 1 WAIT sub:a on:b x y.c\n 2 PEND sub:a on:<unknown> z.c\n200 done\n";
+        let jobs = jobs(text);
+        assert_eq!(jobs[0].file, "x y.c");
+        assert_eq!((jobs[1].state, jobs[1].executor.clone()), ("pending", None));
+    }
+}

@@ -1,0 +1,193 @@
+//! Asks the agent, the daemon and the scheduler. Each may be absent; each question has a deadline.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::control::{self, Host, Job};
+
+/// How long one party may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The most that a control port's answer is read of.
+const MAX_ANSWER: usize = 8 << 20;
+const SCHEDULER_PORT: u16 = 8765;
+
+/// What `--json` prints. Fields are added, never renamed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    pub(crate) agent: Option<Agent>,
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) scheduler: Option<Scheduler>,
+    /// Each names the thing, the cause and the next step.
+    pub(crate) problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Agent {
+    pub(crate) pid: u32,
+    pub(crate) jobs_done: u64,
+    pub(crate) running: Vec<AgentJob>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct AgentJob {
+    pub(crate) source: String,
+    pub(crate) executor: String,
+    pub(crate) phase: &'static str,
+    pub(crate) age_s: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Daemon {
+    pub(crate) node_name: String,
+    pub(crate) socket: String,
+    /// `HOST:PORT`, or why there is none. Absent for daemons that do not say.
+    pub(crate) scheduler: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Scheduler {
+    pub(crate) address: String,
+    pub(crate) greeting: String,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) jobs: Vec<Job>,
+}
+
+pub(crate) async fn gather(named: Option<&str>) -> Status {
+    let mut problems = Vec::new();
+    let agent = agent();
+    let daemon = match daemon().await {
+        Ok(daemon) => daemon,
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    let address = named.map(str::to_owned).or_else(|| scheduler_of(daemon.as_ref()));
+    let scheduler = match address {
+        Some(address) => match timeout(PATIENCE, scheduler(&address)).await {
+            Ok(Ok(scheduler)) => Some(scheduler),
+            Ok(Err(error)) => {
+                problems.push(format!("scheduler {address} does not answer: {error}; is it running, and is its control port open?"));
+                None
+            }
+            Err(_) => {
+                problems.push(format!("scheduler {address} did not answer within {} s", PATIENCE.as_secs()));
+                None
+            }
+        },
+        None => {
+            problems.push(no_scheduler(daemon.as_ref()));
+            None
+        }
+    };
+    Status { agent, daemon, scheduler, problems }
+}
+
+fn no_scheduler(daemon: Option<&Daemon>) -> String {
+    let known = daemon.and_then(|daemon| daemon.scheduler.as_deref());
+    match known {
+        Some(why) => format!("scheduler  {why}"),
+        None => "scheduler  unknown: name one with -s HOST[:PORT] or ICECC_SCHEDULER".to_owned(),
+    }
+}
+
+/// The scheduler that the daemon uses, else the one that the environment names.
+fn scheduler_of(daemon: Option<&Daemon>) -> Option<String> {
+    let said = daemon.and_then(|daemon| daemon.scheduler.clone()).filter(|said| !said.starts_with("none"));
+    said.or_else(|| {
+        [job::variable::ICECC_SCHEDULER, job::variable::USE_SCHEDULER]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok())
+            .filter(|value| !value.is_empty())
+    })
+}
+
+fn agent() -> Option<Agent> {
+    let status = crate::ask_agent::status()?;
+    let running = status
+        .running
+        .iter()
+        .map(|job| AgentJob {
+            source: String::from_utf8_lossy(&job.source).into_owned(),
+            executor: job.executor.clone(),
+            phase: job.phase().name(),
+            age_s: Duration::from_micros(job.age_us).as_secs_f64(),
+        })
+        .collect();
+    Some(Agent { pid: status.pid, jobs_done: status.jobs_done, running })
+}
+
+async fn daemon() -> Result<Option<Daemon>, String> {
+    for path in transport::daemon_sockets() {
+        let Ok(mut channel) = transport::Channel::connect_unix(&path, PATIENCE).await else {
+            continue;
+        };
+        let answer = async {
+            channel.send(&icecream::Message::GetInternals).await?;
+            channel.receive().await
+        };
+        let shown = path.display().to_string();
+        return match timeout(PATIENCE, answer).await {
+            Ok(Ok(Some(icecream::Message::StatusText(status)))) => Ok(Some(read_internals(&status.text, shown))),
+            // icecream's own daemon answers this question only to its scheduler.
+            Ok(_) => Ok(Some(Daemon { node_name: "icecream's".to_owned(), socket: shown, scheduler: None })),
+            Err(_) => Err(format!("daemon at {shown} accepts connections but does not answer; restart it")),
+        };
+    }
+    Ok(None)
+}
+
+fn read_internals(text: &str, socket: String) -> Daemon {
+    let value = |key: &str| {
+        text.lines().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix(':').map(|rest| rest.trim().to_owned()))
+    };
+    Daemon { node_name: value("Node Name").unwrap_or_default(), socket, scheduler: value("Scheduler") }
+}
+
+/// The scheduler at `address`, if it answers in time.
+pub(crate) async fn scheduler_within_patience(address: &str) -> Option<Scheduler> {
+    timeout(PATIENCE, scheduler(address)).await.ok()?.ok()
+}
+
+async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().unwrap_or(SCHEDULER_PORT)),
+        None => (address, SCHEDULER_PORT),
+    };
+    let stream = TcpStream::connect((host, port.saturating_add(1))).await?;
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let mut greeting = String::new();
+    while let Some(line) = lines.next_line().await? {
+        if let Some(first) = line.strip_prefix("200-") {
+            first.clone_into(&mut greeting);
+        } else if line.starts_with("200 ") {
+            break;
+        }
+    }
+    let mut answers = Vec::new();
+    for command in ["listcs", "listjobs"] {
+        write.write_all(format!("{command}\n").as_bytes()).await?;
+        let mut answer = String::new();
+        while let Some(line) = lines.next_line().await? {
+            if line == "200 done" || answer.len() > MAX_ANSWER {
+                break;
+            }
+            answer.push_str(&line);
+            answer.push('\n');
+        }
+        answers.push(answer);
+    }
+    // Leaving without `quit` is noticed by the close all the same.
+    let _gone = write.write_all(b"quit\n").await;
+    Ok(Scheduler {
+        address: address.to_owned(),
+        greeting,
+        hosts: control::hosts(&answers[0]),
+        jobs: control::jobs(&answers[1]),
+    })
+}

@@ -1,0 +1,62 @@
+//! The status as a table for people.
+
+use std::fmt::Write;
+
+use super::gather::{Agent, Daemon, Scheduler, Status};
+
+pub(crate) fn table(status: &Status) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _infallible = agent(&mut text, status.agent.as_ref())
+        .and_then(|()| daemon(&mut text, status.daemon.as_ref()))
+        .and_then(|()| scheduler(&mut text, status.scheduler.as_ref(), &status.problems));
+    text
+}
+
+fn agent(text: &mut String, agent: Option<&Agent>) -> std::fmt::Result {
+    let Some(agent) = agent else {
+        return writeln!(text, "agent      not running (the first wrapper starts it)");
+    };
+    writeln!(text, "agent      pid {}, {} jobs done", agent.pid, agent.jobs_done)?;
+    for job in &agent.running {
+        let whence = if job.executor.is_empty() { "-" } else { &job.executor };
+        writeln!(text, "             {:<10} {:>8.1} s  {:<22} {}", job.phase, job.age_s, whence, job.source)?;
+    }
+    Ok(())
+}
+
+fn daemon(text: &mut String, daemon: Option<&Daemon>) -> std::fmt::Result {
+    match daemon {
+        Some(daemon) => writeln!(text, "daemon     {} ({})", daemon.node_name, daemon.socket),
+        None => writeln!(text, "daemon     not running: start `floe daemon`"),
+    }
+}
+
+fn scheduler(text: &mut String, scheduler: Option<&Scheduler>, problems: &[String]) -> std::fmt::Result {
+    if let Some(scheduler) = scheduler {
+        writeln!(text, "scheduler  {} ({})", scheduler.address, scheduler.greeting)?;
+        writeln!(text)?;
+        writeln!(text, "{:<20} {:<22} {:<10} {:>7} {:>6} {:>9}", "host", "address", "platform", "jobs", "load", "speed")?;
+        for host in &scheduler.hosts {
+            let jobs = format!("{}/{}", host.jobs, host.slots);
+            let note = match host.installing_s {
+                Some(seconds) => format!("  installing a toolchain for {seconds} s"),
+                None if host.load >= 1000 => "  takes no work: load is 1000".to_owned(),
+                None => String::new(),
+            };
+            writeln!(
+                text,
+                "{:<20} {:<22} {:<10} {jobs:>7} {:>6} {:>9.2}{note}",
+                host.name, host.address, host.platform, host.load, host.speed
+            )?;
+        }
+        for job in &scheduler.jobs {
+            let executor = job.executor.as_deref().unwrap_or("-");
+            writeln!(text, "  job {:<8} {:<9} {} -> {executor}  {}", job.id, job.state, job.submitter, job.file)?;
+        }
+    }
+    for problem in problems {
+        writeln!(text, "{problem}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! `floe try [COMMAND…]`: a scheduler and two executors on this machine, on loopback, with the
+//! user's own rights; then COMMAND, or a small project that floe carries, compiled through them.
+
+mod compare;
+mod report;
+mod sample;
+mod stage;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::complain;
+use crate::cli::options::TryOptions;
+use stage::Stage;
+
+pub(crate) fn run(options: &TryOptions) -> ExitCode {
+    match try_it(options) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_it(options: &TryOptions) -> anyhow::Result<ExitCode> {
+    let directory = tempfile::Builder::new().prefix("floe-try-").tempdir()?;
+    say(&format!("starting a scheduler and two executors on loopback (in {})", directory.path().display()))?;
+    let code = perform(options, directory.path());
+    if options.keep {
+        say(&format!("logs and objects stay in {}", directory.keep().display()))?;
+    }
+    code
+}
+
+fn perform(options: &TryOptions, directory: &Path) -> anyhow::Result<ExitCode> {
+    let mut stage = Stage::start(directory)?;
+    let built = if options.command.is_empty() {
+        sample::build(&stage)?
+    } else {
+        let status = stage.command(&options.command[0]).args(&options.command[1..]).status();
+        let status = status.map_err(|error| anyhow::anyhow!("{}: {error}", options.command[0].display()))?;
+        status.code().unwrap_or(1)
+    };
+    let records = stage.records()?;
+    let verdicts = records.iter().map(compare::with_local).collect::<Vec<_>>();
+    say(&report::table(&records, &verdicts, &stage.executors()))?;
+    stage.stop();
+    let differs = verdicts.iter().any(|verdict| matches!(verdict, compare::Verdict::Differs(_)));
+    Ok(ExitCode::from(u8::try_from(built).unwrap_or(1).max(u8::from(differs))))
+}
+
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
