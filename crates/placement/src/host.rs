@@ -149,7 +149,7 @@ impl Host {
     }
 
     /// Whether name or address is `wanted`, literally.
-    pub(crate) fn is_called(&self, wanted: &str) -> bool {
+    pub fn is_called(&self, wanted: &str) -> bool {
         self.name.as_str() == wanted || wanted.parse() == Ok(self.address)
     }
 

@@ -58,6 +58,16 @@ impl Wants {
         }
     }
 
+    /// Needs that no host fulfils: the job goes back to its submitter.
+    pub fn impossible() -> Self {
+        Self {
+            offers: Vec::new(),
+            preferred: String::new(),
+            min_version: 0,
+            features: 0,
+        }
+    }
+
     /// The offered toolchains, each with the platform that it runs on.
     pub(crate) fn offers(&self) -> &[(Platform, Toolchain)] {
         &self.offers

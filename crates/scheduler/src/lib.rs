@@ -1,1 +1,27 @@
-//! Sockets and clock around placement.
+//! Sockets and clock around `placement`: the scheduler as a program.
+//!
+//! One task owns the [`core::Core`] (the cluster, who is connected, who watches) and waits in one
+//! place, in [`serve`]; one synchronous function applies what happened. Around it stand small
+//! tasks that own nothing but their socket: one reads each connection, one writes each, some
+//! shake hands, probe ports, answer UDP and talk at the control port. A peer that stops reading
+//! fills its own queue and is dropped; a peer that talks nonsense loses its own connection.
+//!
+//! Ports, times and texts are icecream's (protocol notes 1.1, 1.5, 4, 5.1, 5.9, 7.6), so that its
+//! daemons, monitors and scripts work unchanged. Log lines that scripts look for keep its wording.
+
+mod config;
+mod connection;
+mod control;
+mod core;
+mod discovery;
+mod error;
+mod monitor;
+mod outbox;
+mod probe;
+mod serve;
+mod translate;
+
+pub use config::Config;
+pub use error::SchedulerError;
+pub use placement::{Algorithm, UnknownAlgorithm};
+pub use serve::{Bound, bind, run};

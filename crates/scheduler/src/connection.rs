@@ -1,0 +1,199 @@
+//! Connections of daemons and monitors: greeted in tasks of their own, then read by them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use icecream::Message;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use transport::{Channel, Receiver, Sender, TransportError, accept_tcp};
+
+use crate::core::Input;
+
+/// For the handshake, and again for the first message. icecream's daemons may be silent for three
+/// seconds after they connected.
+const GREETING_DEADLINE: Duration = Duration::from_secs(15);
+/// Connections that have not logged in yet; further ones are closed.
+const MAX_GREETING: usize = 4096;
+/// Messages of one connection that are handed over together.
+const MAX_BATCH: usize = 256;
+
+/// One login. Never used twice; a daemon's is also its host number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Peer(pub(crate) u32);
+
+/// A connection that has said what it is.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) peer: Peer,
+    pub(crate) hello: Hello,
+    pub(crate) sender: Sender,
+    /// Dropping this ends the reading.
+    pub(crate) stop: oneshot::Sender<()>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Hello {
+    Daemon(Box<icecream::Login>),
+    Monitor,
+}
+
+/// What the greeting tasks share.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    inputs: mpsc::Sender<Input>,
+    last_peer: Arc<AtomicU32>,
+    greeting: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(crate) fn new(inputs: mpsc::Sender<Input>) -> Self {
+        let greeting = Arc::new(Semaphore::new(MAX_GREETING));
+        Self {
+            inputs,
+            last_peer: Arc::default(),
+            greeting,
+        }
+    }
+
+    /// Accepts for ever.
+    pub(crate) async fn keep(self, listener: TcpListener) {
+        loop {
+            let (stream, address) = accept_tcp(&listener).await;
+            let Ok(permit) = Arc::clone(&self.greeting).try_acquire_owned() else {
+                tracing::warn!(
+                    "{address} is turned away: {MAX_GREETING} connections have not logged in yet"
+                );
+                continue;
+            };
+            let door = self.clone();
+            tokio::spawn(async move {
+                let greeted = door.greet(stream).await;
+                drop(permit);
+                match greeted {
+                    Ok((newcomer, reader)) => {
+                        if door.inputs.send(Input::Arrived(newcomer)).await.is_ok() {
+                            reader.read().await;
+                        }
+                    }
+                    Err(error) if error.is_probe() => {}
+                    Err(error) => tracing::warn!("connection refused: {error}"),
+                }
+            });
+        }
+    }
+
+    async fn greet(&self, stream: TcpStream) -> Result<(Newcomer, Reader), GreetingError> {
+        let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
+        let peer_name = channel.peer_addr().to_string();
+        let (mut receiver, sender) = channel.split();
+        let hello = match timeout(GREETING_DEADLINE, receiver.receive()).await {
+            Ok(Ok(Some(Message::Login(login)))) => Hello::Daemon(Box::new(login)),
+            Ok(Ok(Some(Message::MonLogin))) => Hello::Monitor,
+            Ok(Ok(Some(other))) => {
+                return Err(GreetingError::WrongMessage {
+                    peer: peer_name,
+                    kind: other.kind(),
+                });
+            }
+            Ok(Ok(None)) => return Err(GreetingError::Left),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(GreetingError::Silent { peer: peer_name }),
+        };
+        let peer = Peer(
+            self.last_peer
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1),
+        );
+        let (stop, stopped) = oneshot::channel();
+        let reader = Reader {
+            peer,
+            receiver,
+            inputs: self.inputs.clone(),
+            stopped,
+        };
+        Ok((
+            Newcomer {
+                peer,
+                hello,
+                sender,
+                stop,
+            },
+            reader,
+        ))
+    }
+}
+
+/// Why a connection does not become a daemon's or a monitor's. Always the peer's doing.
+#[derive(Debug, thiserror::Error)]
+enum GreetingError {
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    #[error("{peer} began with a {kind} message instead of a login")]
+    WrongMessage {
+        peer: String,
+        kind: icecream::MessageKind,
+    },
+    #[error("{peer} did not log in within {} s", GREETING_DEADLINE.as_secs())]
+    Silent { peer: String },
+    #[error("the peer left without logging in")]
+    Left,
+}
+
+impl GreetingError {
+    fn is_probe(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.is_probe(),
+            Self::Left => true,
+            Self::WrongMessage { .. } | Self::Silent { .. } => false,
+        }
+    }
+}
+
+/// Reads one connection and hands over what arrives.
+struct Reader {
+    peer: Peer,
+    receiver: Receiver,
+    inputs: mpsc::Sender<Input>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Reader {
+    async fn read(mut self) {
+        let peer = self.peer;
+        loop {
+            let received = tokio::select! {
+                _ = &mut self.stopped => return,
+                received = self.receiver.receive() => received,
+            };
+            let input = match received {
+                Ok(Some(message)) => Input::Said {
+                    peer,
+                    messages: self.batch(message),
+                },
+                Ok(None) => Input::Closed { peer, why: None },
+                Err(error) => Input::Closed {
+                    peer,
+                    why: Some(error.to_string()),
+                },
+            };
+            let last = matches!(input, Input::Closed { .. });
+            if self.inputs.send(input).await.is_err() || last {
+                return;
+            }
+        }
+    }
+
+    /// The message and those that have arrived behind it.
+    fn batch(&mut self, first: Message) -> Vec<Message> {
+        let mut messages = vec![first];
+        while messages.len() < MAX_BATCH
+            && let Ok(Some(next)) = self.receiver.buffered()
+        {
+            messages.push(next);
+        }
+        messages // an error shows again at the next receive
+    }
+}

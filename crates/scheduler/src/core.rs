@@ -1,0 +1,507 @@
+//! What the scheduler's one task owns: the cluster, who is connected, and who watches.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use icecream::Message;
+use job::HostId;
+use placement::{Action, Assignment, Cluster, Event, Notice, Place, Settings, Time, WhyHome};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::connection::{Hello, Newcomer, Peer};
+use crate::control::{Command, report};
+use crate::monitor;
+use crate::outbox::Outbox;
+use crate::probe;
+use crate::translate::{self, Meaning};
+
+/// Seconds between a daemon's load samples, and icecream's second figure, which nobody uses.
+const CONF: icecream::CsConf = icecream::CsConf {
+    max_scheduler_pong: 3,
+    max_scheduler_ping: 36,
+    bench_source: String::new(),
+};
+
+/// Everything that can happen to the scheduler.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Arrived(Newcomer),
+    Said {
+        peer: Peer,
+        messages: Vec<Message>,
+    },
+    Closed {
+        peer: Peer,
+        why: Option<String>,
+    },
+    Probed {
+        peer: Peer,
+        reachable: bool,
+    },
+    /// A better scheduler for the same net has announced itself.
+    Outranked {
+        text: String,
+    },
+    /// A line at the control port; the answer is its output.
+    Command {
+        command: Command,
+        answer: oneshot::Sender<String>,
+    },
+    /// The daemons with these names (all for none) are to describe themselves.
+    Internals {
+        names: Vec<String>,
+        answer: oneshot::Sender<Vec<Internals>>,
+    },
+}
+
+/// One daemon's description of itself, once it has answered.
+#[derive(Debug)]
+pub(crate) struct Internals {
+    pub(crate) name: String,
+    pub(crate) text: oneshot::Receiver<String>,
+}
+
+#[derive(Debug)]
+struct Daemon {
+    outbox: Outbox,
+    probe: Option<JoinHandle<()>>,
+    /// GET_INTERNALS that it has not answered.
+    unanswered: u32,
+    curious: Vec<oneshot::Sender<String>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(probe) = &self.probe {
+            probe.abort();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Monitor {
+    outbox: Outbox,
+    _stop: oneshot::Sender<()>,
+}
+
+/// The state of the scheduler.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) cluster: Cluster,
+    started: Instant,
+    persistent_clients: bool,
+    inputs: mpsc::Sender<Input>,
+    daemons: HashMap<Peer, Daemon>,
+    monitors: HashMap<Peer, Monitor>,
+    actions: Vec<Action>,
+    /// Connections with messages that are not handed to their writers yet.
+    filled: Vec<Peer>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        settings: Settings,
+        persistent_clients: bool,
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
+        Self {
+            cluster: Cluster::new(settings),
+            started: Instant::now(),
+            persistent_clients,
+            inputs,
+            daemons: HashMap::new(),
+            monitors: HashMap::new(),
+            actions: Vec::new(),
+            filled: Vec::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time(self.started.elapsed())
+    }
+
+    /// How long until [`Self::tick`] is due.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.cluster
+            .deadline()
+            .map(|deadline| deadline.since(self.now()))
+    }
+
+    /// Takes note of one thing that happened.
+    pub(crate) fn apply(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Arrived(newcomer) => self.arrived(now, newcomer),
+            Input::Said { peer, messages } => {
+                for message in messages {
+                    self.said(now, peer, message);
+                }
+            }
+            Input::Closed { peer, why } => self.closed(now, peer, why.as_deref()),
+            Input::Probed { peer, reachable } => {
+                if !reachable {
+                    self.log_unreachable(peer);
+                }
+                self.event(
+                    now,
+                    Event::Probed {
+                        host: HostId(peer.0),
+                        reachable,
+                    },
+                );
+            }
+            Input::Outranked { text } => self.outranked(now, &text),
+            Input::Command { command, answer } => {
+                let text = self.command(now, command);
+                let _gone = answer.send(text);
+            }
+            Input::Internals { names, answer } => {
+                let asked = self.ask_internals(&names);
+                let _gone = answer.send(asked);
+            }
+        }
+    }
+
+    /// Acts on all that was noted: places jobs, and hands messages to the writers.
+    pub(crate) fn settle(&mut self, now: Time) {
+        loop {
+            self.cluster.place(now, &mut self.actions);
+            self.perform();
+            let mut lost = Vec::new();
+            for peer in std::mem::take(&mut self.filled) {
+                if let Some(outbox) = self.outbox(peer)
+                    && outbox.flush().is_err()
+                {
+                    lost.push(peer);
+                }
+            }
+            if lost.is_empty() {
+                return;
+            }
+            for peer in lost {
+                self.closed(now, peer, Some("it does not read what it is sent"));
+            }
+        }
+    }
+
+    pub(crate) fn tick(&mut self, now: Time) {
+        self.event(now, Event::Tick);
+    }
+
+    /// Says good-bye to monitors; daemons see the end of the connection.
+    pub(crate) fn shut_down(&mut self) {
+        for monitor in self.monitors.values_mut() {
+            monitor.outbox.push(Message::End);
+            let _gone = monitor.outbox.flush();
+        }
+        self.monitors.clear();
+        self.daemons.clear();
+    }
+
+    fn event(&mut self, now: Time, event: Event) {
+        self.cluster.apply(now, event, &mut self.actions);
+        self.perform();
+    }
+
+    fn arrived(&mut self, now: Time, newcomer: Newcomer) {
+        let Newcomer {
+            peer,
+            hello,
+            sender,
+            stop,
+        } = newcomer;
+        let (address, version) = (sender.peer_addr().ip(), sender.peer_maximum());
+        let from = sender.peer_addr().to_string();
+        let inputs = self.inputs.clone();
+        let failed = move |why| {
+            tokio::spawn(async move {
+                inputs
+                    .send(Input::Closed {
+                        peer,
+                        why: Some(why),
+                    })
+                    .await
+            });
+        };
+        let outbox = Outbox::start(sender, failed);
+        let login = match hello {
+            Hello::Monitor => {
+                tracing::info!("monitor {from} logged in");
+                self.monitors.insert(
+                    peer,
+                    Monitor {
+                        outbox,
+                        _stop: stop,
+                    },
+                );
+                for message in monitor::picture(&self.cluster) {
+                    self.tell(peer, message);
+                }
+                return;
+            }
+            Hello::Daemon(login) => *login,
+        };
+        let Some(address) = address else { return };
+        let environments = login.environments.len();
+        let login = match translate::login(login, address, version) {
+            Ok(login) => login,
+            Err(error) => {
+                tracing::warn!("login of {from} refused: {error}");
+                return;
+            }
+        };
+        tracing::info!(
+            "login {} protocol version: {version} features: {} [{environments} toolchains] from {from}",
+            login.name,
+            icecream::monitor::feature_names(login.features),
+        );
+        let target = SocketAddr::new(address, login.port);
+        let probed = !login.no_remote;
+        let daemon = Daemon {
+            outbox,
+            probe: None,
+            unanswered: 0,
+            curious: Vec::new(),
+            _stop: stop,
+        };
+        self.daemons.insert(peer, daemon);
+        self.tell(peer, Message::CsConf(CONF));
+        self.event(
+            now,
+            Event::Login {
+                host: HostId(peer.0),
+                login,
+            },
+        );
+        if probed && let Some(daemon) = self.daemons.get_mut(&peer) {
+            daemon.probe = Some(start_probe(target, peer, self.inputs.clone()));
+        }
+    }
+
+    fn said(&mut self, now: Time, peer: Peer, message: Message) {
+        if !self.daemons.contains_key(&peer) {
+            return; // a monitor has nothing to say, and others are gone
+        }
+        match translate::meaning(HostId(peer.0), message) {
+            Meaning::Event(event) => self.event(now, *event),
+            Meaning::Renewal(event) => {
+                self.event(now, *event);
+                self.tell(peer, Message::CsConf(CONF));
+            }
+            Meaning::Internals(text) => self.described(now, peer, &text),
+            Meaning::Logout => self.closed(now, peer, Some("it logged out")),
+            Meaning::OutOfPlace(kind) => {
+                let why = format!("it sent a {kind} message, which is none for schedulers");
+                self.closed(now, peer, Some(&why));
+            }
+            Meaning::Nothing => {}
+        }
+    }
+
+    fn closed(&mut self, now: Time, peer: Peer, why: Option<&str>) {
+        let why = why.unwrap_or("it closed the connection");
+        if self.monitors.remove(&peer).is_some() {
+            tracing::info!("monitor {} is gone: {why}", peer.0);
+        }
+        if self.daemons.remove(&peer).is_some() {
+            if let Some(host) = self.cluster.host(HostId(peer.0)) {
+                tracing::info!("remove daemon {} ({}): {why}", host.name, host.address);
+            }
+            self.event(
+                now,
+                Event::Lost {
+                    host: HostId(peer.0),
+                },
+            );
+        }
+    }
+
+    fn outranked(&mut self, now: Time, text: &str) {
+        if self.persistent_clients {
+            return;
+        }
+        tracing::info!(
+            "{text} has announced itself as a preferred scheduler, disconnecting all connections."
+        );
+        self.event(now, Event::Yield);
+        self.daemons.clear();
+        self.monitors.clear();
+    }
+
+    fn ask_internals(&mut self, names: &[String]) -> Vec<Internals> {
+        let mut asked = Vec::new();
+        let hosts: Vec<_> = self
+            .cluster
+            .hosts()
+            .iter()
+            .map(|host| (host.id, host.name.to_string()))
+            .collect();
+        for (host, name) in hosts {
+            let wanted = |wanted: &String| {
+                self.cluster
+                    .host(host)
+                    .is_some_and(|host| host.is_called(wanted))
+            };
+            if !names.is_empty() && !names.iter().any(wanted) {
+                continue;
+            }
+            let peer = Peer(host.0);
+            let Some(daemon) = self.daemons.get_mut(&peer) else {
+                continue;
+            };
+            let (sender, text) = oneshot::channel();
+            daemon.curious.retain(|curious| !curious.is_closed());
+            let first = daemon.curious.is_empty();
+            daemon.curious.push(sender);
+            asked.push(Internals { name, text });
+            if first {
+                daemon.unanswered = daemon.unanswered.saturating_add(1);
+                self.tell(peer, Message::GetInternals);
+            }
+        }
+        asked
+    }
+
+    fn described(&mut self, now: Time, peer: Peer, text: &str) {
+        let Some(daemon) = self.daemons.get_mut(&peer) else {
+            return;
+        };
+        if daemon.unanswered == 0 {
+            self.closed(now, peer, Some("it answered a question that nobody asked"));
+            return;
+        }
+        daemon.unanswered -= 1;
+        for curious in daemon.curious.drain(..) {
+            let _gone = curious.send(text.to_owned());
+        }
+    }
+
+    fn command(&mut self, now: Time, command: Command) -> String {
+        match command {
+            Command::Greeting => report::greeting(&self.cluster, self.started.elapsed()),
+            Command::ListHosts => report::hosts(&self.cluster, now),
+            Command::ListJobs => report::jobs(&self.cluster),
+            Command::ListBlocks => report::blocks(&self.cluster),
+            Command::Remove(names) => {
+                let text = report::removing(&self.cluster, &names);
+                for name in names {
+                    self.event(now, Event::Remove { name });
+                }
+                text
+            }
+            Command::Block(names) => {
+                let text = report::removing(&self.cluster, &names);
+                for name in names {
+                    self.event(now, Event::Block { name });
+                }
+                text
+            }
+            Command::Unblock(names) => {
+                for name in names {
+                    self.event(now, Event::Unblock { name });
+                }
+                String::new()
+            }
+        }
+    }
+
+    /// Carries out what the cluster decided.
+    fn perform(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Assign(assignment) => {
+                    self.log_assignment(&assignment);
+                    self.tell(Peer(assignment.submitter.0), translate::answer(&assignment));
+                }
+                Action::Disconnect { host, why } => {
+                    tracing::info!("host {host} is disconnected: {why}");
+                    self.daemons.remove(&Peer(host.0));
+                }
+                Action::Notice(notice) => self.announce(&notice),
+            }
+        }
+        self.actions = actions; // keeps its room
+    }
+
+    fn announce(&mut self, notice: &Notice) {
+        monitor::log(&self.cluster, notice);
+        if self.monitors.is_empty() {
+            return;
+        }
+        let Some(message) = monitor::message(&self.cluster, notice) else {
+            return;
+        };
+        for (peer, monitor) in &mut self.monitors {
+            if monitor.outbox.push(message.clone()) {
+                self.filled.push(*peer);
+            }
+        }
+    }
+
+    fn outbox(&mut self, peer: Peer) -> Option<&mut Outbox> {
+        match self.daemons.get_mut(&peer) {
+            Some(daemon) => Some(&mut daemon.outbox),
+            None => self
+                .monitors
+                .get_mut(&peer)
+                .map(|monitor| &mut monitor.outbox),
+        }
+    }
+
+    /// Queues a message for a connection, if it still is one.
+    fn tell(&mut self, peer: Peer, message: Message) {
+        if let Some(outbox) = self.outbox(peer)
+            && outbox.push(message)
+        {
+            self.filled.push(peer);
+        }
+    }
+
+    fn log_assignment(&self, assignment: &Assignment) {
+        let job = assignment.job;
+        match &assignment.place {
+            Place::Home(WhyHome::NoSuitableHost) => {
+                tracing::info!("No suitable host found, assigning submitter (job {job})");
+            }
+            Place::Home(why) => tracing::debug!("job {job} stays with its submitter: {why:?}"),
+            Place::Host {
+                host,
+                has_toolchain,
+                ..
+            } => {
+                let installs = if *has_toolchain {
+                    ""
+                } else {
+                    " (will install now)"
+                };
+                tracing::debug!("put {job} in joblist of {}{installs}", self.name(*host));
+            }
+        }
+    }
+
+    fn log_unreachable(&self, peer: Peer) {
+        if let Some(host) = self.cluster.host(HostId(peer.0)) {
+            tracing::warn!(
+                "host {} gets no jobs: its port {} at {} cannot be reached from here; is it open in its firewall?",
+                host.name,
+                host.port,
+                host.address
+            );
+        }
+    }
+
+    fn name(&self, host: HostId) -> &str {
+        self.cluster
+            .host(host)
+            .map_or("<unknown>", |host| host.name.as_str())
+    }
+}
+
+fn start_probe(target: SocketAddr, peer: Peer, inputs: mpsc::Sender<Input>) -> JoinHandle<()> {
+    tokio::spawn(probe::probe(target, async move |reachable| {
+        inputs.send(Input::Probed { peer, reachable }).await.is_ok()
+    }))
+}

@@ -1,0 +1,162 @@
+//! Starting, the one place where the scheduler waits, and stopping.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use icecream::Version;
+use icecream::discovery::Identity;
+use placement::Settings;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use transport::{Reach, bind_udp, interface_address, listen_tcp};
+
+use crate::connection::Door;
+use crate::core::{Core, Input};
+use crate::discovery::Beacon;
+use crate::{Config, SchedulerError, control};
+
+/// Inputs that may wait for the owner of the state.
+const MAX_INPUTS: usize = 1024;
+/// Inputs that are noted before jobs are placed.
+const MAX_BATCH: usize = 256;
+/// For last words at the end.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// A scheduler that has its ports and does not work yet.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    peers: TcpListener,
+    control: TcpListener,
+    beacon: Beacon,
+}
+
+/// Takes the ports and serves until `shutdown` ends.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), SchedulerError> {
+    bind(config)?.serve(shutdown).await;
+    Ok(())
+}
+
+/// Takes the ports. To be called within a tokio runtime.
+pub fn bind(config: Config) -> Result<Bound, SchedulerError> {
+    let address = match &config.interface {
+        Some(name) => interface_address(name)?,
+        None => Ipv4Addr::UNSPECIFIED,
+    };
+    let control_port = match config.port {
+        0 => 0,
+        port => port.checked_add(1).ok_or(SchedulerError::NoControlPort)?,
+    };
+    let peers = listen_tcp(SocketAddr::from((address, config.port)))?;
+    let own = peers.local_addr().map_err(SchedulerError::OwnAddress)?;
+    let control = listen_tcp(SocketAddr::from((address, control_port)))?;
+    let socket = bind_udp(own)?;
+    let ports = match config.broadcast_ports.as_slice() {
+        [] => vec![own.port()],
+        ports => ports.to_vec(),
+    };
+    let reach = if config.tests {
+        Reach::Loopback
+    } else {
+        Reach::Network
+    };
+    let beacon = Beacon {
+        socket,
+        identity: identity(&config),
+        reach,
+        ports,
+    };
+    Ok(Bound {
+        config,
+        peers,
+        control,
+        beacon,
+    })
+}
+
+impl Bound {
+    /// The port that daemons and monitors connect to.
+    pub fn port(&self) -> Option<u16> {
+        self.peers.local_addr().ok().map(|address| address.port())
+    }
+
+    pub fn control_port(&self) -> Option<u16> {
+        self.control.local_addr().ok().map(|address| address.port())
+    }
+
+    /// Serves until `shutdown` ends.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        allow_many_connections();
+        let (sender, mut inputs) = mpsc::channel(MAX_INPUTS);
+        let settings = Settings {
+            algorithm: self.config.algorithm,
+            seed: self.config.seed,
+        };
+        let mut core = Core::new(settings, self.config.persistent_clients, sender.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Door::new(sender.clone()).keep(self.peers));
+        tasks.spawn(control::keep(self.control, sender.clone()));
+        tasks.spawn(self.beacon.shine(sender));
+        tracing::info!("scheduler ready, algorithm: {}", self.config.algorithm);
+
+        let mut shutdown = pin!(shutdown);
+        let mut batch: Vec<Input> = Vec::with_capacity(MAX_BATCH);
+        loop {
+            let patience = core.patience();
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                _ = inputs.recv_many(&mut batch, MAX_BATCH) => {
+                    for input in batch.drain(..) {
+                        core.apply(core.now(), input);
+                    }
+                }
+                () = tokio::time::sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                    core.tick(core.now());
+                }
+            }
+            core.settle(core.now());
+        }
+        tracing::info!("scheduler stops");
+        core.shut_down();
+        tasks.shutdown().await;
+        tokio::time::sleep(FAREWELL).await;
+    }
+}
+
+fn identity(config: &Config) -> Identity {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let start_time = if config.fake_start_time {
+        now.saturating_sub(1000)
+    } else {
+        now
+    };
+    Identity {
+        version: Version::MAX.number(),
+        start_time,
+        net_name: config.net_name.clone().into_bytes(),
+    }
+}
+
+/// Each host is a connection, and shells give few file descriptors by default.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    ) {
+        tracing::warn!("the limit of open files cannot be raised: {error}; see `ulimit -n`");
+    }
+}
