@@ -281,36 +281,30 @@ async fn shake_hands(
     let mut heard = false;
     loop {
         let output = session.take_output();
-        if !output.is_empty() {
-            let written = write.write_all(&output).await;
+        let written = write.write_all(&output).await;
+        if session.is_ready() {
             written.map_err(|source| broken_handshake(peer, heard, source))?;
+            break;
         }
-        let count = match read.read(session.space()).await {
-            Ok(0) if heard => {
+        // Who cannot be written to may have said why before it left: a failure shows again below.
+        let count = read.read(session.space()).await;
+        match count.map_err(|source| broken_handshake(peer, heard, source))? {
+            0 if heard => {
+                let peer = peer.clone();
                 return Err(TransportError::Closed {
-                    peer: peer.clone(),
+                    peer,
                     during: "the handshake",
                 });
             }
-            Ok(0) => return Err(TransportError::Probe { peer: peer.clone() }),
-            Ok(count) => count,
-            Err(source) => return Err(broken_handshake(peer, heard, source)),
-        };
+            0 => return Err(TransportError::Probe { peer: peer.clone() }),
+            count => session.filled(count),
+        }
         heard = true;
-        session.filled(count);
-        session.shake().map_err(|source| TransportError::Protocol {
+        let shaken = session.shake();
+        shaken.map_err(|source| TransportError::Protocol {
             peer: peer.clone(),
             source,
         })?;
-        if session.is_ready() {
-            // The second word was answered before the peer's arrived: at most it waits in the output.
-            let output = session.take_output();
-            if !output.is_empty() {
-                let written = write.write_all(&output).await;
-                written.map_err(|source| broken_handshake(peer, heard, source))?;
-            }
-            break;
-        }
     }
     session.into_parts().ok_or_else(|| TransportError::Closed {
         peer: peer.clone(),
@@ -433,14 +427,12 @@ impl Sender {
                 return Ok(());
             }
             let piece = &output[..output.len().min(self.limit)];
-            let written = match timeout(SEND_PROGRESS, self.io.write(piece)).await {
-                Ok(written) => written,
-                Err(_) => {
-                    return Err(TransportError::Stalled {
-                        peer: self.link.peer.clone(),
-                        after: SEND_PROGRESS,
-                    });
-                }
+            let Ok(written) = timeout(SEND_PROGRESS, self.io.write(piece)).await else {
+                let peer = self.link.peer.clone();
+                return Err(TransportError::Stalled {
+                    peer,
+                    after: SEND_PROGRESS,
+                });
             };
             self.wrote(written)?;
         }
