@@ -1,0 +1,39 @@
+//! Measurements beside Debian's icecream.
+
+use anyhow::{Result, bail};
+
+use crate::{build, setup, step};
+
+/// The benches and what they measure.
+const BENCHES: &[(&str, &str)] = &[(
+    "overhead",
+    "what distributing costs: wall and CPU per job, logins, placements",
+)];
+
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    let Some(name) = words.first() else {
+        for (name, what) in BENCHES {
+            println!("{name:12} {what}");
+        }
+        return Ok(());
+    };
+    if !BENCHES.iter().any(|(known, _)| known == name) {
+        bail!("no bench is called {name:?}; `cargo xtask bench` lists them");
+    }
+    setup::run()?;
+    build::run("release")?;
+    step::run(
+        step::cargo()
+            .args([
+                "run",
+                "--quiet",
+                "--release",
+                "--package",
+                "acceptance",
+                "--bin",
+                "bench",
+                "--",
+            ])
+            .args(words),
+    )
+}

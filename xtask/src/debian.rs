@@ -1,0 +1,45 @@
+//! Debian packages that tests need.
+
+/// A package and why it is needed.
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    /// A file that it brings: whether it is installed is not asked of dpkg, so that other
+    /// distributions pass too.
+    pub(crate) file: &'static str,
+    pub(crate) why: &'static str,
+}
+
+macro_rules! packages {
+    ($($name:literal, $file:literal, $why:literal;)*) => {
+        pub(crate) const PACKAGES: &[Package] = &[
+            $(Package { name: $name, file: $file, why: $why },)*
+        ];
+    };
+}
+
+packages! {
+    "gcc", "/usr/bin/gcc", "compiler under test";
+    "g++", "/usr/bin/g++", "compiler under test";
+    "clang", "/usr/bin/clang", "compiler under test";
+    "binutils", "/usr/bin/readelf", "objects are compared";
+    "make", "/usr/bin/make", "real projects are built";
+    "icecc", "/usr/sbin/iceccd", "C++ icecream, the peer";
+    "icecream-sundae", "/usr/bin/icecream-sundae", "a monitor of C++ icecream";
+    "ccache", "/usr/bin/ccache", "is used in front of the wrapper";
+    "dpkg-dev", "/usr/bin/dpkg-source", "sources of real projects are unpacked";
+    "iproute2", "/usr/sbin/ip", "hosts of a lab are connected";
+    "util-linux", "/usr/bin/nsenter", "hosts of a lab are entered";
+    "procps", "/usr/bin/ps", "processes are counted";
+}
+
+/// Those that are not here.
+pub(crate) fn missing() -> Vec<&'static Package> {
+    let here = |package: &&Package| {
+        let file = package.file;
+        // Merged and unmerged /usr.
+        [file, file.trim_start_matches("/usr")]
+            .iter()
+            .any(|path| std::path::Path::new(path).exists())
+    };
+    PACKAGES.iter().filter(|package| !here(package)).collect()
+}
