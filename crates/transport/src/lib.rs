@@ -11,6 +11,7 @@ mod interfaces;
 mod listen;
 mod options;
 mod resolve;
+mod scheduler;
 mod stream;
 
 pub use channel::{Channel, Options, Receiver, Sender};
@@ -20,4 +21,5 @@ pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
 pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
 pub use resolve::{HostPort, resolve};
+pub use scheduler::connect_scheduler;
 pub use stream::{Endpoint, Stream};

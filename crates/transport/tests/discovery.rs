@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use icecream::discovery::{Datagram, Identity, read, reply};
 use tokio::net::UdpSocket;
-use transport::{Reach, UdpDiscovery, best, bind_udp, broadcast_addresses, interface_address};
+use transport::{
+    Channel, Options, Reach, UdpDiscovery, best, bind_udp, broadcast_addresses, connect_scheduler,
+    interface_address, listen_tcp,
+};
 
 /// Answers one query with all of `identities`, and with nonsense first.
 async fn scheduler(socket: UdpSocket, identities: Vec<Identity>) {
@@ -56,6 +59,23 @@ async fn the_best_of_all_answers_is_found() {
     );
     assert_eq!(best(&found, "ICECREAM"), None);
     scheduler.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_scheduler_that_sleeps_until_a_datagram_comes_is_woken() {
+    let listener = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = bind_udp(address).unwrap();
+    let sleeper = async {
+        let mut buffer = [0; 512];
+        let (length, _) = socket.recv_from(&mut buffer).await.unwrap();
+        assert!(matches!(read(&buffer[..length]), Some(Datagram::Query(_))));
+        let (stream, _) = listener.accept().await.unwrap();
+        Channel::accept(stream, Duration::from_secs(15)).await
+    };
+    let connecting = connect_scheduler(address, Duration::from_secs(15), None, Options::default());
+    let (connected, accepted) = tokio::join!(connecting, sleeper);
+    assert_eq!(connected.unwrap().version(), accepted.unwrap().version());
 }
 
 #[tokio::test]
