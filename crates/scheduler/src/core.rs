@@ -245,7 +245,7 @@ impl Core {
         };
         let Some(address) = address else { return };
         let environments = login.environments.len();
-        let login = match translate::login(login, address, version) {
+        let login = match translate::login(&login, address, version) {
             Ok(login) => login,
             Err(error) => {
                 tracing::warn!("login of {from} refused: {error}");

@@ -34,14 +34,10 @@ pub struct Bound {
     beacon: Beacon,
 }
 
-/// Takes the ports and serves until `shutdown` ends.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), SchedulerError> {
-    bind(config)?.serve(shutdown).await;
-    Ok(())
-}
-
-/// Takes the ports. To be called within a tokio runtime.
-pub fn bind(config: Config) -> Result<Bound, SchedulerError> {
+/// Takes the ports.
+// Sockets need a runtime, and async says so.
+#[allow(clippy::unused_async)]
+pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
     let address = match &config.interface {
         Some(name) => interface_address(name)?,
         None => Ipv4Addr::UNSPECIFIED,
@@ -77,6 +73,12 @@ pub fn bind(config: Config) -> Result<Bound, SchedulerError> {
     })
 }
 
+/// Serves until `shutdown` ends.
+pub async fn run(bound: Bound, shutdown: impl Future<Output = ()>) -> Result<(), SchedulerError> {
+    bound.serve(shutdown).await;
+    Ok(())
+}
+
 impl Bound {
     /// The port that daemons and monitors connect to.
     pub fn port(&self) -> Option<u16> {
@@ -87,8 +89,7 @@ impl Bound {
         self.control.local_addr().ok().map(|address| address.port())
     }
 
-    /// Serves until `shutdown` ends.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+    async fn serve(self, shutdown: impl Future<Output = ()>) {
         allow_many_connections();
         let (sender, mut inputs) = mpsc::channel(MAX_INPUTS);
         let settings = Settings {

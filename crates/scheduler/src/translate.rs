@@ -41,7 +41,7 @@ pub(crate) enum BadLogin {
 
 /// The first LOGIN of a connection.
 pub(crate) fn login(
-    login: icecream::Login,
+    login: &icecream::Login,
     address: IpAddr,
     version: u32,
 ) -> Result<Login, BadLogin> {
@@ -97,7 +97,7 @@ pub(crate) fn meaning(host: HostId, message: Message) -> Meaning {
             host,
             local: LocalBegin {
                 client: ClientId(begin.id),
-                file: shown(begin.outfile),
+                file: shown(&begin.outfile),
                 start_time: begin.start_time,
                 full: begin.full,
             },
@@ -175,7 +175,7 @@ fn wish(request: icecream::GetCs) -> Request {
     Request {
         client: ClientId(request.client_id),
         wants,
-        file: shown(request.filename),
+        file: shown(&request.filename),
         language: request.lang,
         count: request.count,
         arg_flags: request.arg_flags,
@@ -230,7 +230,7 @@ fn cut(name: String) -> String {
     }
 }
 
-fn shown(file: Vec<u8>) -> Arc<[u8]> {
+fn shown(file: &[u8]) -> Arc<[u8]> {
     let start = file.len().saturating_sub(MAX_FILE);
     Arc::from(&file[start..])
 }
