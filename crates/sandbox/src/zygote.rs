@@ -1,7 +1,7 @@
 //! The caller's side: starting the zygote, asking it for jobs, holding on to a job.
 
 use std::ffi::NulError;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -142,9 +142,10 @@ impl Drop for Zygote {
 }
 
 impl ZygoteClient {
-    /// Sends the job off; never waits. The caller's copies of its descriptors are closed.
-    pub fn spawn(&self, job: Job) -> Result<Running, SpawnError> {
-        let request = encode_job(&job)?;
+    /// Sends the job off; never waits. The job's descriptors are copied: drop the [`Job`] soon, or
+    /// the other ends of its pipes never see an end of file.
+    pub fn spawn(&self, job: &Job) -> Result<Running, SpawnError> {
+        let request = encode_job(job)?;
         if request.len() > MAX_REQUEST {
             return Err(SpawnError::TooLong(request.len()));
         }
@@ -218,6 +219,12 @@ impl Running {
 impl AsFd for Running {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Running {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 

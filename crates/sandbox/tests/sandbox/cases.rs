@@ -311,7 +311,8 @@ fn says_why_it_did_not_start(fixture: &Fixture) {
         let scratch = fixture.scratch();
         let (mut job, streams) = fixture.job(scratch.path(), &[PROBE], Limits::default());
         change(&mut job);
-        let running = fixture.client.spawn(job).unwrap();
+        let running = fixture.client.spawn(&job).unwrap();
+        drop(job);
         match finish(&running, streams, b"").outcome.unwrap().ended {
             Ended::NotStarted(failure) => failure.step,
             other => panic!("{other:?}"),
@@ -361,7 +362,7 @@ fn takes_long_command_lines(fixture: &Fixture) {
     let scratch = fixture.scratch();
     let (job, _streams) = fixture.job(scratch.path(), &many, Limits::default());
     assert!(matches!(
-        fixture.client.spawn(job),
+        fixture.client.spawn(&job),
         Err(sandbox::SpawnError::TooLong(_))
     ));
 }
@@ -411,7 +412,8 @@ fn loses_jobs_with_the_zygote(fixture: &Fixture) {
         &[PROBE, "--inside", "sleep"],
         Limits::default(),
     );
-    let running = client.spawn(job).unwrap();
+    let running = client.spawn(&job).unwrap();
+    drop(job);
     streams.output.read_exact(&mut [0; 7]).unwrap();
     kill_process(
         Pid::from_raw(zygote.pid().cast_signed()).unwrap(),
@@ -422,7 +424,7 @@ fn loses_jobs_with_the_zygote(fixture: &Fixture) {
     streams.output.read_to_end(&mut Vec::new()).unwrap();
 
     let (job, _streams) = fixture.job(scratch.path(), &[PROBE], Limits::default());
-    assert!(matches!(client.spawn(job), Err(sandbox::SpawnError::Gone)));
+    assert!(matches!(client.spawn(&job), Err(sandbox::SpawnError::Gone)));
     drop(zygote);
     assert_eq!(
         fixture.probe(&["exit", "0"]).outcome.unwrap().ended,

@@ -70,7 +70,7 @@ impl Fixture {
         limits: Limits,
     ) -> (Running, Streams) {
         let (job, streams) = self.job(scratch, program, limits);
-        (self.client.spawn(job).unwrap(), streams)
+        (self.client.spawn(&job).unwrap(), streams)
     }
 
     pub(crate) fn job(&self, scratch: &Path, program: &[&str], limits: Limits) -> (Job, Streams) {
