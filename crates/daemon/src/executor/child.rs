@@ -1,0 +1,141 @@
+//! A sandboxed program between its start and its end.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, ZygoteClient};
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+use super::Failure;
+use super::scratch::Place;
+use super::streams::{self, Said};
+
+/// The helper empties its queue in well under a millisecond per request; if it has not for these
+/// many attempts, ten seconds, it hangs.
+const ATTEMPTS: u32 = 5000;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// The kernel kills a job's processes in microseconds, unless one waits for a broken disk.
+const DEATH_LIMIT: Duration = Duration::from_secs(60);
+
+/// What to run.
+pub(super) struct Program {
+    /// The toolchain.
+    pub(super) root: PathBuf,
+    pub(super) arguments: Vec<CString>,
+    pub(super) directory: PathBuf,
+    pub(super) limits: Limits,
+}
+
+/// Our ends.
+pub(super) struct Streams {
+    pub(super) stdin: pipe::Sender,
+    pub(super) stdout: pipe::Receiver,
+    pub(super) stderr: pipe::Receiver,
+}
+
+/// Whenever it is dropped, the job is killed and its directory removed.
+pub(super) struct Child(Option<(AsyncFd<Running>, Place)>);
+
+impl Child {
+    pub(super) async fn start(
+        zygote: &ZygoteClient,
+        program: Program,
+        place: Place,
+    ) -> Result<(Self, Streams), Failure> {
+        let (stdin, our_stdin) = streams::input()?;
+        let (stdout, our_stdout) = streams::output()?;
+        let (stderr, our_stderr) = streams::output()?;
+        let job = Job {
+            root: program.root,
+            scratch: place.path().to_path_buf(),
+            arguments: program.arguments,
+            environment: vec![c"PATH=/usr/bin".into()],
+            directory: program.directory,
+            stdin,
+            stdout,
+            stderr,
+            limits: program.limits,
+        };
+        let running = register(spawn(zygote, &job).await?)?;
+        Ok((
+            Self(Some((running, place))),
+            Streams {
+                stdin: our_stdin,
+                stdout: our_stdout,
+                stderr: our_stderr,
+            },
+        ))
+    }
+
+    /// The program's end and what it said before; `None` when it was stopped for saying too much.
+    pub(super) async fn end(
+        &self,
+        stdout: pipe::Receiver,
+        stderr: pipe::Receiver,
+    ) -> Result<(Outcome, Option<Said>), Failure> {
+        let (running, _) = self.0.as_ref().ok_or(Lost)?;
+        let listened = async {
+            let said = streams::listen(stdout, stderr).await?;
+            if said.is_none() {
+                running.get_ref().kill();
+            }
+            Ok(said)
+        };
+        tokio::try_join!(outcome(running), listened)
+    }
+
+    /// The directory of a job that has ended.
+    pub(super) fn into_place(mut self) -> Result<Place, Failure> {
+        let (_, place) = self.0.take().ok_or(Lost)?;
+        Ok(place)
+    }
+}
+
+async fn spawn(zygote: &ZygoteClient, job: &Job) -> Result<Running, Failure> {
+    for _ in 0..ATTEMPTS {
+        match zygote.spawn(job) {
+            Err(SpawnError::Busy) => sleep(PAUSE).await,
+            result => return result.map_err(Failure::Spawn),
+        }
+    }
+    Err(Failure::Spawn(SpawnError::Busy))
+}
+
+#[expect(
+    deprecated,
+    reason = "the replacement is unsafe; a Running owns its descriptor and never changes it"
+)]
+fn register(running: Running) -> std::io::Result<AsyncFd<Running>> {
+    AsyncFd::new(running)
+}
+
+async fn outcome(running: &AsyncFd<Running>) -> Result<Outcome, Failure> {
+    loop {
+        let mut ready = running.readable().await?;
+        match ready.get_inner().try_read_outcome()? {
+            Some(outcome) => return Ok(outcome),
+            None => ready.clear_ready(),
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let Some((running, place)) = self.0.take() else {
+            return;
+        };
+        running.get_ref().kill();
+        // While a process of the job lives it may make new files, so the directory goes after it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = timeout(DEATH_LIMIT, outcome(&running)).await;
+                drop(place);
+            });
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The compiler's command line, directory and output (protocol notes, sections 5.11 and 6.4).
+
+use std::ffi::{CString, OsStr};
+use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::order::{Order, Split};
+use super::{BadOrder, Failure};
+
+/// Where the client's directories are made again. A name of its own, because the debug prefix map
+/// that hides it must not touch a client's files in /tmp.
+const MIRROR: &str = "floe-mirror";
+const OBJECT: &str = "out.o";
+
+pub(super) struct Command {
+    pub(super) arguments: Vec<CString>,
+    /// Inside the sandbox.
+    pub(super) directory: PathBuf,
+    /// Below the scratch directory.
+    pub(super) object: PathBuf,
+    /// Where the compiler puts split debug information.
+    pub(super) dwo: Option<PathBuf>,
+}
+
+/// Makes the directories below `scratch` that the command needs.
+pub(super) fn prepare(order: &Order, scratch: &Path) -> Result<Command, Failure> {
+    let command = command(order)?;
+    if let Some(split) = &order.split {
+        let mirror = scratch.join(MIRROR);
+        make_directory(&below(&mirror, &split.directory))?;
+        make_directory(&below(
+            &mirror,
+            split.output.parent().unwrap_or(Path::new("/")),
+        ))?;
+    }
+    Ok(command)
+}
+
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn command(order: &Order) -> Result<Command, BadOrder> {
+    let (directory, object, output) = match &order.split {
+        None => (
+            PathBuf::from("/tmp"),
+            PathBuf::from(OBJECT),
+            Path::new("/tmp").join(OBJECT),
+        ),
+        Some(split) => (
+            below(&Path::new("/tmp").join(MIRROR), &split.directory),
+            below(Path::new(MIRROR), &split.output),
+            relative(split),
+        ),
+    };
+    let dwo = order.split.as_ref().map(|_| object.with_extension("dwo"));
+    let c = |bytes: &OsStr| CString::new(bytes.as_bytes()).map_err(|_| BadOrder::Nul("a path"));
+
+    let mut arguments = vec![c(OsStr::new(&format!("/usr/bin/{}", order.compiler)))?];
+    arguments.extend([c"-x".into(), order.language.argument()]);
+    if order.is_clang() {
+        // gcc reads both from the preprocessed text, clang does not.
+        let facts = [
+            (c"-main-file-name", &order.input_file),
+            (c"-fdebug-compilation-dir", &order.working_dir),
+        ];
+        for (option, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+            arguments.extend([
+                c"-Xclang".into(),
+                option.into(),
+                c"-Xclang".into(),
+                value.clone(),
+            ]);
+        }
+    }
+    arguments.extend(order.flags.iter().cloned());
+    if !order.is_clang() {
+        arguments.push(c"-fpreprocessed".into());
+    }
+    arguments.extend([c"-".into(), c"-o".into(), c(output.as_os_str())?]);
+    if order.is_clang() {
+        arguments.push(c"-no-canonical-prefixes".into());
+    } else if order.split.is_some() {
+        arguments.push(c(OsStr::new(&format!(
+            "-fdebug-prefix-map=/tmp/{MIRROR}/=/"
+        )))?);
+    }
+    Ok(Command {
+        arguments,
+        directory,
+        object,
+        dwo,
+    })
+}
+
+/// A name that begins with `-` would be an option.
+fn relative(split: &Split) -> PathBuf {
+    let output = split.relative_output();
+    if output.as_os_str().as_bytes().starts_with(b"-") {
+        Path::new(".").join(output)
+    } else {
+        output
+    }
+}
+
+/// `path`, which is absolute and normal, with `root` as its root.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use icecream::CompileFile;
+
+    use super::super::order::tests::message;
+    use super::*;
+
+    fn line(message: CompileFile) -> (String, Command) {
+        let command = command(&Order::try_from(message).unwrap()).unwrap();
+        let words: Vec<_> = command
+            .arguments
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect();
+        (words.join(" "), command)
+    }
+
+    #[test]
+    fn gcc_reads_preprocessed_text_from_its_input() {
+        let (words, command) = line(message());
+        assert_eq!(
+            words,
+            "/usr/bin/gcc -x c -O2 -c -fpreprocessed - -o /tmp/out.o"
+        );
+        assert_eq!(
+            (command.directory, command.dwo),
+            (PathBuf::from("/tmp"), None)
+        );
+    }
+
+    #[test]
+    fn clang_is_told_names_and_directory() {
+        let (words, _) = line(CompileFile {
+            compiler_name: "clang".into(),
+            lang: 1,
+            ..message()
+        });
+        assert_eq!(
+            words,
+            "/usr/bin/clang -x c++ -Xclang -main-file-name -Xclang src/a.c -Xclang -fdebug-compilation-dir -Xclang /build \
+             -O2 -c - -o /tmp/out.o -no-canonical-prefixes"
+        );
+        let nameless = CompileFile {
+            compiler_name: "clang".into(),
+            input_file: vec![],
+            working_dir: vec![],
+            ..message()
+        };
+        assert!(!line(nameless).0.contains("-Xclang"));
+    }
+
+    #[test]
+    fn split_debug_information_mirrors_the_clients_directories() {
+        let (words, command) = line(CompileFile {
+            dwarf_fission: true,
+            ..message()
+        });
+        assert_eq!(
+            words,
+            "/usr/bin/gcc -x c -O2 -c -fpreprocessed - -o obj/a.o -fdebug-prefix-map=/tmp/floe-mirror/=/"
+        );
+        assert_eq!(command.directory, Path::new("/tmp/floe-mirror/build"));
+        assert_eq!(command.object, Path::new("floe-mirror/build/obj/a.o"));
+        assert_eq!(
+            command.dwo.unwrap(),
+            Path::new("floe-mirror/build/obj/a.dwo")
+        );
+    }
+
+    #[test]
+    fn an_output_is_never_an_option() {
+        let (words, _) = line(CompileFile {
+            dwarf_fission: true,
+            output_file: b"-fplugin=x.o".to_vec(),
+            ..message()
+        });
+        assert!(words.contains("-o ./-fplugin=x.o"), "{words}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Why a foreign job has no result.
+
+use std::io;
+
+use sandbox::{Lost, SpawnError, StartError, Step};
+use thiserror::Error;
+
+use super::BadOrder;
+
+/// None of these says anything about the source: the client compiles it again elsewhere.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The client's fault; the same request fails everywhere.
+    #[error(transparent)]
+    Order(#[from] BadOrder),
+    #[error("the client went away")]
+    ClientGone,
+    #[error("no source text came for too long")]
+    SourceStalled,
+    #[error("the compiler took too long")]
+    Deadline,
+    /// Ours, or the toolchain's.
+    #[error("compiler did not start: {0}")]
+    NotStarted(StartError),
+    #[error(transparent)]
+    Spawn(SpawnError),
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    #[error("the compiler succeeded and left no object file")]
+    NoObject,
+    #[error("cannot keep the job's files: {0}")]
+    Files(#[from] io::Error),
+}
+
+impl Failure {
+    /// The toolchain lacks the compiler, its loader or a library: it should be sent again.
+    pub fn toolchain_is_broken(&self) -> bool {
+        matches!(
+            self,
+            Self::NotStarted(StartError {
+                step: Step::Execute | Step::ToolchainOpen | Step::ScratchMount,
+                ..
+            })
+        )
+    }
+
+    /// The number that icecream's schedulers are told (protocol notes, section 6.6).
+    pub fn code(&self) -> i32 {
+        match self {
+            Self::ClientGone => 118,
+            Self::SourceStalled | Self::Deadline | Self::Files(_) => 107,
+            Self::NotStarted(_) if self.toolchain_is_broken() => 110,
+            Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) => 117,
+            Self::Order(_) | Self::NoObject => 100,
+        }
+    }
+}
