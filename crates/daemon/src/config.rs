@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use transport::HostPort;
+
 use crate::load::ProcPaths;
 
 /// The TCP port for compiles.
@@ -10,44 +12,37 @@ pub const DEFAULT_PORT: u16 = 10245;
 /// The scheduler's port, TCP and UDP.
 pub const SCHEDULER_PORT: u16 = 8765;
 
-/// A host and perhaps a port, as `-s` and ICECC_SCHEDULER give them.
+/// How the scheduler is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPort {
-    /// Empty: look for the scheduler by broadcast, on this port.
-    pub host: String,
-    pub port: Option<u16>,
+pub enum Find {
+    /// By broadcast to this UDP port; only schedulers of our net are used.
+    Broadcast { port: u16 },
+    /// It is there, whatever its net.
+    At(HostPort),
 }
 
-impl HostPort {
-    /// Reads `HOST`, `HOST:PORT` or `:PORT`.
-    pub fn parse(given: &str) -> Result<Self, BadHostPort> {
-        let bad = |why| BadHostPort {
-            given: given.to_owned(),
-            why,
-        };
-        let (host, port) = match given.rsplit_once(':') {
-            None => (given, None),
-            Some((host, port)) => match port.parse() {
-                Ok(port) if port > 0 => (host, Some(port)),
-                _ => return Err(bad("the part behind the colon is no port (1 to 65535)")),
-            },
-        };
-        if host.is_empty() && port.is_none() {
-            return Err(bad("it is empty"));
-        }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+impl Default for Find {
+    fn default() -> Self {
+        Self::Broadcast { port: SCHEDULER_PORT }
     }
 }
 
-/// Why a scheduler's address is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("scheduler {given:?} is not HOST[:PORT]: {why}")]
-pub struct BadHostPort {
-    given: String,
-    why: &'static str,
+impl Find {
+    /// Reads `HOST`, `HOST:PORT`, or `:PORT` for a broadcast to that port, as `-s` and
+    /// ICECC_SCHEDULER give them. Nothing at all is the usual broadcast.
+    pub fn parse(given: &str) -> Result<Self, String> {
+        let given = given.trim();
+        if given.is_empty() {
+            return Ok(Self::default());
+        }
+        let Some(port) = given.strip_prefix(':').filter(|rest| !rest.contains(':')) else {
+            return HostPort::parse(given, SCHEDULER_PORT).map(Self::At);
+        };
+        match port.parse() {
+            Ok(port) if port > 0 => Ok(Self::Broadcast { port }),
+            _ => Err(format!("{given:?} is no place for a scheduler: the port must be 1 to 65535")),
+        }
+    }
 }
 
 /// Everything a daemon is told.
@@ -60,7 +55,7 @@ pub struct Config {
     pub slots: u32,
     /// Added to foreign compiles.
     pub nice: u8,
-    pub scheduler: Option<HostPort>,
+    pub scheduler: Find,
     /// Toolchains live below it. What is there and was not made by a daemon stays.
     pub base_dir: PathBuf,
     pub cache_limit_bytes: u64,
@@ -73,8 +68,12 @@ pub struct Config {
     pub user: Option<String>,
     /// Where clients of this host connect. None: the usual place.
     pub socket: Option<PathBuf>,
+    /// What this host can unpack, as LOGIN says it: bit 0 xz, bit 1 zstd.
+    pub features: u32,
     /// Zstandard level of what is sent.
     pub compression: i32,
+    /// ICECC_SLOW_NETWORK: small writes.
+    pub slow_network: bool,
     /// ICECC_TESTS: broadcast on loopback only, reconnect fast.
     pub tests: bool,
     /// ICECC_TEST_SCHEDULER_PORTS: ports that every discovery broadcast goes to.
@@ -95,7 +94,7 @@ impl Config {
             node_name: node,
             slots: u32::try_from(slots).unwrap_or(1),
             nice: 5,
-            scheduler: None,
+            scheduler: Find::default(),
             base_dir,
             cache_limit_bytes: 256 << 20,
             port: DEFAULT_PORT,
@@ -103,7 +102,9 @@ impl Config {
             no_remote: false,
             user: None,
             socket: None,
+            features: 3,
             compression: icecream::chunk::DEFAULT_LEVEL,
+            slow_network: false,
             tests: false,
             test_scheduler_ports: Vec::new(),
             proc_paths: ProcPaths::default(),
@@ -116,18 +117,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms_of_a_schedulers_address_are_read() {
-        let of = |host: &str, port| {
-            Ok(HostPort {
-                host: host.to_owned(),
-                port,
-            })
-        };
-        assert_eq!(HostPort::parse("box"), of("box", None));
-        assert_eq!(HostPort::parse("10.0.0.1:8767"), of("10.0.0.1", Some(8767)));
-        assert_eq!(HostPort::parse(":8767"), of("", Some(8767)));
-        for bad in ["", "box:", "box:0", "box:x", "box:70000", ":"] {
-            assert!(HostPort::parse(bad).is_err(), "{bad}");
+    fn the_forms_of_a_schedulers_place_are_read() {
+        let at = |host: &str, port| Ok(Find::At(HostPort { host: host.to_owned(), port }));
+        assert_eq!(Find::parse("box"), at("box", 8765));
+        assert_eq!(Find::parse("10.0.0.1:8767"), at("10.0.0.1", 8767));
+        assert_eq!(Find::parse("::1"), at("::1", 8765));
+        assert_eq!(Find::parse(":8767"), Ok(Find::Broadcast { port: 8767 }));
+        assert_eq!(Find::parse(""), Ok(Find::Broadcast { port: 8765 }));
+        for bad in ["box:", "box:0", "box:x", "box:70000", ":"] {
+            assert!(Find::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,6 +1,26 @@
 //! The per-host process: arbitrates this host's slots, executes other hosts' jobs, keeps the line to the scheduler.
+//!
+//! [`prepare`] binds the sockets and gives up root; then the caller forks the sandbox's zygote,
+//! starts a runtime and calls [`run`].
 
 pub mod config;
 pub mod core;
+mod desk;
+mod error;
+pub mod executor;
+mod link;
+mod listen;
 pub mod load;
+mod natives;
+mod run;
+mod session;
+mod shop;
+mod sockets;
 pub mod status;
+mod toolchains;
+mod wire;
+
+pub use config::{Config, Find};
+pub use error::DaemonError;
+pub use run::run;
+pub use sockets::{Sockets, prepare};

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use icecream::Environment;
 use job::ClientId;
 
 use crate::load::Reading;
@@ -23,17 +24,20 @@ pub struct Status<'a> {
     pub platform: &'a str,
     /// (key, path, bytes)
     pub native: Vec<(String, String, u64)>,
-    /// (platform/name, seconds since its last use, bytes)
-    pub received: Vec<(String, u64, u64)>,
+    pub received: Vec<Environment>,
     pub used: u32,
     pub slots: u32,
+    pub features: u32,
     pub reading: Reading,
-    /// Unix seconds.
-    pub now: u64,
 }
 
-/// `env_xz env_zstd`: what this daemon can unpack beyond gzip and bzip2.
-pub const FEATURES: &str = "env_xz env_zstd";
+/// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
+pub fn features(bits: u32) -> String {
+    let names = [(1, "env_xz"), (2, "env_zstd")];
+    let known: Vec<_> =
+        names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
+    if known.is_empty() { "--".to_owned() } else { known.join(" ") }
+}
 
 impl Status<'_> {
     pub fn text(&self) -> String {
@@ -62,18 +66,11 @@ impl Status<'_> {
         for (key, path, size) in &self.native {
             writeln!(out, "  NativeEnv ({key}): {path}, size {size}")?;
         }
-        if !self.received.is_empty() {
-            writeln!(out, "  Now: {}", self.now)?;
-        }
-        for (name, age, size) in &self.received {
-            let last_use = self.now.saturating_sub(*age);
-            writeln!(
-                out,
-                "  ReceivedEnv[{name}] last_use {last_use}, size {size}"
-            )?;
+        for environment in &self.received {
+            writeln!(out, "  ReceivedEnv[{}/{}]", environment.platform, environment.name)?;
         }
         writeln!(out, "  Current kids: {} (max: {})", self.used, self.slots)?;
-        writeln!(out, "  Supported features: {FEATURES}")?;
+        writeln!(out, "  Supported features: {}", features(self.features))?;
         if let Some(version) = self.scheduler_version {
             writeln!(out, "  Scheduler protocol: {version}")?;
         }
@@ -104,16 +101,16 @@ mod tests {
             cache_bytes: 81_735_070,
             platform: "x86_64",
             native: vec![(":/usr/bin/gcc".into(), "/x/native/1.tar.gz".into(), 5)],
-            received: vec![("x86_64/full-env".into(), 2, 81_735_070)],
+            received: vec![Environment { platform: "x86_64".into(), name: "full-env".into() }],
             used: 2,
             slots: 2,
+            features: 3,
             reading: Reading {
                 idle: 1000,
                 memory: 84,
                 free_memory: 22082,
                 ..Reading::default()
             },
-            now: 1_795_295_519,
         };
         let expected = "\
 Node Name: nodeB
@@ -123,8 +120,7 @@ Node Name: nodeB
   Cache Size: 81735070
   Architecture: x86_64
   NativeEnv (:/usr/bin/gcc): /x/native/1.tar.gz, size 5
-  Now: 1795295519
-  ReceivedEnv[x86_64/full-env] last_use 1795295517, size 81735070
+  ReceivedEnv[x86_64/full-env]
   Current kids: 2 (max: 2)
   Supported features: env_xz env_zstd
   Scheduler protocol: 43

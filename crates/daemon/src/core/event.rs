@@ -38,6 +38,8 @@ pub enum Event {
         client: ClientId,
         job: JobId,
     },
+    /// A compile was refused before it could wait for a slot.
+    CompileRejected { job: JobId, usage: Usage },
     /// A foreign compile ended, whatever its result: its slot is free.
     CompileEnded {
         client: ClientId,
@@ -182,6 +184,8 @@ pub mod code {
     pub const FAREWELL: i32 = 119;
     /// Out of memory, or the compiler died.
     pub const OUT_OF_MEMORY: i32 = 105;
+    /// The toolchain, or its compiler, is missing.
+    pub const NO_TOOLCHAIN: i32 = 110;
 }
 
 /// How long an accepted compile waits, with slots free, for the load to fall.

@@ -95,6 +95,9 @@ impl Core {
             Event::HomeBegun { client, job } => self.home_begun(client, job),
             Event::HomeDone { client, job, usage } => self.home_done(client, job, usage),
             Event::CompileWanted { client, job } => self.compile_wanted(now, client, job),
+            Event::CompileRejected { job, usage } => {
+                self.report_done(self.session, job, usage, From::Executor);
+            }
             Event::CompileEnded { client, usage } => self.compile_ended(client, usage),
             Event::InstallBegan { client } => self.install_began(client),
             Event::InstallEnded { client } => self.install_ended(client),

@@ -1,0 +1,91 @@
+//! A daemon with just enough options to be driven by hand and by the tests of this crate; the real
+//! command line is `floe daemon`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use daemon::{Config, Find, Sockets};
+use sandbox::Zygote;
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "options: --base DIR --socket PATH --scheduler HOST[:PORT] --name NAME --slots N \
+--port N --bind IP --netname NAME --user USER --no-remote --tests --stat FILE";
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .init();
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Box<dyn std::error::Error>> {
+    let config = options()?;
+    let sockets = daemon::prepare(&config)?;
+    let zygote = if config.no_remote {
+        None
+    } else {
+        match Zygote::start() {
+            Ok(zygote) => Some(zygote),
+            Err(error) => {
+                tracing::warn!("{error}");
+                None
+            }
+        }
+    };
+    serve(config, sockets, zygote.as_ref())
+}
+
+#[tokio::main]
+async fn serve(
+    config: Config,
+    sockets: Sockets,
+    zygote: Option<&Zygote>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(daemon::run(config, sockets, zygote.map(Zygote::client), shutdown).await?)
+}
+
+fn options() -> Result<Config, Box<dyn std::error::Error>> {
+    let mut config = Config::new(PathBuf::from("/var/tmp/floe-daemon-example"));
+    let mut words = std::env::args().skip(1);
+    while let Some(option) = words.next() {
+        if option == "--no-remote" {
+            config.no_remote = true;
+            continue;
+        }
+        if option == "--tests" {
+            config.tests = true;
+            continue;
+        }
+        let value = words.next().ok_or(USAGE)?;
+        match option.as_str() {
+            "--base" => config.base_dir = value.into(),
+            "--socket" => config.socket = Some(value.into()),
+            "--scheduler" => config.scheduler = Find::parse(&value)?,
+            "--name" => config.node_name = value,
+            "--slots" => config.slots = value.parse()?,
+            "--port" => config.port = value.parse()?,
+            "--bind" => config.bind = Some(value.parse()?),
+            "--netname" => config.netname = value,
+            "--user" => config.user = Some(value),
+            "--stat" => config.proc_paths.stat = value.into(),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(config)
+}

@@ -1,0 +1,422 @@
+//! The one task that owns the daemon's state. It waits in one place ([`Desk::next`]) and changes
+//! things in another ([`Desk::apply`]), which never waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use icecream::{GetCs, Login, Message, Stats, StatusText};
+use job::{ClientId, JobId};
+use tokio::sync::mpsc;
+use tokio::task::{Id as TaskId, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::Config;
+use crate::core::{Action, Core, Event, Placement, Report};
+use crate::link::{Line, LinkEvent};
+use crate::listen::Arrival;
+use crate::load::{self, Announcer, Meter, Own, Reading, Sample};
+use crate::session::{ORDERS, Order, Said, Session};
+use crate::shop::Shop;
+use crate::status::Status;
+use crate::wire;
+
+/// How often the load is read until a scheduler says otherwise.
+const SAMPLING: Duration = Duration::from_secs(3);
+/// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
+const LEAST_MEMORY_MIB: u32 = 512;
+
+/// Where events come from.
+pub(crate) struct Inboxes {
+    pub(crate) arrivals: mpsc::Receiver<Arrival>,
+    pub(crate) link: mpsc::Receiver<LinkEvent>,
+}
+
+/// Something for [`Desk::apply`].
+enum Input {
+    Arrived(Box<Arrival>),
+    Said(ClientId, Said),
+    Link(LinkEvent),
+    Sampled(Sample),
+    SampleDue,
+    SessionEnded(TaskId, Option<JoinError>),
+    Tick,
+}
+
+/// A connected client, as the desk sees it.
+struct Seat {
+    orders: mpsc::Sender<Order>,
+    address: String,
+}
+
+pub(crate) struct Desk {
+    config: Arc<Config>,
+    shop: Arc<Shop>,
+    began: Instant,
+    core: Core,
+    inboxes: Inboxes,
+    said: (mpsc::Sender<(ClientId, Said)>, mpsc::Receiver<(ClientId, Said)>),
+    sessions: JoinSet<()>,
+    /// Which client a session's task serves, should it die without a word.
+    tasks: HashMap<TaskId, ClientId>,
+    seats: HashMap<ClientId, Seat>,
+    line: Option<Line>,
+    /// Why there is no line.
+    cause: String,
+    sampler: JoinSet<Sample>,
+    sampling: Duration,
+    next_sample: Instant,
+    last_sample: Instant,
+    meter: Meter,
+    announcer: Announcer,
+    reading: Reading,
+    /// Processor time of foreign compiles that ended since the last sample.
+    ended: Duration,
+}
+
+impl Desk {
+    pub(crate) fn new(config: Arc<Config>, shop: Arc<Shop>, inboxes: Inboxes) -> Self {
+        let now = Instant::now();
+        let slots = config.slots;
+        Self {
+            shop,
+            began: now,
+            core: Core::new(slots),
+            inboxes,
+            said: mpsc::channel(1024),
+            sessions: JoinSet::new(),
+            tasks: HashMap::new(),
+            seats: HashMap::new(),
+            line: None,
+            cause: "still looking".to_owned(),
+            sampler: JoinSet::new(),
+            sampling: SAMPLING,
+            next_sample: now,
+            last_sample: now,
+            meter: Meter::new(slots),
+            announcer: Announcer::default(),
+            reading: Reading::default(),
+            ended: Duration::ZERO,
+            config,
+        }
+    }
+
+    /// Works until `shutdown`; then every connection is closed, and clients compile locally.
+    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                input = self.next() => self.apply(input),
+            }
+        }
+        self.line = None;
+        self.sessions.shutdown().await;
+    }
+
+    async fn next(&mut self) -> Input {
+        let tick = self.core.deadline().map_or(self.next_sample, |at| self.began + at);
+        tokio::select! {
+            Some((client, said)) = self.said.1.recv() => Input::Said(client, said),
+            Some(event) = self.inboxes.link.recv() => Input::Link(event),
+            Some(arrival) = self.inboxes.arrivals.recv() => Input::Arrived(Box::new(arrival)),
+            Some(ended) = self.sessions.join_next_with_id() => match ended {
+                Ok((id, ())) => Input::SessionEnded(id, None),
+                Err(error) => Input::SessionEnded(error.id(), Some(error)),
+            },
+            Some(sample) = self.sampler.join_next() => Input::Sampled(sample.unwrap_or_default()),
+            () = sleep_until(self.next_sample), if self.sampler.is_empty() => Input::SampleDue,
+            () = sleep_until(tick), if tick != self.next_sample => Input::Tick,
+        }
+    }
+
+    fn apply(&mut self, input: Input) {
+        match input {
+            Input::Arrived(arrival) => self.arrived(*arrival),
+            Input::Said(client, said) => self.heard(client, said),
+            Input::Link(event) => self.linked(event),
+            Input::SampleDue => self.take_sample(),
+            Input::Sampled(sample) => self.sampled(&sample),
+            Input::SessionEnded(task, error) => self.session_ended(task, error),
+            Input::Tick => self.decide(Event::Tick, None),
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        let id = self.core.arrive(arrival.peer.place.may_submit());
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let address = arrival.peer.shown.clone();
+        tracing::debug!("client {id} connected from {address}");
+        let desk = self.said.0.clone();
+        let session = Session::new(id, arrival, inbox, desk, Arc::clone(&self.shop));
+        let task = self.sessions.spawn(session.run()).id();
+        self.tasks.insert(task, id);
+        self.seats.insert(id, Seat { orders, address });
+    }
+
+    fn heard(&mut self, client: ClientId, said: Said) {
+        let event = match said {
+            Said::HostsWanted(request) => {
+                let (count, niceness) = (request.count, request.niceness);
+                let wanted = Event::HostsWanted { client, count, niceness };
+                return self.decide(wanted, Some(*request));
+            }
+            Said::LocalWanted { outfile, full } => {
+                let kind = if full { "full local job" } else { "local job" };
+                tracing::debug!("pushed {kind} {client}");
+                Event::LocalWanted { client, outfile, full }
+            }
+            Said::HomeBegun(job) => Event::HomeBegun { client, job },
+            Said::HomeDone(done) => {
+                Event::HomeDone { client, job: JobId(done.job_id), usage: wire::usage(&done) }
+            }
+            Said::CompileWanted(job) => Event::CompileWanted { client, job },
+            Said::CompileRejected { job, usage } => Event::CompileRejected { job, usage },
+            Said::CompileEnded(usage) => {
+                self.ended += Duration::from_millis(u64::from(usage.user_msec) + u64::from(usage.sys_msec));
+                Event::CompileEnded { client, usage }
+            }
+            Said::InstallBegan => Event::InstallBegan { client },
+            Said::InstallEnded => {
+                // Also tells the scheduler that this host takes work again.
+                self.announce_toolchains();
+                self.next_sample = Instant::now();
+                Event::InstallEnded { client }
+            }
+            Said::ToolchainsChanged => return self.announce_toolchains(),
+            Said::Blacklist(blacklist) => return self.report(Message::BlacklistHostEnv(blacklist)),
+            Said::StatusWanted => {
+                let text = self.status();
+                return self.order(client, Order::Send(Message::StatusText(StatusText { text })));
+            }
+            Said::Left { farewell } => {
+                self.seats.remove(&client);
+                Event::ClientLeft { client, farewell }
+            }
+        };
+        self.decide(event, None);
+    }
+
+    fn linked(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Found(line) => {
+                let known = line.own.map_or_else(|| "unknown".to_owned(), |own| own.to_string());
+                tracing::info!("Connected to scheduler {} (I am known as {known})", line.scheduler);
+                self.line = Some(line);
+                self.log_in();
+                self.decide(Event::SchedulerFound, None);
+                self.announcer.reset();
+                self.announce_load();
+            }
+            LinkEvent::Lost { why } => {
+                self.cause = why;
+                if self.line.take().is_some() {
+                    self.decide(Event::SchedulerLost, None);
+                }
+            }
+            LinkEvent::Said(message) => self.scheduler_said(message),
+        }
+    }
+
+    fn scheduler_said(&mut self, message: Message) {
+        match message {
+            Message::UseCs(found) => {
+                let (client, placement) = wire::placement(found);
+                let event = if self.is_here(&placement) {
+                    Event::SentHome { client, job: placement.job }
+                } else {
+                    Event::Placed { client, placement }
+                };
+                self.decide(event, None);
+            }
+            Message::NoCs(none) => {
+                let (client, job) = wire::sent_home(&none);
+                self.decide(Event::SentHome { client, job }, None);
+            }
+            Message::CsConf(conf) => {
+                let seconds = conf.max_scheduler_pong.clamp(1, 60);
+                self.sampling = Duration::from_secs(seconds.into());
+            }
+            Message::GetInternals => {
+                let text = self.status();
+                self.report(Message::StatusText(StatusText { text }));
+            }
+            Message::Ping => {}
+            _ => {
+                tracing::warn!("the scheduler sent a message that has no place here; starting over");
+                self.line = None;
+                self.cause = "it broke the protocol".to_owned();
+                self.decide(Event::SchedulerLost, None);
+            }
+        }
+    }
+
+    /// Hands the core one event and does what it decides. `request` is the one that the event is
+    /// about.
+    fn decide(&mut self, event: Event, mut request: Option<GetCs>) {
+        let now = self.began.elapsed();
+        for action in self.core.apply(now, event) {
+            match action {
+                Action::Report(report) => self.tell_scheduler(report, &mut request),
+                Action::Place { client, placement } => {
+                    self.order(client, Order::Send(wire::use_host(client, placement)));
+                }
+                Action::CompileAtHome { client, job } => {
+                    self.order(client, Order::Send(wire::use_home(job, self.port())));
+                }
+                Action::StartLocal { client, .. } => {
+                    self.order(client, Order::Send(wire::start_local()));
+                }
+                Action::StartCompile { client } => {
+                    let memory_mib = self.memory_per_compile();
+                    self.order(client, Order::StartCompile { memory_mib });
+                }
+                Action::RefuseCompile { client } => self.order(client, Order::RefuseCompile),
+                Action::Drop { client, why } => {
+                    tracing::info!("client {client} is dropped: {why}");
+                    self.seats.remove(&client);
+                }
+            }
+        }
+    }
+
+    fn tell_scheduler(&mut self, report: Report, request: &mut Option<GetCs>) {
+        let request = matches!(report, Report::Request { .. }).then(|| request.take()).flatten();
+        if let Some(message) = wire::report(report, request, unix_seconds()) {
+            self.report(message);
+        }
+    }
+
+    /// Never waits: a scheduler that does not read is as good as none.
+    fn report(&mut self, message: Message) {
+        let Some(line) = &self.line else { return };
+        if line.outgoing.try_send(message).is_err() {
+            tracing::warn!("scheduler {} takes no messages; looking for it anew", line.scheduler);
+            self.line = None;
+            "it took no messages".clone_into(&mut self.cause);
+            self.decide(Event::SchedulerLost, None);
+        }
+    }
+
+    fn order(&mut self, client: ClientId, order: Order) {
+        let Some(seat) = self.seats.get(&client) else { return };
+        if seat.orders.try_send(order).is_err() {
+            // Its session ends by that, and then the core hears of it.
+            self.seats.remove(&client);
+        }
+    }
+
+    fn session_ended(&mut self, task: TaskId, error: Option<JoinError>) {
+        let client = self.tasks.remove(&task);
+        let Some((error, client)) = error.zip(client) else { return };
+        tracing::error!("internal error: the session of client {client} failed: {error}");
+        self.seats.remove(&client);
+        self.decide(Event::ClientLeft { client, farewell: false }, None);
+    }
+
+    fn log_in(&mut self) {
+        let login = Login {
+            port: self.port().into(),
+            max_kids: self.config.slots,
+            environments: self.shop.toolchains.environments(),
+            node_name: self.config.node_name.clone(),
+            host_platform: self.shop.platform.as_str().to_owned(),
+            chroot_possible: self.shop.takes_compiles(),
+            no_remote: !self.shop.takes_compiles(),
+            features: self.config.features,
+        };
+        self.report(Message::Login(login));
+    }
+
+    fn announce_toolchains(&mut self) {
+        let renewal = Login {
+            port: 0,
+            max_kids: 0,
+            environments: self.shop.toolchains.environments(),
+            node_name: self.config.node_name.clone(),
+            host_platform: String::new(),
+            chroot_possible: self.shop.takes_compiles(),
+            no_remote: !self.shop.takes_compiles(),
+            features: self.config.features,
+        };
+        self.report(Message::Login(renewal));
+    }
+
+    fn announce_load(&mut self) {
+        let Reading { value, averages, free_memory, .. } = self.reading;
+        if self.line.is_some() && self.announcer.worth(value) {
+            self.report(Message::Stats(Stats {
+                load: value,
+                load_avg_1: averages[0],
+                load_avg_5: averages[1],
+                load_avg_10: averages[2],
+                free_mem: free_memory,
+            }));
+        }
+    }
+
+    fn take_sample(&mut self) {
+        self.next_sample = Instant::now() + self.sampling;
+        let config = Arc::clone(&self.config);
+        self.sampler.spawn_blocking(move || load::sample(&config.proc_paths, &config.base_dir));
+    }
+
+    fn sampled(&mut self, sample: &Sample) {
+        let elapsed = self.last_sample.elapsed();
+        self.last_sample = Instant::now();
+        let own = Own { ended: std::mem::take(&mut self.ended), running: self.core.compiling() };
+        self.reading = self.meter.read(sample, own, elapsed);
+        self.decide(Event::Pressure(self.reading.pressure), None);
+        self.announce_load();
+    }
+
+    fn memory_per_compile(&self) -> u32 {
+        let share = self.reading.free_memory / self.config.slots.clamp(1, 4);
+        share.max(LEAST_MEMORY_MIB)
+    }
+
+    /// The port that other hosts' clients reach this daemon at; 0 for none.
+    fn port(&self) -> u16 {
+        if self.shop.takes_compiles() { self.config.port } else { 0 }
+    }
+
+    /// Older schedulers name this host instead of saying "nobody".
+    fn is_here(&self, placement: &Placement) -> bool {
+        let own = self.line.as_ref().and_then(|line| line.own);
+        placement.port == u32::from(self.port())
+            && own.is_some_and(|own| placement.host == own.to_string())
+    }
+
+    fn status(&self) -> String {
+        let line = self.line.as_ref();
+        let clients = self.core.states().filter_map(|(id, state)| {
+            Some((id, state, self.seats.get(&id)?.address.clone()))
+        });
+        let toolchains = &self.shop.toolchains;
+        Status {
+            node_name: &self.config.node_name,
+            address: line.and_then(|line| line.own).map(|own| own.to_string()),
+            scheduler: match line {
+                Some(line) => Ok(line.scheduler.to_string()),
+                None => Err(self.cause.clone()),
+            },
+            scheduler_version: line.map(|line| line.version.number()),
+            clients: clients.collect(),
+            cache_bytes: toolchains.bytes(),
+            platform: self.shop.platform.as_str(),
+            native: self.shop.natives.inventory(),
+            received: toolchains.environments(),
+            used: self.core.used(),
+            slots: self.core.slots(),
+            features: self.config.features,
+            reading: self.reading,
+        }
+        .text()
+    }
+}
+
+fn unix_seconds() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Wraps in 2106, like every clock of this protocol.
+    since.as_secs() as u32
+}

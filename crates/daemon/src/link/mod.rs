@@ -1,0 +1,180 @@
+//! The line to the scheduler: found, connected, kept, found again. One task; it knows nothing of
+//! slots and jobs.
+
+mod backoff;
+mod discover;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use icecream::{Message, Version};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use transport::{Channel, Receiver, Sender, TransportError};
+
+use crate::config::{Config, Find, SCHEDULER_PORT};
+use backoff::Backoff;
+
+/// Connecting and shaking hands. icecream's scheduler may take half a minute to notice a
+/// connection when all its peers are quiet (icecream-protocol 1.5).
+const CONNECT: Duration = Duration::from_secs(40);
+/// A session that lasted this long was a good one.
+const GOOD_SESSION: Duration = Duration::from_secs(30);
+/// Messages waiting for a scheduler that does not read; then it is given up.
+const OUTGOING: usize = 4096;
+
+/// What happens on the line.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    Found(Line),
+    Said(Message),
+    /// The session is over, or there was none; the cause is for people.
+    Lost { why: String },
+}
+
+/// One session with a scheduler.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Dropping it says good-bye.
+    pub(crate) outgoing: mpsc::Sender<Message>,
+    pub(crate) scheduler: SocketAddr,
+    /// This host as the scheduler sees it, unless something translates addresses.
+    pub(crate) own: Option<IpAddr>,
+    pub(crate) version: Version,
+}
+
+/// Keeps the line until nobody listens to its events any more.
+pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
+    let surveyed = match config.scheduler {
+        Find::Broadcast { port } => port,
+        Find::At(_) => SCHEDULER_PORT,
+    };
+    let survey_config = Arc::clone(&config);
+    tokio::spawn(async move { discover::survey(&survey_config, surveyed).await });
+
+    let mut backoff = Backoff::new(config.tests);
+    let mut last_cause = String::new();
+    while !events.is_closed() {
+        let began = Instant::now();
+        let connected = tokio::select! {
+            connected = connect(&config) => connected,
+            () = events.closed() => return,
+        };
+        let why = match connected {
+            Ok(channel) => {
+                let lost = session(channel, &events).await;
+                tracing::warn!("scheduler closed connection");
+                tracing::info!("the line to the scheduler ended: {lost}");
+                if began.elapsed() > GOOD_SESSION {
+                    backoff.reset();
+                }
+                last_cause.clear();
+                lost
+            }
+            Err(why) => {
+                // Once, not every few seconds for a whole night.
+                if why == last_cause {
+                    tracing::debug!("still no scheduler: {why}");
+                } else {
+                    tracing::warn!("no scheduler: {why}");
+                }
+                last_cause.clone_from(&why);
+                why
+            }
+        };
+        if events.send(LinkEvent::Lost { why }).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = sleep(backoff.delay()) => {}
+            () = events.closed() => return,
+        }
+    }
+}
+
+async fn connect(config: &Config) -> Result<Channel, String> {
+    let address = match &config.scheduler {
+        Find::At(host) => host.resolve().await.map_err(|error| error.to_string())?,
+        Find::Broadcast { port } => discover::discover(config, *port).await?,
+    };
+    let bind = config.bind.map(IpAddr::from);
+    Channel::connect_tcp(address, CONNECT, bind).await.map_err(|error| refused(address, &error))
+}
+
+fn refused(address: SocketAddr, error: &TransportError) -> String {
+    match error.too_old() {
+        Some(version) => format!(
+            "scheduler at {address} speaks version {version}, and {} is the oldest that works; update it to icecc 1.3 or later, or to floe",
+            Version::MIN.number()
+        ),
+        None => error.to_string(),
+    }
+}
+
+/// Carries messages both ways until one end is tired of it. Says why it ended.
+async fn session(channel: Channel, events: &mpsc::Sender<LinkEvent>) -> String {
+    let (outgoing, mut orders) = mpsc::channel(OUTGOING);
+    let scheduler = channel.peer_addr().socket_addr();
+    let Some(scheduler) = scheduler else { return "it ended before it began".to_owned() };
+    let (own, version) = (channel.local_addr().ip(), channel.version());
+    let line = Line { outgoing, scheduler, own, version };
+    if events.send(LinkEvent::Found(line)).await.is_err() {
+        return "this daemon is ending".to_owned();
+    }
+    let (mut receiver, mut sender) = channel.split();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(message) => {
+                    if let Err(error) = send(&mut sender, message, &mut orders).await {
+                        return error.to_string();
+                    }
+                }
+                None => return good_bye(&mut sender).await,
+            },
+            message = receive(&mut receiver) => match message {
+                Ok(message) => {
+                    if events.send(LinkEvent::Said(message)).await.is_err() {
+                        return good_bye(&mut sender).await;
+                    }
+                }
+                Err(why) => return why,
+            }
+        }
+    }
+}
+
+/// Sends a message and whatever waits behind it in one go.
+async fn send(
+    sender: &mut Sender,
+    message: Message,
+    orders: &mut mpsc::Receiver<Message>,
+) -> Result<(), TransportError> {
+    feed(sender, &message);
+    while let Ok(next) = orders.try_recv() {
+        feed(sender, &next);
+    }
+    sender.flush().await
+}
+
+/// A message that cannot be put into a frame is some client's doing: it alone suffers.
+fn feed(sender: &mut Sender, message: &Message) {
+    if let Err(error) = sender.feed(message) {
+        tracing::warn!("a message for the scheduler is left out: {error}");
+    }
+}
+
+async fn receive(receiver: &mut Receiver) -> Result<Message, String> {
+    match receiver.receive().await {
+        Ok(Some(message)) => Ok(message),
+        Ok(None) => Err("the scheduler closed it".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn good_bye(sender: &mut Sender) -> String {
+    // icecream takes END from a daemon as its logout; if it does not arrive, the close says it too.
+    let _gone = sender.send(&Message::End).await;
+    "this daemon ended it".to_owned()
+}

@@ -1,0 +1,74 @@
+//! Puts the tasks together: listeners, the line to the scheduler, the desk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbox::ZygoteClient;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use transport::Options;
+
+use crate::config::Config;
+use crate::desk::{Desk, Inboxes};
+use crate::error::DaemonError;
+use crate::link;
+use crate::listen;
+use crate::shop::Shop;
+use crate::sockets::Sockets;
+
+/// How long the farewell to the scheduler may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Runs the daemon until `shutdown` completes.
+///
+/// `sockets` come from [`crate::prepare`]. Without a zygote no foreign compiles are taken, as with
+/// `no_remote`; the caller has said why.
+pub async fn run(
+    mut config: Config,
+    sockets: Sockets,
+    zygote: Option<ZygoteClient>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    if zygote.is_none() && !config.no_remote {
+        tracing::warn!("Cannot use chroot, no remote jobs accepted.");
+        config.no_remote = true;
+    }
+    raise_file_limit();
+    let config = Arc::new(config);
+    let shop = Arc::new(Shop::open(Arc::clone(&config), zygote).await?);
+    tracing::info!("supported features: {}", crate::status::features(config.features));
+
+    let (arriving, arrivals) = mpsc::channel(256);
+    let (linked, link) = mpsc::channel(1024);
+    let options = Options { slow_network: config.slow_network, ..Options::default() };
+    let mut listeners = JoinSet::new();
+    let unix = tokio::net::UnixListener::from_std(sockets.unix).map_err(DaemonError::Runtime)?;
+    listeners.spawn(listen::serve_unix(unix, arriving.clone(), options));
+    if !config.no_remote {
+        for tcp in sockets.tcp {
+            let tcp = tokio::net::TcpListener::from_std(tcp).map_err(DaemonError::Runtime)?;
+            listeners.spawn(listen::serve_tcp(tcp, arriving.clone(), options));
+        }
+    }
+    let line = tokio::spawn(link::run(Arc::clone(&config), linked));
+
+    Desk::new(config, shop, Inboxes { arrivals, link }).run(shutdown).await;
+
+    listeners.shutdown().await;
+    if timeout(FAREWELL, line).await.is_err() {
+        tracing::debug!("the scheduler did not take the farewell in time");
+    }
+    // Somebody may have removed it; the next daemon replaces it in any case.
+    let _gone = std::fs::remove_file(&sockets.unix_path);
+    Ok(())
+}
+
+/// Each compile needs a handful of descriptors, each waiting client one.
+fn raise_file_limit() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit) {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What all sessions share: toolchains, the compiler's workplace, the archives of this host's own
+//! compilers.
+
+use std::{fmt, io};
+use std::sync::Arc;
+
+use job::{EnvironmentName, InvalidName, Platform};
+use sandbox::ZygoteClient;
+use tokio::task::spawn_blocking;
+
+use crate::config::Config;
+use crate::error::DaemonError;
+use crate::executor::Executor;
+use crate::natives::Natives;
+use crate::toolchains::Toolchains;
+
+pub(crate) struct Shop {
+    pub(crate) config: Arc<Config>,
+    /// Of this host.
+    pub(crate) platform: Platform,
+    pub(crate) natives: Natives,
+    pub(crate) toolchains: Toolchains,
+    /// None: no foreign compiles here.
+    pub(crate) executor: Option<Executor>,
+}
+
+/// Names one toolchain: what it compiles for, and its archive's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Entry {
+    pub(crate) platform: Platform,
+    pub(crate) name: EnvironmentName,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.platform, self.name)
+    }
+}
+
+impl Shop {
+    pub(crate) async fn open(
+        config: Arc<Config>,
+        zygote: Option<ZygoteClient>,
+    ) -> Result<Self, DaemonError> {
+        let executor = match zygote {
+            Some(zygote) if !config.no_remote => {
+                let base = config.base_dir.clone();
+                let made = spawn_blocking(move || Executor::new(zygote, &base)).await;
+                let made = made.map_err(io::Error::other).and_then(|made| made);
+                Some(made.map_err(|cause| base_dir(&config, cause))?)
+            }
+            _ => None,
+        };
+        let toolchains = Toolchains::open(&config).await?;
+        let platform = own_platform()?;
+        Ok(Self { natives: Natives, toolchains, executor, platform, config })
+    }
+
+    /// Checks what a peer calls a toolchain. No platform means this host's.
+    pub(crate) fn entry(&self, platform: &str, name: &str) -> Result<Entry, InvalidName> {
+        let platform = match platform {
+            "" => self.platform.clone(),
+            given => Platform::parse(given)?,
+        };
+        Ok(Entry { platform, name: EnvironmentName::parse(name)? })
+    }
+
+    pub(crate) fn takes_compiles(&self) -> bool {
+        self.executor.is_some()
+    }
+
+    /// Whether `bin/true` runs in the toolchain; an error is about the request, not about the
+    /// toolchain.
+    pub(crate) async fn verify(&self, entry: &Entry) -> Result<bool, String> {
+        let Some(executor) = &self.executor else {
+            return Err("this host takes no compiles from other hosts".to_owned());
+        };
+        let Some(toolchain) = self.toolchains.enter(entry) else {
+            return Err(format!("toolchain {entry} is not installed"));
+        };
+        match executor.verify(toolchain.root().to_owned()).await {
+            Ok(ok) => Ok(ok),
+            // The program is there and the kernel would not run it: the toolchain's fault.
+            Err(failure) if failure.toolchain_is_broken() => Ok(false),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+}
+
+fn base_dir(config: &Config, cause: io::Error) -> DaemonError {
+    DaemonError::BaseDir { path: config.base_dir.clone(), cause }
+}
+
+/// The kernel's word for this kind of machine.
+fn own_platform() -> Result<Platform, DaemonError> {
+    let machine = rustix::system::uname().machine().to_string_lossy().replace(' ', "");
+    Platform::parse(&machine).map_err(DaemonError::Platform)
+}

@@ -1,0 +1,145 @@
+//! The start of a daemon, as root or not: directories, listening sockets, and then no root any more.
+//!
+//! Everything here happens before the program has threads: the sandbox's helper is forked after
+//! root was given up and before the runtime starts.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use sandbox::privileges;
+
+use crate::config::Config;
+use crate::error::DaemonError;
+
+/// Where icecream's clients look first, in the system's daemon's directory.
+const SYSTEM_SOCKET: &str = "/var/run/icecc/iceccd.socket";
+/// The account of a daemon that root started, and what is used where there is no such account.
+const USER: &str = "icecc";
+const FALLBACK: (u32, u32) = (65534, 65533);
+
+/// Everything that a daemon listens on.
+#[derive(Debug)]
+pub struct Sockets {
+    pub(crate) unix: UnixListener,
+    pub(crate) unix_path: PathBuf,
+    pub(crate) tcp: Vec<TcpListener>,
+}
+
+/// Makes the directories, binds the sockets, and gives up root's rights if there are any.
+///
+/// Call it before the program starts threads, then start the sandbox's zygote, then [`crate::run`].
+pub fn prepare(config: &Config) -> Result<Sockets, DaemonError> {
+    let root = privileges::is_root();
+    let user = config.user.as_deref().unwrap_or(USER);
+    let owner = if root {
+        Some(privileges::account(user, FALLBACK).map_err(DaemonError::Privileges)?)
+    } else {
+        None
+    };
+    prepare_base_dir(&config.base_dir, owner)?;
+    let unix_path = socket_path(config, root)?;
+    if root && config.socket.is_none() {
+        prepare_socket_dir(&unix_path, owner)?;
+    }
+    let sockets = bind(config, unix_path, root)?;
+    if root {
+        let (uid, gid) = privileges::drop_to(user, FALLBACK).map_err(DaemonError::Privileges)?;
+        tracing::debug!("running as user {uid}, group {gid}");
+    }
+    let usable = rustix::fs::access(&config.base_dir, Access::READ_OK | Access::WRITE_OK);
+    usable.map_err(|errno| base_dir(&config.base_dir, errno.into()))?;
+    Ok(sockets)
+}
+
+fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {
+    if let Some(path) = &config.socket {
+        return Ok(path.clone());
+    }
+    if root {
+        return Ok(SYSTEM_SOCKET.into());
+    }
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(|home| Path::new(&home).join(".iceccd.socket")).ok_or(DaemonError::NoSocketPlace)
+}
+
+/// Makes the base directory if it is missing. What is in it stays; only a directory that is new or
+/// empty is handed to the daemon's account.
+fn prepare_base_dir(path: &Path, owner: Option<(u32, u32)>) -> Result<(), DaemonError> {
+    let failed = |cause| base_dir(path, cause);
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+    let empty = fs::read_dir(path).map_err(failed)?.next().is_none();
+    if let Some((uid, gid)) = owner
+        && empty
+        && fs::metadata(path).map_err(failed)?.uid() != uid
+    {
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn prepare_socket_dir(socket: &Path, owner: Option<(u32, u32)>) -> Result<(), DaemonError> {
+    let Some(directory) = socket.parent() else { return Ok(()) };
+    let failed = |cause| DaemonError::SocketDir { path: directory.to_owned(), cause };
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(failed)?;
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::chown(directory, Some(uid), Some(gid)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn base_dir(path: &Path, cause: std::io::Error) -> DaemonError {
+    DaemonError::BaseDir { path: path.to_owned(), cause }
+}
+
+/// Binds with a runtime of this moment: one without threads.
+fn bind(config: &Config, unix_path: PathBuf, root: bool) -> Result<Sockets, DaemonError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(DaemonError::Runtime)?.block_on(async {
+        // The system's daemon serves every user of the host, a private one its own.
+        let mode = if root { 0o777 } else { 0o700 };
+        let unix = transport::listen_unix(&unix_path, mode).await?;
+        let unix = unix.into_std().map_err(DaemonError::Runtime)?;
+        let mut tcp = Vec::new();
+        if !config.no_remote {
+            for address in addresses(config) {
+                let listener = transport::listen_tcp(address)?;
+                tcp.push(listener.into_std().map_err(DaemonError::Runtime)?);
+            }
+        }
+        Ok(Sockets { unix, unix_path, tcp })
+    })
+}
+
+/// A daemon that is bound to one address also answers on 127.0.0.1, except when that address is
+/// itself one of the loopback's: then it has neighbours there.
+fn addresses(config: &Config) -> Vec<SocketAddr> {
+    let own = config.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let mut addresses = vec![SocketAddr::from((own, config.port))];
+    if !own.is_unspecified() && !own.is_loopback() {
+        addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, config.port)));
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_daemon_also_listens_on_loopback_unless_it_is_there_already() {
+        let listening = |bind| {
+            let config = Config { bind, ..Config::new("/nowhere".into()) };
+            addresses(&config).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(listening(None), ["0.0.0.0:10245"]);
+        assert_eq!(
+            listening(Some(Ipv4Addr::new(10, 0, 0, 1))),
+            ["10.0.0.1:10245", "127.0.0.1:10245"]
+        );
+        assert_eq!(listening(Some(Ipv4Addr::new(127, 0, 0, 5))), ["127.0.0.5:10245"]);
+    }
+}
