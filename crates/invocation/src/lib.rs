@@ -3,6 +3,30 @@
 //! Pure: arguments and settings in, a [`Plan`] out. The file system is only what the caller hands
 //! in through [`Files`].
 
+mod assembler;
+mod clock;
+mod command;
+mod compiler;
+mod decision;
+mod environment;
+mod executor;
+mod input;
+mod lead;
+mod native;
 mod plan;
+mod preprocessor;
+mod reader;
+mod reading;
+mod response;
+mod table;
+mod weight;
 
+pub use clock::ClockScan;
+pub use compiler::{Compiler, compiler_of};
+pub use decision::plan;
+pub use environment::deciding_variable;
+pub use executor::{Execution, executor_arguments};
+pub use lead::preprocessed_text;
+pub use native::{native_questions, resolve_native};
 pub use plan::*;
+pub use response::{MOST_EXPANSIONS, ResponseError, expand_response_files};

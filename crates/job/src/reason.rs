@@ -62,6 +62,11 @@ reasons! {
     ExtraFileMissing = 29, "extra_file_missing", "a file that the command or ICECC_EXTRAFILES names cannot be read", "check that the file exists and is readable";
     ClockInSource = 30, "environment_sensitive", "the result depends on this host's clock or environment (__TIME__, SOURCE_DATE_EPOCH)", "";
 
+    LocalReport = 31, "local_report", "the command reports on the compile as it runs on this host (-v, -H, -ftime-report)", "";
+    CommandLineRecorded = 32, "command_line_recorded", "the object records the compiler's command line", "";
+    SeveralTargets = 33, "several_targets", "the command compiles for several kinds of machine at once", "";
+    NotInText = 34, "not_in_text", "the object records something about its sources that preprocessed text does not keep", "";
+
     // By circumstance: it could have travelled.
     AgentUnavailable = 40, "agent_unavailable", "the agent could not be started or did not answer", "run `floe agent` by hand to see why";
     DaemonUnavailable = 41, "daemon_unavailable", "no daemon answers on this host", "start `floe daemon` (or iceccd)";

@@ -1,0 +1,123 @@
+//! The two command lines of a plan: the preprocessing step here, and what is sent.
+//!
+//! Everything keeps the user's order and spelling. What is left out, replaced or added:
+//!
+//! | what | preprocessing | sent |
+//! |---|---|---|
+//! | `-c` `-S` | out | at the end, one of them |
+//! | `-o`, the source | out; in place | out |
+//! | `-x` | in place | out: the executor is told the language |
+//! | includes, dependency options, what the table calls `Here` | in place | out |
+//! | macros (`-D`, `-U`, `-undef`, `-Wp,`) | in place | only when macros are expanded remotely |
+//! | what would spoil the text (`Nowhere`), `-fdiagnostics-color=auto` | out | out |
+//! | extra files | in place | absolute path |
+//! | `-E`, the mode, `-MF`/`-MQ` | added | – |
+//! | `-fdirectives-only`; clang's compilation directory, `-undef` | – | added |
+//! | a colour option | added | added |
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::input::{Source, base_name, with_extension};
+use crate::plan::Family;
+use crate::reading::{Reading, Sent};
+
+/// The arguments of the preprocessing step; its text goes to standard output.
+pub(crate) fn preprocess(
+    reading: &Reading<'_>,
+    includes_only: bool,
+    output: &Path,
+    colour: Option<&'static str>,
+) -> Vec<OsString> {
+    let kept = reading.parts.iter().filter(|part| part.here);
+    let mut line: Vec<OsString> = kept.flat_map(|part| part.word.arguments).cloned().collect();
+    line.extend(colour.map(OsString::from));
+    line.push("-E".into());
+    match (reading.family, includes_only) {
+        (Family::Gcc, true) => line.push("-fdirectives-only".into()),
+        (Family::Clang, true) => line.push("-frewrite-includes".into()),
+        (_, false) => {}
+    }
+    if reading.family == Family::Clang {
+        // What only the compile uses is not unused; the remote compiler says what is.
+        line.push("-Qunused-arguments".into());
+    }
+    dependencies(reading, output, &mut line);
+    line
+}
+
+/// Names the dependency file and its target as a compile would, which the preprocessing step
+/// cannot know without its `-o`.
+fn dependencies(reading: &Reading<'_>, output: &Path, line: &mut Vec<OsString>) {
+    let asked = reading.dependencies;
+    if asked.wanted && !asked.file_named && !asked.by_preprocessor {
+        line.push("-MF".into());
+        line.push(with_extension(output, "d").into_os_string());
+    }
+    // gcc hands the output's name only to its own -MD, clang also to -Wp,-MD.
+    let named_after_output =
+        asked.wanted || (asked.by_preprocessor && reading.family == Family::Clang);
+    if named_after_output && !asked.target_named {
+        match (reading.output, reading.family) {
+            (Some(named), _) if !named.is_empty() => line.extend(["-MQ".into(), named.to_owned()]),
+            // Without -o both write the source's base name with .o, also for -S.
+            (_, Family::Clang) => {
+                if let Some(input) = reading.inputs.first() {
+                    let base = OsStr::from_bytes(base_name(input.name));
+                    line.extend([
+                        "-MQ".into(),
+                        with_extension(Path::new(base), "o").into_os_string(),
+                    ]);
+                }
+            }
+            (_, Family::Gcc) => {}
+        }
+    }
+}
+
+/// The arguments for the remote compiler.
+pub(crate) fn compile(
+    reading: &Reading<'_>,
+    source: Source,
+    includes_only: bool,
+    colour: Option<&'static str>,
+) -> Vec<OsString> {
+    let mut line: Vec<OsString> = Vec::new();
+    for part in &reading.parts {
+        match &part.sent {
+            Sent::No => {}
+            Sent::AsMacro | Sent::AsMacroReplaced(_) if !includes_only => {}
+            Sent::AsGiven | Sent::AsMacro => line.extend_from_slice(part.word.arguments),
+            Sent::As(replaced) | Sent::AsMacroReplaced(replaced) => {
+                // The option itself stands first when its value stands apart.
+                let (_, before) = part.word.arguments.split_last().unwrap_or((replaced, &[]));
+                line.extend_from_slice(before);
+                line.push(replaced.clone());
+            }
+        }
+    }
+    line.extend(colour.map(OsString::from));
+    if reading.family == Family::Clang {
+        if let Some(directory) = &reading.compilation_directory {
+            // The executor sets the working directory, and the last one counts.
+            for word in [OsStr::new("-fdebug-compilation-dir"), directory] {
+                line.extend(["-Xclang".into(), word.to_owned()]);
+            }
+        }
+        if !includes_only {
+            // The text was expanded once; a name like `linux` in it is no macro any more.
+            line.push("-undef".into());
+        }
+    }
+    line.push(if reading.assembly { "-S" } else { "-c" }.into());
+    let directives = if source.preprocessed {
+        reading.directives_only
+    } else {
+        includes_only
+    };
+    if reading.family == Family::Gcc && directives {
+        line.push("-fdirectives-only".into());
+    }
+    line
+}
