@@ -29,6 +29,7 @@ mod process;
 mod programs;
 mod rig;
 mod sockets;
+pub mod swarm;
 
 pub use cluster::{Cluster, ClusterBuilder, DaemonSpec};
 pub use host::{Host, HostSpec, LinkSpec};
