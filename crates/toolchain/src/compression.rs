@@ -23,6 +23,8 @@ const WINDOW_LOG: u32 = 27;
 const XZ_MEMORY_KIB: u32 = 192 << 10;
 
 impl Compression {
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Bzip2, Self::Zstd, Self::Xz];
+
     /// As on the command line of icecc-create-env.
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
@@ -131,17 +133,9 @@ mod tests {
     use super::*;
     use std::io::Read;
 
-    pub(crate) const ALL: [Compression; 5] = [
-        Compression::None,
-        Compression::Gzip,
-        Compression::Bzip2,
-        Compression::Zstd,
-        Compression::Xz,
-    ];
-
     #[test]
     fn members_one_after_the_other_are_one_stream_and_are_recognised() {
-        for kind in ALL {
+        for kind in Compression::ALL {
             let mut stream = kind.compress(b"first ".to_vec()).unwrap();
             stream.extend(kind.compress(b"second".to_vec()).unwrap());
             assert_eq!(Compression::of(&stream), kind);

@@ -13,8 +13,8 @@ pub enum InstallError {
     /// Nothing to do.
     #[error("toolchain {0} is installed already")]
     Present(String),
-    /// Another peer is sending it at this moment.
-    #[error("toolchain {0} is being installed already; wait for it")]
+    /// Another peer is sending it, or jobs still use one that was removed.
+    #[error("toolchain {0} is being installed or removed at this moment; try again")]
     Busy(String),
     /// This host's owner must decide.
     #[error(
@@ -49,11 +49,14 @@ impl Installing {
         limits: Limits,
     ) -> Result<Self, InstallError> {
         let mut state = installed.store.state();
-        if state.entries.contains_key(&key) {
-            return Err(InstallError::Present(key.1.to_string()));
-        }
-        if state.installing.contains(&key) {
-            return Err(InstallError::Busy(key.1.to_string()));
+        match state.entries.get(&key) {
+            // A removed one is in the way until its last user is done.
+            Some(entry) if entry.doomed => return Err(InstallError::Busy(key.1.to_string())),
+            Some(_) => return Err(InstallError::Present(key.1.to_string())),
+            None if state.installing.contains(&key) => {
+                return Err(InstallError::Busy(key.1.to_string()));
+            }
+            None => {}
         }
         let base = &installed.store.base;
         if disk::is_taken(base, &key) {

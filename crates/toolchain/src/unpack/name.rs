@@ -55,7 +55,7 @@ impl Name {
                 b".." => {
                     depth = depth
                         .checked_sub(1)
-                        .ok_or("it links out of the toolchain")?
+                        .ok_or("it links out of the toolchain")?;
                 }
                 _ => depth += 1,
             }

@@ -1,0 +1,187 @@
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::*;
+
+/// A compiler that is cheap to pack: a script that answers for gcc, with small programs behind it.
+struct Fake {
+    _dir: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Fake {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for name in ["bin/gcc", "cc1", "as"] {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::copy("/bin/true", &path).unwrap();
+        }
+        let fake = Self { _dir: dir, root };
+        fake.script();
+        fake
+    }
+
+    /// The wrapper script; `bin/gcc` behind it must be a binary, so it answers nothing itself.
+    fn script(&self) {
+        let root = self.root.display();
+        let text = format!(
+            "#!/bin/sh\necho run >> {root}/runs\ncase \"$*\" in\n\
+             *-v*) echo COLLECT_GCC={root}/bin/gcc >&2; echo 'Target: x' >&2; echo 'gcc version 1.0' >&2\n\
+             echo 'floe_probe __clang__ 1';;\nesac\n"
+        );
+        std::fs::write(self.root.join("gcc"), text).unwrap();
+        std::fs::set_permissions(self.root.join("gcc"), PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(self.root.join("runs"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    }
+}
+
+#[test]
+fn a_failure_is_remembered_until_something_changes() {
+    let fake = Fake::new();
+    let cache = NativeCache::new(fake.root.join("cache"));
+    let compiler = fake.root.join("gcc");
+    // /bin/true is no driver: it names no cc1.
+    let error = cache.get(&compiler, &[], Compression::None).unwrap_err();
+    assert!(
+        error.to_string().contains("neither cc1 nor cc1plus"),
+        "{error}"
+    );
+    assert!(
+        error.to_string().ends_with("compile runs locally"),
+        "{error}"
+    );
+    let runs = fake.runs();
+    assert_eq!(
+        cache.get(&compiler, &[], Compression::None).unwrap_err(),
+        error
+    );
+    assert_eq!(fake.runs(), runs, "asked again");
+    fake.script();
+    cache.get(&compiler, &[], Compression::None).unwrap_err();
+    assert!(fake.runs() > runs, "not asked again after a change");
+}
+
+#[test]
+fn gcc_is_packed_once_by_many_threads_and_found_by_the_next_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let (compiler, cache) = (Path::new("/usr/bin/gcc"), NativeCache::new(dir.path()));
+    let natives: Vec<Native> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| cache.get(compiler, &[], Compression::Zstd).unwrap()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert!(natives.windows(2).all(|pair| pair[0] == pair[1]));
+    let native = &natives[0];
+    assert_eq!(
+        (native.family, native.alters_options, native.has_c),
+        (Family::Gcc, false, true)
+    );
+    let inode =
+        |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let before = inode(&native.archive.path);
+    let start = Instant::now();
+    for _ in 0..100 {
+        cache.get(compiler, &[], Compression::Zstd).unwrap();
+    }
+    let each = start.elapsed() / 100;
+    assert!(each < Duration::from_millis(1), "{each:?} per check");
+    let other = NativeCache::new(dir.path());
+    assert_eq!(
+        other.get(compiler, &[], Compression::Zstd).unwrap(),
+        *native
+    );
+    assert_eq!(inode(&native.archive.path), before, "packed twice");
+    // Deleted behind our back: made again.
+    std::fs::remove_file(&native.archive.path).unwrap();
+    assert_eq!(
+        other.get(compiler, &[], Compression::Zstd).unwrap(),
+        *native
+    );
+    assert!(native.archive.path.is_file());
+}
+
+#[test]
+fn a_changed_extra_file_and_a_retargeted_link_make_another_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = NativeCache::with_limit(dir.path().join("cache"), 1);
+    let (extra, link) = (dir.path().join("plugin.txt"), dir.path().join("gcc"));
+    std::fs::write(&extra, "one").unwrap();
+    symlink("/usr/bin/gcc", &link).unwrap();
+    let get = || {
+        cache
+            .get(&link, std::slice::from_ref(&extra), Compression::None)
+            .unwrap()
+    };
+    let first = get();
+    std::fs::write(&extra, "two").unwrap();
+    let second = get();
+    assert_ne!(first.archive.name, second.archive.name);
+    std::fs::remove_file(&link).unwrap();
+    symlink("/usr/bin/x86_64-linux-gnu-gcc-12", &link).unwrap();
+    // Another link to the same compiler: looked at again, and found the same.
+    assert_eq!(get().archive.name, second.archive.name);
+    // Beyond the limit, but in recent use.
+    assert!(first.archive.path.exists());
+    let old = std::time::SystemTime::now() - Duration::from_secs(1000);
+    std::fs::File::options()
+        .append(true)
+        .open(&first.archive.path)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    std::fs::write(&extra, "three").unwrap();
+    let third = get();
+    assert!(!first.archive.path.exists(), "deleted in earnest");
+    assert!(third.archive.path.exists());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = NativeCache::new(&file)
+        .get(Path::new("/usr/bin/gcc"), &[], Compression::None)
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains(&file.display().to_string()) && text.contains("FLOE_CACHE_DIR"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_no_compiler_is_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = NativeCache::new(dir.path());
+    let text = cache
+        .get(Path::new("/bin/true"), &[], Compression::None)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("/bin/true is not a compiler"), "{text}");
+    let text = cache
+        .get(Path::new("/nowhere/gcc"), &[], Compression::None)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("/nowhere/gcc cannot be run"), "{text}");
+    let missing = [PathBuf::from("/nowhere/plugin.so")];
+    let text = cache
+        .get(Path::new("/usr/bin/gcc"), &missing, Compression::None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("extra file /nowhere/plugin.so cannot be read"),
+        "{text}"
+    );
+}
