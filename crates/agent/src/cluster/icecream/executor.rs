@@ -1,0 +1,309 @@
+//! The conversation with an executor: toolchain if it lacks it, the work, the text, the result.
+//!
+//! Whatever can be sent without waiting is; while sending, the executor is listened to, because an
+//! early word from it is always a refusal.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use icecream::{BlacklistHostEnv, Message, TransferEnv, UseCs, VerifyEnv};
+use job::{Phase, Reason};
+use tokio::time::timeout;
+use transport::{Channel, Options, TransportError};
+
+use super::{Piece, broken, next, words};
+use crate::cluster::{Failure, Toolchain, Verdict, Work};
+use crate::job::Chronicle;
+use crate::outputs::Writer;
+use crate::text::{Order, Source, Text};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// Unpacking and trying a toolchain, after its last byte was sent.
+const VERIFY: Duration = Duration::from_secs(120);
+/// Waiting for a slot there, and compiling.
+const RESULT: Duration = Duration::from_secs(720);
+/// Between two pieces of an object.
+const PIECE: Duration = Duration::from_secs(40);
+
+/// An executor that the scheduler named.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// Open until the end: by it the daemon knows that the job lives.
+    daemon: Channel,
+    place: UseCs,
+    toolchain: Toolchain,
+    slow_network: bool,
+    executor: Option<Channel>,
+}
+
+impl Seat {
+    pub(super) fn new(
+        daemon: Channel,
+        place: UseCs,
+        toolchain: Toolchain,
+        slow_network: bool,
+    ) -> Self {
+        Self {
+            daemon,
+            place,
+            toolchain,
+            slow_network,
+            executor: None,
+        }
+    }
+
+    /// The executor's address, for display and to know it again.
+    pub(crate) fn host(&self) -> String {
+        format!("{}:{}", self.place.hostname, self.place.port)
+    }
+
+    pub(crate) fn job_id(&self) -> u32 {
+        self.place.job_id
+    }
+
+    pub(crate) fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// Sends the job and waits for the remote compiler's verdict. With status 0 its outputs follow:
+    /// [`Seat::receive`].
+    pub(crate) async fn compile(
+        &mut self,
+        work: &Work,
+        text: &mut Text,
+        chronicle: &mut Chronicle,
+    ) -> Result<Verdict, Failure> {
+        chronicle.enter(Phase::Connect);
+        let mut executor = self.connect().await?;
+        if !self.place.got_env {
+            chronicle.enter(Phase::Install);
+            self.install(&mut executor, text).await?;
+        }
+        chronicle.enter_since(Phase::Prepare, text.began());
+        let compile = words::compile_file(work, self.place.job_id, &self.toolchain.name);
+        let sent = executor.send(&Message::CompileFile(compile)).await;
+        sent.map_err(|error| broken(&error))?;
+        stream(&mut executor, text).await?;
+        finish(&mut executor, &[Message::End]).await?;
+        chronicle.enter(Phase::Wait);
+        let answer = next(&mut executor, RESULT, "the result").await?;
+        self.executor = Some(executor);
+        verdict(answer)
+    }
+
+    async fn connect(&self) -> Result<Channel, Failure> {
+        let ip: IpAddr = self.place.hostname.parse().map_err(|_| {
+            let named = self
+                .place
+                .hostname
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(60);
+            let detail = format!("{:?} is no address", named.collect::<String>());
+            Failure::elsewhere(Reason::PeerProtocol, detail)
+        })?;
+        let port = u16::try_from(self.place.port).unwrap_or(0);
+        let options = Options {
+            slow_network: self.slow_network,
+            ..Options::default()
+        };
+        let address = SocketAddr::new(ip, port);
+        let connected = Channel::connect_tcp_with(address, CONNECT, None, options).await;
+        connected.map_err(|error| Failure::elsewhere(Reason::ConnectFailed, error.to_string()))
+    }
+
+    /// Sends the toolchain's archive and waits until it is verified.
+    async fn install(&mut self, executor: &mut Channel, beside: &Text) -> Result<(), Failure> {
+        let (name, target) = (self.toolchain.name.clone(), words::own_platform());
+        let transfer = TransferEnv {
+            name: name.clone(),
+            target: target.clone(),
+        };
+        let refused = |failure: Failure| Failure {
+            reason: Reason::EnvironmentRefused,
+            ..failure
+        };
+        let sent = executor.send(&Message::TransferEnv(transfer)).await;
+        sent.map_err(|error| refused(broken(&error)))?;
+        let mut archive = Text::start(read(self.toolchain.path.clone()), beside.budget());
+        stream(executor, &mut archive)
+            .await
+            .map_err(|failure| match failure.retry {
+                true => refused(failure),
+                false => Failure {
+                    reason: Reason::ToolchainFailed,
+                    ..failure
+                },
+            })?;
+        let verify = VerifyEnv {
+            name: name.clone(),
+            target: target.clone(),
+        };
+        finish(executor, &[Message::End, Message::VerifyEnv(verify)])
+            .await
+            .map_err(refused)?;
+        match next(executor, VERIFY, "the toolchain's verification")
+            .await
+            .map_err(refused)?
+        {
+            Message::VerifyEnvResult(result) if result.ok => Ok(()),
+            Message::VerifyEnvResult(_) => {
+                let hostname = self.place.hostname.clone();
+                let blacklist = BlacklistHostEnv {
+                    name,
+                    target,
+                    hostname,
+                };
+                // The scheduler then never offers that host for this toolchain again.
+                let _ = self
+                    .daemon
+                    .send(&Message::BlacklistHostEnv(blacklist))
+                    .await;
+                let detail = "the toolchain does not run there".to_owned();
+                Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
+            }
+            other => Err(refused(early(Ok(Some(other))))),
+        }
+    }
+
+    /// Receives the object, and the `.dwo` if there is one.
+    pub(crate) async fn receive(&mut self, writer: &Writer, has_dwo: bool) -> Result<(), Failure> {
+        let Some(executor) = &mut self.executor else {
+            return Err(Failure::elsewhere(
+                Reason::PeerLost,
+                "no result is under way",
+            ));
+        };
+        for output in 0..=usize::from(has_dwo) {
+            if output > 0 {
+                writer.next_output().await;
+            }
+            loop {
+                let message = next(executor, PIECE, "the rest of the object").await;
+                match message.map_err(incomplete)? {
+                    Message::FileChunk(chunk) => writer.piece(Piece::arrived(chunk)).await,
+                    Message::End => break,
+                    other => return Err(incomplete(early(Ok(Some(other))))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The result is in place: the daemon learns that all went well.
+    pub(crate) async fn succeeded(mut self) {
+        // A daemon that went away does not mind.
+        let _ = self.daemon.send(&Message::End).await;
+    }
+}
+
+/// Order to read a file as it is.
+fn read(path: PathBuf) -> Order {
+    Order {
+        source: Source::File(path),
+        directory: PathBuf::from("/"),
+        environment: Vec::new(),
+        umask: 0o077,
+        niceness: 0,
+        level: icecream::chunk::DEFAULT_LEVEL,
+        permit: None,
+    }
+}
+
+/// Sends a whole text; returns before its END, and only if its production succeeded.
+async fn stream(channel: &mut Channel, text: &mut Text) -> Result<(), Failure> {
+    loop {
+        let (receiver, sender) = channel.halves();
+        let chunk = tokio::select! {
+            biased;
+            piece = text.next() => piece.map(Piece::chunk),
+            word = receiver.receive() => return Err(early(word)),
+        };
+        let Some(chunk) = chunk else { break };
+        sender
+            .feed(&Message::FileChunk(chunk))
+            .map_err(|error| broken(&error))?;
+        flush(channel).await?;
+    }
+    let ending = text.ending().await;
+    ending
+        .map(drop)
+        .map_err(|none| Failure::here(none.reason, none.detail))
+}
+
+async fn finish(channel: &mut Channel, messages: &[Message]) -> Result<(), Failure> {
+    for message in messages {
+        channel.feed(message).map_err(|error| broken(&error))?;
+    }
+    flush(channel).await
+}
+
+async fn flush(channel: &mut Channel) -> Result<(), Failure> {
+    let (receiver, sender) = channel.halves();
+    let flushed = tokio::select! {
+        biased;
+        flushed = sender.flush() => flushed,
+        word = receiver.receive() => return Err(early(word)),
+    };
+    let Err(error) = flushed else { return Ok(()) };
+    // What it said before it closed tells more than that it closed.
+    match timeout(Duration::from_millis(200), channel.receive()).await {
+        Ok(word @ Ok(Some(_))) => Err(early(word)),
+        _ => Err(broken(&error)),
+    }
+}
+
+/// What an executor says before it has everything.
+fn early(word: Result<Option<Message>, TransportError>) -> Failure {
+    match word {
+        Ok(Some(Message::StatusText(status))) => {
+            let text: String = status
+                .text
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(300)
+                .collect();
+            Failure::elsewhere(Reason::PeerRefused, text)
+        }
+        Ok(Some(Message::CompileResult(result))) if result.out_of_memory => Failure::elsewhere(
+            Reason::RemoteMemory,
+            "it gave up before it had the whole text",
+        ),
+        Ok(Some(other)) => {
+            let detail = format!("{:?} was not to be expected", other.kind());
+            Failure::elsewhere(Reason::PeerProtocol, detail)
+        }
+        Ok(None) => Failure::elsewhere(Reason::PeerLost, "the executor closed the connection"),
+        Err(error) => broken(&error),
+    }
+}
+
+fn verdict(answer: Message) -> Result<Verdict, Failure> {
+    /// What icecream reports for a compiler that a signal ended.
+    const KILLED: i32 = 105;
+    match answer {
+        Message::CompileResult(result) if result.out_of_memory => {
+            let detail = "the executor ran out of memory or disk, or stopped";
+            Err(Failure::here(Reason::RemoteMemory, detail))
+        }
+        Message::CompileResult(result) if result.status == KILLED => Err(Failure::here(
+            Reason::RemoteKilled,
+            "the remote compiler was killed",
+        )),
+        Message::CompileResult(result) => Ok(Verdict {
+            status: result.status,
+            stdout: result.stdout,
+            stderr: result.stderr,
+            has_dwo: result.have_dwo,
+        }),
+        other => Err(early(Ok(Some(other)))),
+    }
+}
+
+fn incomplete(failure: Failure) -> Failure {
+    Failure {
+        reason: Reason::ResultIncomplete,
+        ..failure
+    }
+}

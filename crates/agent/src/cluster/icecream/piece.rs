@@ -1,0 +1,37 @@
+//! A piece of a text or an object as it crosses the network: what FILE_CHUNK carries.
+
+use icecream::{FileChunk, chunk};
+
+/// Bytes in every piece but the last.
+pub(crate) const PIECE_LEN: usize = chunk::CHUNK_LEN;
+
+/// Compressed bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece(FileChunk);
+
+impl Piece {
+    /// Compresses at most [`PIECE_LEN`] bytes.
+    pub(crate) fn pack(plain: &[u8], level: i32) -> Result<Self, String> {
+        chunk::compress(plain, level)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn arrived(chunk: FileChunk) -> Self {
+        Self(chunk)
+    }
+
+    /// Appends the plain bytes.
+    pub(crate) fn unpack(&self, out: &mut Vec<u8>) -> Result<(), String> {
+        chunk::decompress(&self.0, out).map_err(|error| error.to_string())
+    }
+
+    /// Compressed length.
+    pub(crate) fn len(&self) -> usize {
+        self.0.data.len()
+    }
+
+    pub(super) fn chunk(&self) -> FileChunk {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,157 @@
+//! The record of one job while it is being written: phases with their times, tries that failed.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Instant, SystemTime};
+
+use handover::Run;
+use job::record::{FailedTry, PhaseTime};
+use job::{Compiled, JobRecord, Phase, Reason};
+
+use crate::hub::Hub;
+use crate::state::{Event, Number, micros};
+
+/// Keeps time, and keeps the hub informed.
+#[derive(Debug)]
+pub(crate) struct Chronicle {
+    hub: Hub,
+    number: Number,
+    arrived: Instant,
+    record: JobRecord,
+    current: Option<(Phase, Instant)>,
+    executor: String,
+}
+
+impl Chronicle {
+    pub(crate) fn new(hub: &Hub, number: Number, run: &Run) -> Self {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let kept = run.arguments.iter().map(Vec::len).sum::<usize>() <= JobRecord::MAX_ARGUMENTS;
+        let record = JobRecord {
+            started_unix_ms: since_epoch.map_or(0, |age| micros(age) / 1000),
+            directory: run.directory.clone(),
+            compiler: run.program.clone(),
+            arguments: if kept {
+                run.arguments.clone()
+            } else {
+                Vec::new()
+            },
+            ..JobRecord::default()
+        };
+        Self {
+            hub: hub.clone(),
+            number,
+            arrived: Instant::now(),
+            record,
+            current: None,
+            executor: String::new(),
+        }
+    }
+
+    /// What is compiled; said once it is known.
+    pub(crate) fn subject(&mut self, source: &Path, output: Option<&Path>) {
+        self.record.source = source.as_os_str().as_bytes().to_vec();
+        let output = output.map(|path| path.as_os_str().as_bytes().to_vec());
+        self.record.output = output.unwrap_or_default();
+    }
+
+    pub(crate) fn began(&self) {
+        let source = match self.record.source.as_slice() {
+            [] => self.record.output.clone(),
+            source => source.to_vec(),
+        };
+        self.hub.tell(Event::JobBegan {
+            job: self.number,
+            source,
+        });
+    }
+
+    /// The current phase ends, `phase` begins.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.enter_since(phase, Instant::now());
+    }
+
+    /// The current phase ends; `phase` has been going on beside it.
+    pub(crate) fn enter_since(&mut self, phase: Phase, since: Instant) {
+        self.leave();
+        self.current = Some((phase, since));
+        self.hub.moved(self.number, phase, &self.executor);
+    }
+
+    /// The current phase ends.
+    pub(crate) fn leave(&mut self) {
+        if let Some((phase, since)) = self.current.take() {
+            self.record.phases.push(PhaseTime {
+                phase: phase.into(),
+                start_us: micros(since.saturating_duration_since(self.arrived)),
+                duration_us: micros(since.elapsed()),
+            });
+        }
+    }
+
+    pub(crate) fn placed(&mut self, executor: &str, job_id: u32) {
+        executor.clone_into(&mut self.executor);
+        self.record.job_id = job_id;
+    }
+
+    pub(crate) fn toolchain(&mut self, name: &str) {
+        name.clone_into(&mut self.record.toolchain);
+    }
+
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.record.sent_bytes = bytes;
+    }
+
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.record.received_bytes = bytes;
+    }
+
+    /// A try on another host that gave nothing.
+    pub(crate) fn failed(&mut self, host: &str, reason: Reason, detail: &str) {
+        self.leave();
+        let detail = detail.to_owned();
+        self.record.failed_tries.push(FailedTry {
+            host: host.to_owned(),
+            reason: reason.into(),
+            detail,
+        });
+        self.executor.clear();
+    }
+
+    /// The job's fate is decided: the record goes to the log.
+    pub(crate) fn decide(
+        mut self,
+        compiled: Compiled,
+        reason: Reason,
+        detail: String,
+        exit: Option<i32>,
+    ) {
+        self.leave();
+        let mut record = self.record;
+        record.compiled = compiled.into();
+        record.reason = reason.into();
+        record.detail = detail;
+        record.exit_code = exit;
+        record.total_us = micros(self.arrived.elapsed());
+        if compiled == Compiled::Remote {
+            record.executor = self.executor;
+        }
+        self.hub.tell(Event::JobDecided {
+            record: Box::new(record),
+        });
+    }
+}
+
+/// The word of a command line that names the source, for display when no plan names it.
+pub(crate) fn source_word(arguments: &[OsString]) -> Option<&Path> {
+    const EXTENSIONS: &[&str] = &[
+        "c", "i", "cc", "cpp", "cxx", "cp", "c++", "C", "ii", "m", "mi", "mm", "mii", "M", "s", "S",
+    ];
+    let named = |word: &&Path| {
+        !word.as_os_str().as_bytes().starts_with(b"-")
+            && word
+                .extension()
+                .is_some_and(|given| EXTENSIONS.iter().any(|known| given == *known))
+    };
+    arguments.iter().rev().map(Path::new).find(named)
+}

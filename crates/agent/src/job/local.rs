@@ -1,0 +1,90 @@
+//! A job that stays: it waits for a slot of this host.
+
+use std::path::Path;
+
+use invocation::Local;
+use job::{Phase, Reason};
+use tracing::debug;
+
+use super::hold::Hold;
+use super::outline::Outline;
+use super::{Chronicle, Stay};
+use crate::cluster::Daemon;
+use crate::shared::Shared;
+use crate::state::{Event, Pool};
+
+/// The command line says that it stays.
+pub(crate) async fn by_plan(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    plan: Local,
+) -> Stay {
+    let output = plan
+        .output
+        .as_deref()
+        .or(outline.shown_output())
+        .unwrap_or(Path::new(""));
+    let hold = hold(outline, shared, chronicle, output, plan.all_slots).await;
+    Stay {
+        reason: plan.reason,
+        detail: plan.detail,
+        hold,
+    }
+}
+
+/// Circumstances make it stay.
+pub(crate) async fn stay(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    reason: Reason,
+    detail: String,
+) -> Stay {
+    let output = outline.shown_output().unwrap_or(Path::new(""));
+    let hold = hold(outline, shared, chronicle, output, false).await;
+    Stay {
+        reason,
+        detail,
+        hold,
+    }
+}
+
+async fn hold(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    output: &Path,
+    all_slots: bool,
+) -> Hold {
+    if outline.has_slot_already() {
+        return Hold::Nothing;
+    }
+    chronicle.enter(Phase::Queue);
+    let shown = match output.as_os_str().is_empty() {
+        true => output.to_owned(),
+        false => outline.directory.join(output),
+    };
+    match find_daemon(outline, shared).await {
+        Ok(daemon) => match daemon.slot(&shown, all_slots).await {
+            Ok(slot) => return Hold::Slot(slot),
+            Err(failure) => debug!("no slot from the daemon: {failure}"),
+        },
+        Err(failure) => debug!("no daemon: {failure}"),
+    }
+    Hold::Permit(shared.hub.permit(Pool::Compile, outline.niceness).await)
+}
+
+pub(crate) async fn find_daemon(
+    outline: &Outline,
+    shared: &Shared,
+) -> Result<Daemon, crate::cluster::Failure> {
+    let environment = &outline.environment;
+    let places = environment.daemon_places();
+    let found = Daemon::find(&places.sockets, places.loopback, environment.slow_network()).await;
+    let socket = found
+        .as_ref()
+        .map_or_else(|_| String::new(), Daemon::address);
+    shared.hub.tell(Event::DaemonSeen { socket });
+    found
+}

@@ -1,0 +1,200 @@
+//! A job that travels: prepared, placed, compiled elsewhere; once more on another executor if the
+//! first fails; then not at all.
+
+use invocation::{Plan, Remote};
+use job::{Phase, Reason};
+
+use super::hold::Hold;
+use super::local::{self, find_daemon};
+use super::outline::Outline;
+use super::{Chronicle, Fate, Stay, prepare};
+use crate::cluster::{Failure, Place, Seat, Verdict, Wish, Work};
+use crate::outputs::{Targets, Writer};
+use crate::shared::Shared;
+use crate::state::Pool;
+use crate::text::Text;
+
+/// Executors that a job is tried on.
+const TRIES: usize = 2;
+
+/// Compiles elsewhere, or tells why that did not work.
+pub(crate) async fn compile(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    plan: &Remote,
+) -> Result<Fate, Failure> {
+    // Without a daemon there is no point in preparing anything.
+    let daemon = find_daemon(outline, shared).await?;
+    chronicle.enter(Phase::Toolchain);
+    let true_plan = prepare::true_plan(outline, shared, plan).await?;
+    let plan = match &true_plan {
+        None => plan,
+        Some(Plan::Remote(plan)) => plan,
+        Some(Plan::Local(plan)) => {
+            drop(daemon);
+            let stay = local::by_plan(outline, shared, chronicle, plan.clone()).await;
+            return Ok(Fate::Stay(stay));
+        }
+    };
+    let toolchains = prepare::toolchains(outline, shared, plan).await?;
+    let work = prepare::work(outline, shared, plan).await?;
+    let wish = prepare::wish(outline, plan, toolchains);
+    chronicle.enter(Phase::Queue);
+    let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
+    let text = Text::start(prepare::order(outline, plan, permit), &shared.text_budget);
+    let mut travel = Travel {
+        outline,
+        shared,
+        plan,
+        wish,
+        work,
+        text,
+    };
+    travel.run(daemon, chronicle).await
+}
+
+/// A job ready to go.
+struct Travel<'a> {
+    outline: &'a Outline,
+    shared: &'a Shared,
+    plan: &'a Remote,
+    wish: Wish,
+    work: Work,
+    text: Text,
+}
+
+impl Travel<'_> {
+    async fn run(
+        &mut self,
+        daemon: crate::cluster::Daemon,
+        chronicle: &mut Chronicle,
+    ) -> Result<Fate, Failure> {
+        let loopback = self.outline.environment.remote_on_loopback();
+        let mut daemon = Some(daemon);
+        let mut last = None::<(String, Failure)>;
+        for _ in 0..TRIES {
+            let asked = match daemon.take() {
+                Some(daemon) => daemon,
+                // The first connection's job has failed; another job needs another one.
+                None => find_daemon(self.outline, self.shared).await?,
+            };
+            chronicle.enter(Phase::Queue);
+            let mut seat = match asked.place(&self.wish, loopback).await? {
+                Place::Here { slot, reason } => {
+                    let (reason, detail) = match last {
+                        Some((_, failure)) => (failure.reason, failure.detail),
+                        None => (reason, String::new()),
+                    };
+                    return Ok(Fate::Stay(Stay {
+                        reason,
+                        detail,
+                        hold: Hold::Slot(slot),
+                    }));
+                }
+                Place::Elsewhere(seat) => seat,
+            };
+            let host = seat.host();
+            if last.as_ref().is_some_and(|(failed, _)| *failed == host) {
+                break;
+            }
+            chronicle.placed(&host, seat.job_id());
+            chronicle.toolchain(&seat.toolchain().name);
+            match self.attempt(&mut seat, chronicle).await {
+                Ok(finished) => {
+                    tokio::spawn(seat.succeeded());
+                    return Ok(Fate::Finished(finished));
+                }
+                Err(failure) => {
+                    chronicle.failed(&host, failure.reason, &failure.detail);
+                    let again = failure.retry && self.wish.preferred_host.is_empty();
+                    last = Some((host, failure));
+                    if !again || !self.text.rewind() {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(match last {
+            Some((host, failure)) => Failure {
+                detail: format!("{host}: {}", failure.detail),
+                ..failure
+            },
+            None => Failure::here(Reason::NoHost, ""),
+        })
+    }
+
+    async fn attempt(
+        &mut self,
+        seat: &mut Seat,
+        chronicle: &mut Chronicle,
+    ) -> Result<handover::Finished, Failure> {
+        let verdict = seat.compile(&self.work, &mut self.text, chronicle).await?;
+        if let Ok(production) = self.text.ending().await {
+            chronicle.sent(production.bytes);
+        }
+        judge(&verdict, self.plan)?;
+        chronicle.enter(Phase::Receive);
+        let writer = Writer::start(Targets {
+            object: self.outline.directory.join(&self.plan.output),
+            dwo: self
+                .plan
+                .dwo
+                .as_ref()
+                .map(|dwo| self.outline.directory.join(dwo)),
+            umask: self.outline.umask,
+        });
+        seat.receive(&writer, verdict.has_dwo).await?;
+        chronicle.enter(Phase::Write);
+        let written = writer.finish().await;
+        let bytes =
+            written.map_err(|error| Failure::here(Reason::OutputWrite, error.to_string()))?;
+        chronicle.received(bytes);
+        chronicle.leave();
+        Ok(handover::Finished {
+            stdout: verdict.stdout,
+            stderr: verdict.stderr,
+            exit_code: verdict.status,
+        })
+    }
+}
+
+/// Whether the remote compiler's verdict may stand. What does not is repeated by the local
+/// compiler, which sees the sources and the user's environment.
+fn judge(verdict: &Verdict, plan: &Remote) -> Result<(), Failure> {
+    let said = [&verdict.stderr, &verdict.stdout];
+    let first_line = || {
+        let text = said
+            .iter()
+            .find(|text| !text.is_empty())
+            .map(|text| String::from_utf8_lossy(text));
+        let text = text.unwrap_or_default();
+        text.lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(300)
+            .collect::<String>()
+    };
+    if verdict.status != 0 {
+        let detail = format!("status {}: {}", verdict.status, first_line());
+        return Err(Failure::here(Reason::RemoteFailed, detail));
+    }
+    if contains(&verdict.stderr, b"file not found") {
+        return Err(Failure::here(Reason::RemoteFailed, first_line()));
+    }
+    if plan.repeat_on_diagnostics && said.iter().any(|text| !text.is_empty()) {
+        return Err(Failure::here(Reason::Diagnostics, first_line()));
+    }
+    if plan.dwo.is_some() != verdict.has_dwo {
+        return Err(Failure::here(
+            Reason::ResultIncomplete,
+            "the .dwo file is missing or unasked for",
+        ));
+    }
+    Ok(())
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,292 @@
+//! Writing a result: beside the target under another name, complete, then renamed.
+//!
+//! It runs on a thread of the blocking pool, because a network file system can take its time.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::cluster::Piece;
+
+/// Where a job's outputs go.
+#[derive(Clone, Debug)]
+pub(crate) struct Targets {
+    pub(crate) object: PathBuf,
+    pub(crate) dwo: Option<PathBuf>,
+    pub(crate) umask: u32,
+}
+
+/// Why an output was not written. The local compiler will say the same, or better.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    #[error("{}: {doing} failed: {source}", path.display())]
+    Io {
+        path: PathBuf,
+        doing: &'static str,
+        source: io::Error,
+    },
+    #[error("{}: is no regular file", path.display())]
+    NotAFile { path: PathBuf },
+    #[error("a piece of the result is broken: {0}")]
+    Piece(String),
+    #[error("the result ended before it was complete")]
+    Incomplete,
+}
+
+/// Pieces of outputs on their way to the thread that writes them. Dropping it before
+/// [`Writer::finish`] leaves no trace.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    steps: mpsc::Sender<Step>,
+    written: JoinHandle<Result<u64, OutputError>>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Piece(Piece),
+    /// The object is complete, the `.dwo` follows.
+    Next,
+    Finish,
+}
+
+/// Pieces that may wait for the disk.
+const QUEUE: usize = 8;
+
+impl Writer {
+    pub(crate) fn start(targets: Targets) -> Self {
+        let (steps, received) = mpsc::channel(QUEUE);
+        let written = tokio::task::spawn_blocking(move || write(&targets, received));
+        Self { steps, written }
+    }
+
+    /// Hands on the next piece of the current output. A writer that failed takes everything and
+    /// tells at the end.
+    pub(crate) async fn piece(&self, piece: Piece) {
+        let _ = self.steps.send(Step::Piece(piece)).await;
+    }
+
+    /// The object is complete; what follows is the `.dwo`.
+    pub(crate) async fn next_output(&self) {
+        let _ = self.steps.send(Step::Next).await;
+    }
+
+    /// All is there: the outputs appear under their names. Tells how many bytes they have.
+    pub(crate) async fn finish(self) -> Result<u64, OutputError> {
+        let _ = self.steps.send(Step::Finish).await;
+        self.written.await.unwrap_or(Err(OutputError::Incomplete))
+    }
+}
+
+fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, OutputError> {
+    let mut current = Draft::create(&targets.object, targets.umask)?;
+    let mut object = None;
+    let mut bytes = 0;
+    let mut plain = Vec::new();
+    loop {
+        match steps.blocking_recv() {
+            Some(Step::Piece(piece)) => {
+                plain.clear();
+                piece.unpack(&mut plain).map_err(OutputError::Piece)?;
+                current.write(&plain)?;
+                bytes += plain.len() as u64;
+            }
+            Some(Step::Next) => {
+                let dwo = targets.dwo.as_deref().ok_or(OutputError::Incomplete)?;
+                object = Some(std::mem::replace(
+                    &mut current,
+                    Draft::create(dwo, targets.umask)?,
+                ));
+            }
+            Some(Step::Finish) => break,
+            None => return Err(OutputError::Incomplete),
+        }
+    }
+    // A build system watches the object: it comes last.
+    match object {
+        Some(object) => {
+            current.publish()?;
+            object.publish()?;
+        }
+        None => current.publish()?,
+    }
+    Ok(bytes)
+}
+
+/// A file that has no right name yet. Dropped unpublished, it is gone.
+#[derive(Debug)]
+struct Draft {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    published: bool,
+}
+
+impl Draft {
+    fn create(target: &Path, umask: u32) -> Result<Self, OutputError> {
+        let path = draft_name(target);
+        let failed = |doing| {
+            let path = path.clone();
+            move |source| OutputError::Io {
+                path,
+                doing,
+                source,
+            }
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let file = file.map_err(failed("creating it"))?;
+        let permissions = Permissions::from_mode(0o666 & !umask);
+        let draft = Self {
+            file,
+            path: path.clone(),
+            target: target.to_owned(),
+            published: false,
+        };
+        draft
+            .file
+            .set_permissions(permissions)
+            .map_err(failed("setting its mode"))?;
+        Ok(draft)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.file
+            .write_all(bytes)
+            .map_err(|source| OutputError::Io {
+                path: self.path.clone(),
+                doing: "writing",
+                source,
+            })
+    }
+
+    fn publish(mut self) -> Result<(), OutputError> {
+        // What was a file when the job was planned may have become something else.
+        if std::fs::symlink_metadata(&self.target).is_ok_and(|meta| !meta.is_file()) {
+            return Err(OutputError::NotAFile {
+                path: self.target.clone(),
+            });
+        }
+        std::fs::rename(&self.path, &self.target).map_err(|source| OutputError::Io {
+            path: self.target.clone(),
+            doing: "renaming the result to it",
+            source,
+        })?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A name beside the target that no other job of any agent uses now.
+fn draft_name(target: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let mut name = target.file_name().unwrap_or_default().as_bytes().to_vec();
+    name.truncate(200); // leaves room within the 255 bytes of a name
+    name.extend(format!(".floe-{:x}-{number:x}", std::process::id()).bytes());
+    target.with_file_name(std::ffi::OsStr::from_bytes(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(text: &[u8]) -> Piece {
+        Piece::pack(text, 1).unwrap()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn targets(dir: &Path) -> Targets {
+        Targets {
+            object: dir.join("a.o"),
+            dwo: Some(dir.join("a.dwo")),
+            umask: 0o027,
+        }
+    }
+
+    #[tokio::test]
+    async fn outputs_appear_whole_with_the_users_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = Writer::start(targets(dir.path()));
+        writer.piece(piece(b"one ")).await;
+        writer.piece(piece(b"two")).await;
+        writer.next_output().await;
+        writer.piece(piece(b"debug")).await;
+        assert_eq!(writer.finish().await.unwrap(), 12);
+        assert_eq!(names(dir.path()), ["a.dwo", "a.o"]);
+        assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"one two");
+        let mode = std::fs::metadata(dir.path().join("a.o"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_finished_leaves_no_trace_and_the_old_object_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.o"), "old").unwrap();
+        let writer = Writer::start(targets(dir.path()));
+        writer.piece(piece(b"new")).await;
+        let Writer { steps, written } = writer;
+        drop(steps);
+        assert!(matches!(
+            written.await.unwrap(),
+            Err(OutputError::Incomplete)
+        ));
+        assert_eq!(names(dir.path()), ["a.o"]);
+        assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"old");
+    }
+
+    #[tokio::test]
+    async fn a_link_in_the_outputs_place_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("elsewhere", dir.path().join("a.o")).unwrap();
+        let writer = Writer::start(targets(dir.path()));
+        writer.piece(piece(b"new")).await;
+        assert!(matches!(
+            writer.finish().await,
+            Err(OutputError::NotAFile { .. })
+        ));
+        assert_eq!(names(dir.path()), ["a.o"]);
+    }
+
+    #[tokio::test]
+    async fn a_missing_directory_is_named() {
+        let targets = Targets {
+            object: "/no/such/dir/a.o".into(),
+            dwo: None,
+            umask: 0,
+        };
+        let writer = Writer::start(targets);
+        for _ in 0..50 {
+            writer.piece(piece(b"new")).await;
+        }
+        let error = writer.finish().await.unwrap_err().to_string();
+        assert!(error.contains("/no/such/dir/a.o"), "{error}");
+    }
+}

@@ -1,0 +1,36 @@
+//! What every conversation may use: handles, nothing that changes.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::hub::Hub;
+use crate::toolbox::Toolbox;
+
+/// Preprocessed text kept in memory by all jobs together, compressed.
+const TEXT_BUDGET: usize = 256 << 20;
+
+/// With less room than this left, nothing is kept for a second try. In units.
+pub(crate) const TEXT_BUDGET_LOW: usize = TEXT_BUDGET / BUDGET_UNIT / 4;
+
+/// The unit in which the text budget is counted.
+pub(crate) const BUDGET_UNIT: usize = 1024;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) toolbox: Toolbox,
+    pub(crate) text_budget: Arc<Semaphore>,
+    pub(crate) uid: u32,
+}
+
+impl Shared {
+    pub(crate) fn new(hub: Hub, toolbox: Toolbox) -> Self {
+        Self {
+            hub,
+            toolbox,
+            text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What is known of each compiler: its packed toolchain, its target, what `native` means to it.
+//!
+//! One task owns the answers; each question is answered once by a thread and then from memory, as
+//! long as the compiler's own file has not changed. Archives are asked for anew every second,
+//! because they contain files that change without the compiler's doing.
+
+mod native;
+mod stamp;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use toolchain::{Compiler, Compression};
+
+use self::stamp::Stamp;
+use crate::cluster::Toolchain;
+
+pub(crate) use toolchain::Family;
+
+/// How long an archive is taken for granted.
+const ARCHIVE_FRESH: Duration = Duration::from_secs(1);
+
+/// How long a failure is taken for granted: packing fails slowly.
+const FAILURE_FRESH: Duration = Duration::from_secs(10);
+
+/// Answers kept; a build uses a handful of compilers.
+const MAX_ANSWERS: usize = 1000;
+
+/// What can be asked about a compiler.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Question {
+    Archive {
+        compiler: PathBuf,
+        extra_files: Vec<PathBuf>,
+        compression: String,
+    },
+    Probe {
+        compiler: PathBuf,
+    },
+    Native {
+        compiler: PathBuf,
+        family: invocation::Family,
+        options: Vec<OsString>,
+    },
+}
+
+impl Question {
+    fn compiler(&self) -> &Path {
+        match self {
+            Self::Archive { compiler, .. }
+            | Self::Probe { compiler }
+            | Self::Native { compiler, .. } => compiler,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Known {
+    Archive(Arc<Toolchain>),
+    Probe(Arc<Probe>),
+    Native(Arc<[OsString]>),
+}
+
+/// What a compiler says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) family: Family,
+    /// As `-dumpmachine` says.
+    pub(crate) target: String,
+}
+
+type Answer = Result<Known, String>;
+
+#[derive(Debug)]
+enum Request {
+    Ask {
+        question: Question,
+        stamp: Option<Stamp>,
+        answer: oneshot::Sender<Answer>,
+    },
+    Found {
+        question: Question,
+        stamp: Option<Stamp>,
+        answer: Answer,
+    },
+}
+
+/// The workers' handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolbox {
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+impl Toolbox {
+    /// Starts the task. `cache_dir` holds the archives.
+    pub(crate) fn open(cache_dir: PathBuf, platform: String) -> Self {
+        let (requests, received) = mpsc::unbounded_channel();
+        let keeper = Keeper {
+            answers: HashMap::new(),
+            waiting: HashMap::new(),
+            requests: requests.downgrade(),
+            workshop: Arc::new(Workshop {
+                cache_dir,
+                platform,
+            }),
+        };
+        tokio::spawn(keeper.run(received));
+        Self { requests }
+    }
+
+    /// The packed toolchain of `compiler`. The text of an error is for people.
+    pub(crate) async fn archive(
+        &self,
+        compiler: &Path,
+        extra_files: Vec<PathBuf>,
+        compression: &str,
+    ) -> Result<Arc<Toolchain>, String> {
+        let compression = compression.to_owned();
+        let question = Question::Archive {
+            compiler: compiler.to_owned(),
+            extra_files,
+            compression,
+        };
+        match self.ask(question).await? {
+            Known::Archive(archive) => Ok(archive),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    pub(crate) async fn probe(&self, compiler: &Path) -> Result<Arc<Probe>, String> {
+        match self
+            .ask(Question::Probe {
+                compiler: compiler.to_owned(),
+            })
+            .await?
+        {
+            Known::Probe(probe) => Ok(probe),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// Plain options that mean the same as `options`, which say `native`.
+    pub(crate) async fn native(
+        &self,
+        compiler: &Path,
+        family: invocation::Family,
+        options: Vec<OsString>,
+    ) -> Result<Arc<[OsString]>, String> {
+        match self
+            .ask(Question::Native {
+                compiler: compiler.to_owned(),
+                family,
+                options,
+            })
+            .await?
+        {
+            Known::Native(options) => Ok(options),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn ask(&self, question: Question) -> Answer {
+        let (answer, told) = oneshot::channel();
+        let stamp = Stamp::of(question.compiler());
+        let sent = self.requests.send(Request::Ask {
+            question,
+            stamp,
+            answer,
+        });
+        sent.map_err(|_| "the agent is leaving".to_owned())?;
+        told.await
+            .unwrap_or_else(|_| Err("the agent is leaving".to_owned()))
+    }
+}
+
+fn mixed_up() -> String {
+    "the answer belongs to another question".to_owned()
+}
+
+#[derive(Debug)]
+struct Kept {
+    answer: Answer,
+    stamp: Option<Stamp>,
+    since: Instant,
+}
+
+impl Kept {
+    fn holds(&self, stamp: Option<Stamp>, question: &Question, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.since);
+        self.stamp == stamp
+            && match (&self.answer, question) {
+                (Err(_), _) => age < FAILURE_FRESH,
+                (Ok(_), Question::Archive { .. }) => age < ARCHIVE_FRESH,
+                (Ok(_), _) => true,
+            }
+    }
+}
+
+/// The task's state.
+struct Keeper {
+    answers: HashMap<Question, Kept>,
+    waiting: HashMap<Question, Vec<oneshot::Sender<Answer>>>,
+    requests: mpsc::WeakUnboundedSender<Request>,
+    workshop: Arc<Workshop>,
+}
+
+impl Keeper {
+    async fn run(mut self, mut received: mpsc::UnboundedReceiver<Request>) {
+        while let Some(request) = received.recv().await {
+            match request {
+                Request::Ask {
+                    question,
+                    stamp,
+                    answer,
+                } => self.asked(question, stamp, answer),
+                Request::Found {
+                    question,
+                    stamp,
+                    answer,
+                } => {
+                    for waiting in self.waiting.remove(&question).unwrap_or_default() {
+                        let _ = waiting.send(answer.clone());
+                    }
+                    if self.answers.len() >= MAX_ANSWERS {
+                        self.answers.clear();
+                    }
+                    let kept = Kept {
+                        answer,
+                        stamp,
+                        since: Instant::now(),
+                    };
+                    self.answers.insert(question, kept);
+                }
+            }
+        }
+    }
+
+    fn asked(&mut self, question: Question, stamp: Option<Stamp>, answer: oneshot::Sender<Answer>) {
+        if let Some(kept) = self.answers.get(&question)
+            && kept.holds(stamp, &question, Instant::now())
+        {
+            let _ = answer.send(kept.answer.clone());
+            return;
+        }
+        let waiting = self.waiting.entry(question.clone()).or_default();
+        waiting.push(answer);
+        if waiting.len() > 1 {
+            return; // a thread is at it
+        }
+        let (workshop, requests) = (Arc::clone(&self.workshop), self.requests.clone());
+        tokio::task::spawn_blocking(move || {
+            let answer = workshop.find_out(&question);
+            if let Some(requests) = requests.upgrade() {
+                let _ = requests.send(Request::Found {
+                    question,
+                    stamp,
+                    answer,
+                });
+            }
+        });
+    }
+}
+
+/// Where threads find out.
+struct Workshop {
+    cache_dir: PathBuf,
+    platform: String,
+}
+
+impl Workshop {
+    fn find_out(&self, question: &Question) -> Answer {
+        match question {
+            Question::Archive {
+                compiler,
+                extra_files,
+                compression,
+            } => {
+                let compression = match compression.as_str() {
+                    "" => Compression::default(),
+                    name => Compression::parse(name).ok_or_else(|| {
+                        format!("{name:?} is no compression; use none, gzip, bzip2, zstd or xz")
+                    })?,
+                };
+                let archive = self.pack(compiler, extra_files, compression)?;
+                Ok(Known::Archive(Arc::new(Toolchain {
+                    platform: self.platform.clone(),
+                    name: archive.name.as_str().to_owned(),
+                    path: archive.path,
+                })))
+            }
+            Question::Probe { compiler } => {
+                let compiler = Compiler::probe(compiler).map_err(|error| error.to_string())?;
+                let probe = Probe {
+                    family: compiler.family,
+                    target: compiler.target,
+                };
+                Ok(Known::Probe(Arc::new(probe)))
+            }
+            Question::Native {
+                compiler,
+                family,
+                options,
+            } => {
+                native::resolve(compiler, *family, options).map(|plain| Known::Native(plain.into()))
+            }
+        }
+    }
+
+    fn pack(
+        &self,
+        compiler: &Path,
+        extra_files: &[PathBuf],
+        compression: Compression,
+    ) -> Result<toolchain::Archive, String> {
+        let compiler = Compiler::probe(compiler).map_err(|error| error.to_string())?;
+        let set = toolchain::collect(&compiler, extra_files).map_err(|error| error.to_string())?;
+        let dir = &self.cache_dir;
+        std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        toolchain::pack(&set, compression, dir).map_err(|error| error.to_string())
+    }
+}
