@@ -236,6 +236,7 @@ impl Counts {
 /// A job that "compiles".
 struct Running {
     ends: tokio::time::Instant,
+    /// 0 for one that only fills the time until its client's first request.
     job: u32,
     /// The executor; `None` at home.
     host: Option<usize>,
@@ -263,10 +264,12 @@ impl Submitter {
     }
 
     async fn work(mut self) -> Result<Counts> {
+        // Not all at once: the answers' delays are to show the scheduler, not one huge burst.
+        let now = tokio::time::Instant::now();
         for client in 0..self.open {
-            self.ask(client)?;
+            let ends = now + self.job * client / self.open;
+            self.running.push_back(Running { ends, job: 0, host: None, client });
         }
-        self.sender.flush().await?;
         while !self.floor.over.load(Ordering::Relaxed) {
             let next = self.running.front().map(|running| running.ends);
             tokio::select! {
@@ -333,6 +336,9 @@ impl Submitter {
     }
 
     fn ended(&mut self, running: &Running) -> Result<()> {
+        if running.job == 0 {
+            return self.ask(running.client);
+        }
         self.finish(running, &[done(running.job, running.host.is_none())])
     }
 
