@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use handover::{AgentStatus, Answer, Ask, Reply, Request, RuntimeDir, StatusQuery, StopQuery, frame, meet};
+use handover::{
+    AgentStatus, Answer, Ask, Reply, Request, RuntimeDir, StatusQuery, StopQuery, frame, meet,
+};
 
 /// How long the agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -25,7 +27,13 @@ fn ask(question: Ask) -> Option<Answer> {
     let mut stream = meet::connect(&directory).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.set_write_timeout(Some(PATIENCE)).ok()?;
-    frame::write(&mut stream, &Request { ask: Some(question) }).ok()?;
+    frame::write(
+        &mut stream,
+        &Request {
+            ask: Some(question),
+        },
+    )
+    .ok()?;
     let reply: Reply = frame::read(&mut stream).ok()?;
     reply.answer
 }

@@ -33,7 +33,9 @@ impl Background {
     pub(crate) fn ready(&self) {
         if self.detached {
             // The starter may be gone; the service goes on all the same.
-            let _gone = io::stdout().write_all(b"ready\n").and_then(|()| io::stdout().flush());
+            let _gone = io::stdout()
+                .write_all(b"ready\n")
+                .and_then(|()| io::stdout().flush());
         }
     }
 }
@@ -55,11 +57,18 @@ pub(crate) fn detach() -> io::Result<Side> {
         .stdout(Stdio::piped())
         .spawn()?;
     let mut said = [0];
-    let heard = child.stdout.take().map_or(Ok(0), |mut pipe| pipe.read(&mut said))?;
+    let heard = child
+        .stdout
+        .take()
+        .map_or(Ok(0), |mut pipe| pipe.read(&mut said))?;
     if heard == 1 {
         return Ok(Side::Starter(ExitCode::SUCCESS));
     }
     // It ended before it served; its own message is on stderr already.
-    let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    let code = child
+        .wait()?
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1);
     Ok(Side::Starter(ExitCode::from(code)))
 }

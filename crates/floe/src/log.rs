@@ -2,7 +2,7 @@
 //! SIGHUP. The form is icecream's (`[pid] date time: text`), so that scripts which read its logs
 //! can read ours.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -40,8 +40,13 @@ impl Log {
     /// Opens the log and makes it the process's subscriber.
     pub(crate) fn start(origin: Origin, verbose: u8, path: Option<&Path>) -> io::Result<Self> {
         let file = path.map(open).transpose()?;
-        let sink = Sink { path: path.map(Path::to_path_buf), file };
-        let log = Self { sink: Arc::new(Mutex::new(sink)) };
+        let sink = Sink {
+            path: path.map(Path::to_path_buf),
+            file,
+        };
+        let log = Self {
+            sink: Arc::new(Mutex::new(sink)),
+        };
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level(origin, verbose))
             .event_format(Line)
@@ -60,7 +65,10 @@ impl Log {
             match open(&path) {
                 Ok(file) => sink.file = Some(file),
                 Err(error) => {
-                    let text = format!("log file {} cannot be reopened: {error}; still writing to the old one\n", path.display());
+                    let text = format!(
+                        "log file {} cannot be reopened: {error}; still writing to the old one\n",
+                        path.display()
+                    );
                     let _nowhere_else = sink.write_all(text.as_bytes());
                 }
             }
@@ -83,7 +91,10 @@ fn marks() -> Vec<String> {
     };
     let mut all = Vec::new();
     if let Some(text) = lines(variable::TEST_FLUSH_LOG_MARK) {
-        all.push(format!("flush log mark: {}\n", text.lines().next().unwrap_or_default()));
+        all.push(format!(
+            "flush log mark: {}\n",
+            text.lines().next().unwrap_or_default()
+        ));
     }
     if let Some(text) = lines(variable::TEST_LOG_HEADER) {
         all.extend(text.lines().take(3).map(|line| format!("{line}\n")));
@@ -96,7 +107,10 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn level(origin: Origin, verbose: u8) -> Level {
-    if let Some(level) = std::env::var(variable::FLOE_LOG).ok().and_then(|name| name.parse().ok()) {
+    if let Some(level) = std::env::var(variable::FLOE_LOG)
+        .ok()
+        .and_then(|name| name.parse().ok())
+    {
         return level;
     }
     let quietest = match origin {
@@ -155,11 +169,18 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
         write!(out, "[{}] {now}: ", std::process::id())?;
         let mut text = String::new();
-        context.field_format().format_fields(Writer::new(&mut text), event)?;
+        context
+            .field_format()
+            .format_fields(Writer::new(&mut text), event)?;
         // One event is one line, whatever a peer put into its names.
         for part in text.split(|c: char| c.is_control()) {
             out.write_str(part)?;

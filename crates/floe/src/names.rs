@@ -15,7 +15,9 @@ pub(crate) enum Role {
 
 /// Decides by the base name of `argv[0]`. A missing name is `floe` itself.
 pub(crate) fn role(argv0: Option<&OsStr>) -> Role {
-    let base = argv0.and_then(|name| Path::new(name).file_name()).and_then(OsStr::to_str);
+    let base = argv0
+        .and_then(|name| Path::new(name).file_name())
+        .and_then(OsStr::to_str);
     match base {
         None | Some("floe") => Role::Floe,
         Some("iceccd") => Role::Daemon,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use daemon::config::HostPort;
+use daemon::Find;
 use job::variable;
 
 use super::options::DaemonOptions;
@@ -18,16 +18,28 @@ const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
 pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     service::run(&options.service, origin, "iceccd", |ready| {
         let config = config(options)?;
-        // Before any thread exists: the helper that starts jobs is a fork of this process, and must
-        // not have more rights than the daemon keeps.
-        daemon::privileges::leave_root(&config)?;
-        let zygote = sandbox::Zygote::start();
+        let sockets = daemon::prepare(&config)?;
+        // Before any thread exists, after root was given up: the helper that starts jobs is a fork
+        // of this process, and must not have more rights than the daemon keeps.
+        let zygote = if config.no_remote { None } else { zygote() };
+        let client = zygote.as_ref().map(sandbox::Zygote::client);
         service::block_on(async {
             let shutdown = service::shutdown()?;
             ready();
-            Ok(daemon::run(config, zygote, shutdown).await?)
+            Ok(daemon::run(config, sockets, client, shutdown).await?)
         })
     })
+}
+
+/// Starts the helper that runs foreign jobs. Without one this host compiles nothing for others.
+fn zygote() -> Option<sandbox::Zygote> {
+    match sandbox::Zygote::start() {
+        Ok(zygote) => Some(zygote),
+        Err(error) => {
+            tracing::warn!("{error}");
+            None
+        }
+    }
 }
 
 fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
@@ -42,7 +54,10 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     if let Some(name) = &options.node_name {
         config.node_name.clone_from(name);
     }
-    if let Some(slots) = options.max_processes.and_then(|slots| u32::try_from(slots).ok()) {
+    if let Some(slots) = options
+        .max_processes
+        .and_then(|slots| u32::try_from(slots).ok())
+    {
         config.slots = slots;
     }
     config.nice = u8::try_from(options.nice.clamp(0, 19)).unwrap_or(5);
@@ -55,21 +70,22 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     config.socket = std::env::var_os(variable::TEST_SOCKET).map(PathBuf::from);
     config.tests = std::env::var_os(variable::TESTS).is_some();
     config.test_scheduler_ports = service::test_scheduler_ports();
+    config.slow_network =
+        std::env::var(variable::ICECC_SLOW_NETWORK).is_ok_and(|value| value.starts_with('1'));
     if let Some(level) = service::number(variable::ICECC_COMPRESSION) {
         config.compression = level;
     }
     Ok(config)
 }
 
-/// `-s`, else what the environment names.
-fn scheduler(option: Option<&str>) -> anyhow::Result<Option<HostPort>> {
+/// `-s`, else what the environment names, else a broadcast.
+fn scheduler(option: Option<&str>) -> anyhow::Result<Find> {
     let named = option.map(str::to_owned).or_else(|| {
         [variable::ICECC_SCHEDULER, variable::USE_SCHEDULER]
             .into_iter()
             .find_map(|name| std::env::var(name).ok())
-            .filter(|value| !value.is_empty())
     });
-    Ok(named.as_deref().map(HostPort::parse).transpose()?)
+    Find::parse(&named.unwrap_or_default()).map_err(anyhow::Error::msg)
 }
 
 fn default_base_dir() -> io::Result<PathBuf> {

@@ -22,14 +22,21 @@ pub(crate) fn run(options: &ExplainOptions) -> ExitCode {
     let records = match handover::log::read_newest_first(&log) {
         Ok(records) => records,
         Err(error) => {
-            complain(format_args!("the job log in {} cannot be read: {error}", log.display()));
+            complain(format_args!(
+                "the job log in {} cannot be read: {error}",
+                log.display()
+            ));
             return ExitCode::FAILURE;
         }
     };
     let chosen: Vec<JobRecord> = match &options.file {
         Some(file) => {
             let wanted = absolute(file);
-            records.into_iter().find(|record| concerns(record, &wanted)).into_iter().collect()
+            records
+                .into_iter()
+                .find(|record| concerns(record, &wanted))
+                .into_iter()
+                .collect()
         }
         None => records.into_iter().take(options.count).collect(),
     };
@@ -39,13 +46,17 @@ pub(crate) fn run(options: &ExplainOptions) -> ExitCode {
                 "no compile of {} is in the job log; was it compiled through icecc or its links?",
                 file.display()
             )),
-            None => complain("the job log is empty: nothing was compiled through icecc or its links yet"),
+            None => complain(
+                "the job log is empty: nothing was compiled through icecc or its links yet",
+            ),
         }
         return ExitCode::FAILURE;
     }
     let text = if options.json {
         let stories: Vec<Story> = chosen.iter().map(Story::of).collect();
-        serde_json::to_string_pretty(&stories).map(|text| text + "\n").unwrap_or_default()
+        serde_json::to_string_pretty(&stories)
+            .map(|text| text + "\n")
+            .unwrap_or_default()
     } else if options.file.is_some() {
         chosen.iter().map(long).collect()
     } else {
@@ -148,13 +159,21 @@ impl Story {
 
 impl StoryPhase {
     fn of(time: &PhaseTime) -> Self {
-        Self { phase: time.phase().name(), start_us: time.start_us, duration_us: time.duration_us }
+        Self {
+            phase: time.phase().name(),
+            start_us: time.start_us,
+            duration_us: time.duration_us,
+        }
     }
 }
 
 impl StoryTry {
     fn of(failed: &FailedTry) -> Self {
-        Self { host: failed.host.clone(), reason: failed.reason().code(), detail: failed.detail.clone() }
+        Self {
+            host: failed.host.clone(),
+            reason: failed.reason().code(),
+            detail: failed.detail.clone(),
+        }
     }
 }
 
@@ -172,20 +191,32 @@ fn lossy(bytes: &[u8]) -> String {
 
 /// One line of the overview.
 fn short(record: &JobRecord) -> String {
-    let what = if record.source.is_empty() { &record.output } else { &record.source };
+    let what = if record.source.is_empty() {
+        &record.output
+    } else {
+        &record.source
+    };
     let whence = match record.compiled() {
         Compiled::Remote => record.executor.clone(),
         Compiled::Here => format!("here ({})", record.reason().code()),
         Compiled::Nowhere => "nowhere (interrupted)".to_owned(),
     };
-    format!("{:>9.1} ms  {whence:<32} {}\n", millis(record.total_us), lossy(what))
+    format!(
+        "{:>9.1} ms  {whence:<32} {}\n",
+        millis(record.total_us),
+        lossy(what)
+    )
 }
 
 /// The story of one job.
 fn long(record: &JobRecord) -> String {
     let mut text = String::new();
     let reason = record.reason();
-    let what = if record.source.is_empty() { &record.compiler } else { &record.source };
+    let what = if record.source.is_empty() {
+        &record.compiler
+    } else {
+        &record.source
+    };
     let name = lossy(what);
     // Writing to a String cannot fail.
     let _infallible = match record.compiled() {
@@ -204,20 +235,32 @@ fn long(record: &JobRecord) -> String {
     }
     for failed in &record.failed_tries {
         let why = failed.reason().sentence();
-        let _infallible = writeln!(text, "  tried on {}: {why} ({})", failed.host, failed.detail);
+        let _infallible = writeln!(
+            text,
+            "  tried on {}: {why} ({})",
+            failed.host, failed.detail
+        );
     }
     if reason != Reason::Remote && !reason.remedy().is_empty() {
         let _infallible = writeln!(text, "  what helps: {}", reason.remedy());
     }
     for phase in Phase::ALL {
-        let spent: u64 = record.phases.iter().filter(|time| time.phase() == *phase).map(|time| time.duration_us).sum();
+        let spent: u64 = record
+            .phases
+            .iter()
+            .filter(|time| time.phase() == *phase)
+            .map(|time| time.duration_us)
+            .sum();
         if spent > 0 {
             let _infallible = writeln!(text, "  {:<10} {:>9.1} ms", phase.name(), millis(spent));
         }
     }
     if record.sent_bytes > 0 {
-        let _infallible =
-            writeln!(text, "  sent {} bytes of text, received {} bytes", record.sent_bytes, record.received_bytes);
+        let _infallible = writeln!(
+            text,
+            "  sent {} bytes of text, received {} bytes",
+            record.sent_bytes, record.received_bytes
+        );
     }
     text
 }
@@ -251,7 +294,10 @@ mod tests {
     #[test]
     fn a_local_compile_says_why_and_what_helps() {
         let text = long(&record());
-        assert!(text.contains("compiled here: no daemon answers on this host"), "{text}");
+        assert!(
+            text.contains("compiled here: no daemon answers on this host"),
+            "{text}"
+        );
         assert!(text.contains("what helps: start `floe daemon`"), "{text}");
     }
 }

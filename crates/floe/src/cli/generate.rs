@@ -18,7 +18,10 @@ pub(crate) fn run(directory: &Path) -> ExitCode {
     match write_all(directory) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(format_args!("documents cannot be written below {}: {error}", directory.display()));
+            complain(format_args!(
+                "documents cannot be written below {}: {error}",
+                directory.display()
+            ));
             ExitCode::FAILURE
         }
     }
@@ -28,10 +31,17 @@ fn write_all(directory: &Path) -> io::Result<()> {
     let man = directory.join("man");
     fs::create_dir_all(&man)?;
     manual(&man, &super::definition())?;
-    manual(&man, &DaemonOptions::augment_args(clap::Command::new("iceccd").about("The daemon, under icecream's name")))?;
     manual(
         &man,
-        &SchedulerOptions::augment_args(clap::Command::new("icecc-scheduler").about("The scheduler, under icecream's name")),
+        &DaemonOptions::augment_args(
+            clap::Command::new("iceccd").about("The daemon, under icecream's name"),
+        ),
+    )?;
+    manual(
+        &man,
+        &SchedulerOptions::augment_args(
+            clap::Command::new("icecc-scheduler").about("The scheduler, under icecream's name"),
+        ),
     )?;
     let completions = directory.join("completions");
     fs::create_dir_all(&completions)?;
@@ -46,14 +56,21 @@ fn write_all(directory: &Path) -> io::Result<()> {
 fn manual(directory: &Path, command: &clap::Command) -> io::Result<()> {
     page(directory, command, command.get_name())?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        page(directory, sub, &format!("{}-{}", command.get_name(), sub.get_name()))?;
+        page(
+            directory,
+            sub,
+            &format!("{}-{}", command.get_name(), sub.get_name()),
+        )?;
     }
     Ok(())
 }
 
 fn page(directory: &Path, command: &clap::Command, name: &str) -> io::Result<()> {
     let mut text = Vec::new();
-    let named = command.clone().name(name.to_owned()).version(env!("CARGO_PKG_VERSION"));
+    let named = command
+        .clone()
+        .name(clap::builder::Str::from(name.to_owned()))
+        .version(env!("CARGO_PKG_VERSION"));
     clap_mangen::Man::new(named).render(&mut text)?;
     fs::write(directory.join(format!("{name}.1")), text)
 }
@@ -64,7 +81,13 @@ fn reasons() -> String {
         .to_owned();
     for reason in Reason::ALL {
         // Writing to a String cannot fail.
-        let _infallible = writeln!(text, "| `{}` | {} | {} |", reason.code(), reason.sentence(), reason.remedy());
+        let _infallible = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            reason.code(),
+            reason.sentence(),
+            reason.remedy()
+        );
     }
     text
 }
@@ -74,8 +97,18 @@ fn variables() -> String {
         | variable | read by | meaning |\n|---|---|---|\n"
         .to_owned();
     for one in variable::ALL {
-        let readers: Vec<String> = one.readers.iter().map(|reader| format!("{reader:?}").to_lowercase()).collect();
-        let _infallible = writeln!(text, "| `{}` | {} | {} |", one.name, readers.join(", "), one.help);
+        let readers: Vec<String> = one
+            .readers
+            .iter()
+            .map(|reader| format!("{reader:?}").to_lowercase())
+            .collect();
+        let _infallible = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            one.name,
+            readers.join(", "),
+            one.help
+        );
     }
     text
 }

@@ -3,19 +3,19 @@
 
 pub(crate) mod options;
 
+mod agent;
 mod daemon;
 mod explain;
 mod generate;
-mod agent;
 mod scheduler;
 mod service;
-mod status;
+pub(crate) mod status;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, Parser};
 
 use options::{Command, DaemonOptions, Floe, SchedulerOptions};
 
@@ -55,10 +55,16 @@ pub(crate) fn icecc_scheduler(arguments: &[OsString]) -> ExitCode {
 
 /// `icecc-create-env …` and `floe create-env …`.
 pub(crate) fn create_env(arguments: &[OsString]) -> ExitCode {
-    ExitCode::from(toolchain::create_env::main(arguments, &mut std::io::stdout()))
+    ExitCode::from(toolchain::create_env::main(
+        arguments,
+        &mut std::io::stdout(),
+    ))
 }
 
-fn under_icecream_name<O: clap::Args>(name: &'static str, arguments: &[OsString]) -> Result<O, ExitCode> {
+fn under_icecream_name<O: clap::Args>(
+    name: &'static str,
+    arguments: &[OsString],
+) -> Result<O, ExitCode> {
     let command = O::augment_args(clap::Command::new(name)).version(env!("CARGO_PKG_VERSION"));
     command
         .try_get_matches_from(arguments)

@@ -107,13 +107,23 @@ pub(crate) struct DaemonOptions {
     #[arg(short = 'n', long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) netname: Option<String>,
     /// Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]
-    #[arg(short = 'm', long = "max-processes", value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        short = 'm',
+        long = "max-processes",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pub(crate) max_processes: Option<i32>,
     /// This host's name in the cluster [default: its host name]
     #[arg(short = 'N', long = "name", value_name = "NAME")]
     pub(crate) node_name: Option<String>,
     /// Niceness added to foreign compiles
-    #[arg(long, value_name = "LEVEL", default_value_t = 5, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value_t = 5,
+        allow_negative_numbers = true
+    )]
     pub(crate) nice: i32,
     /// Scheduler to use, instead of looking for one on the network
     #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]")]

@@ -46,6 +46,8 @@ fn config(options: &SchedulerOptions) -> anyhow::Result<scheduler::Config> {
 
 /// Differs from start to start; nothing depends on it being unpredictable.
 fn seed() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     now.as_secs() ^ u64::from(now.subsec_nanos()) << 32 ^ u64::from(std::process::id())
 }

@@ -25,15 +25,23 @@ pub(crate) fn run(
         Some(Ok(Side::Service(background))) => background,
         Some(Ok(Side::Starter(code))) => return code,
         Some(Err(error)) => {
-            complain(format_args!("{name} cannot be put into the background: {error}; start it without -d"));
+            complain(format_args!(
+                "{name} cannot be put into the background: {error}; start it without -d"
+            ));
             return ExitCode::FAILURE;
         }
     };
     let log = match Log::start(origin, options.verbose, options.log_file.as_deref()) {
         Ok(log) => log,
         Err(error) => {
-            let path = options.log_file.as_deref().unwrap_or_else(|| std::path::Path::new("stderr"));
-            complain(format_args!("log file {} cannot be opened: {error}; choose another with -l", path.display()));
+            let path = options
+                .log_file
+                .as_deref()
+                .unwrap_or_else(|| std::path::Path::new("stderr"));
+            complain(format_args!(
+                "log file {} cannot be opened: {error}; choose another with -l",
+                path.display()
+            ));
             return ExitCode::FAILURE;
         }
     };
@@ -92,7 +100,10 @@ pub(crate) fn bind_address(interface: Option<&str>) -> anyhow::Result<Option<Ipv
 /// `ICECC_TEST_SCHEDULER_PORTS=P1:P2`.
 pub(crate) fn test_scheduler_ports() -> Vec<u16> {
     let ports = std::env::var(job::variable::TEST_SCHEDULER_PORTS).unwrap_or_default();
-    ports.split(':').filter_map(|port| port.parse().ok()).collect()
+    ports
+        .split(':')
+        .filter_map(|port| port.parse().ok())
+        .collect()
 }
 
 /// A number in the environment; what is no number counts as absent.

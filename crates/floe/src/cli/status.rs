@@ -14,7 +14,10 @@ use super::complain;
 use super::options::StatusOptions;
 
 pub(crate) fn run(options: &StatusOptions) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(format_args!("status cannot be gathered: {error}"));
@@ -23,7 +26,9 @@ pub(crate) fn run(options: &StatusOptions) -> ExitCode {
     };
     let status = runtime.block_on(gather::gather(options.scheduler.as_deref()));
     let text = if options.json {
-        serde_json::to_string_pretty(&status).map(|text| text + "\n").unwrap_or_default()
+        serde_json::to_string_pretty(&status)
+            .map(|text| text + "\n")
+            .unwrap_or_default()
     } else {
         show::table(&status)
     };
@@ -34,9 +39,18 @@ pub(crate) fn run(options: &StatusOptions) -> ExitCode {
 /// How many hosts the scheduler at `address` could use now: logged in, with slots, and with a load
 /// that is known. 0 when it does not answer.
 pub(crate) fn usable_hosts(address: &str) -> usize {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
         return 0;
     };
     let status = runtime.block_on(gather::scheduler_within_patience(address));
-    status.map_or(0, |scheduler| scheduler.hosts.iter().filter(|host| host.slots > 0 && host.load < 1000).count())
+    status.map_or(0, |scheduler| {
+        scheduler
+            .hosts
+            .iter()
+            .filter(|host| host.slots > 0 && host.load < 1000)
+            .count()
+    })
 }

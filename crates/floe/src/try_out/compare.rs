@@ -29,7 +29,8 @@ pub(super) fn with_local(record: &JobRecord) -> Verdict {
     }
     let directory = Path::new(OsStr::from_bytes(&record.directory));
     let output = directory.join(OsStr::from_bytes(&record.output));
-    repeat(record, directory, &output).unwrap_or_else(|error| Verdict::Unknown(format!("{}: {error}", output.display())))
+    repeat(record, directory, &output)
+        .unwrap_or_else(|error| Verdict::Unknown(format!("{}: {error}", output.display())))
 }
 
 /// Moves the remote object aside, runs the same command with the compiler itself, compares, and
@@ -40,7 +41,12 @@ fn repeat(record: &JobRecord, directory: &Path, output: &Path) -> io::Result<Ver
     let aside = PathBuf::from(aside);
     fs::rename(output, &aside)?;
     let status = Command::new(OsStr::from_bytes(&record.compiler))
-        .args(record.arguments.iter().map(|argument| OsStr::from_bytes(argument)))
+        .args(
+            record
+                .arguments
+                .iter()
+                .map(|argument| OsStr::from_bytes(argument)),
+        )
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

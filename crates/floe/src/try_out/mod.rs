@@ -26,10 +26,16 @@ pub(crate) fn run(options: &TryOptions) -> ExitCode {
 
 fn try_it(options: &TryOptions) -> anyhow::Result<ExitCode> {
     let directory = tempfile::Builder::new().prefix("floe-try-").tempdir()?;
-    say(&format!("starting a scheduler and two executors on loopback (in {})", directory.path().display()))?;
+    say(&format!(
+        "starting a scheduler and two executors on loopback (in {})",
+        directory.path().display()
+    ))?;
     let code = perform(options, directory.path());
     if options.keep {
-        say(&format!("logs and objects stay in {}", directory.keep().display()))?;
+        say(&format!(
+            "logs and objects stay in {}",
+            directory.keep().display()
+        ))?;
     }
     code
 }
@@ -39,16 +45,24 @@ fn perform(options: &TryOptions, directory: &Path) -> anyhow::Result<ExitCode> {
     let built = if options.command.is_empty() {
         sample::build(&stage)?
     } else {
-        let status = stage.command(&options.command[0]).args(&options.command[1..]).status();
-        let status = status.map_err(|error| anyhow::anyhow!("{}: {error}", options.command[0].display()))?;
+        let status = stage
+            .command(&options.command[0])
+            .args(&options.command[1..])
+            .status();
+        let status =
+            status.map_err(|error| anyhow::anyhow!("{}: {error}", options.command[0].display()))?;
         status.code().unwrap_or(1)
     };
     let records = stage.records()?;
     let verdicts = records.iter().map(compare::with_local).collect::<Vec<_>>();
     say(&report::table(&records, &verdicts, &stage.executors()))?;
     stage.stop();
-    let differs = verdicts.iter().any(|verdict| matches!(verdict, compare::Verdict::Differs(_)));
-    Ok(ExitCode::from(u8::try_from(built).unwrap_or(1).max(u8::from(differs))))
+    let differs = verdicts
+        .iter()
+        .any(|verdict| matches!(verdict, compare::Verdict::Differs(_)));
+    Ok(ExitCode::from(
+        u8::try_from(built).unwrap_or(1).max(u8::from(differs)),
+    ))
 }
 
 fn say(text: &str) -> std::io::Result<()> {

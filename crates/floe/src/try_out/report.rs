@@ -10,7 +10,14 @@ use super::compare::Verdict;
 use super::stage::Executor;
 
 /// Phases worth a column, in the order of a job's life.
-const COLUMNS: &[Phase] = &[Phase::Toolchain, Phase::Queue, Phase::Install, Phase::Prepare, Phase::Wait, Phase::Write];
+const COLUMNS: &[Phase] = &[
+    Phase::Toolchain,
+    Phase::Queue,
+    Phase::Install,
+    Phase::Prepare,
+    Phase::Wait,
+    Phase::Write,
+];
 
 pub(super) fn table(records: &[JobRecord], verdicts: &[Verdict], executors: &[Executor]) -> String {
     let mut text = String::new();
@@ -19,25 +26,58 @@ pub(super) fn table(records: &[JobRecord], verdicts: &[Verdict], executors: &[Ex
     text
 }
 
-fn fill(text: &mut String, records: &[JobRecord], verdicts: &[Verdict], executors: &[Executor]) -> std::fmt::Result {
+fn fill(
+    text: &mut String,
+    records: &[JobRecord],
+    verdicts: &[Verdict],
+    executors: &[Executor],
+) -> std::fmt::Result {
     write!(text, "\n{:<24} {:<28}", "file", "compiled on")?;
     for phase in COLUMNS {
         write!(text, " {:>9}", phase.name())?;
     }
     writeln!(text, " {:>9}  object", "total ms")?;
     for (record, verdict) in records.iter().zip(verdicts) {
-        let name = if record.source.is_empty() { &record.output } else { &record.source };
-        write!(text, "{:<24} {:<28}", String::from_utf8_lossy(name), place(record, executors))?;
+        let name = if record.source.is_empty() {
+            &record.output
+        } else {
+            &record.source
+        };
+        write!(
+            text,
+            "{:<24} {:<28}",
+            String::from_utf8_lossy(name),
+            place(record, executors)
+        )?;
         for phase in COLUMNS {
-            let spent: u64 = record.phases.iter().filter(|time| time.phase() == *phase).map(|time| time.duration_us).sum();
+            let spent: u64 = record
+                .phases
+                .iter()
+                .filter(|time| time.phase() == *phase)
+                .map(|time| time.duration_us)
+                .sum();
             write!(text, " {:>9.1}", millis(spent))?;
         }
-        writeln!(text, " {:>9.1}  {}", millis(record.total_us), object(verdict))?;
+        writeln!(
+            text,
+            " {:>9.1}  {}",
+            millis(record.total_us),
+            object(verdict)
+        )?;
     }
-    let remote = records.iter().filter(|record| record.compiled() == Compiled::Remote).count();
-    let same = verdicts.iter().filter(|verdict| **verdict == Verdict::Same).count();
+    let remote = records
+        .iter()
+        .filter(|record| record.compiled() == Compiled::Remote)
+        .count();
+    let same = verdicts
+        .iter()
+        .filter(|verdict| **verdict == Verdict::Same)
+        .count();
     let here = records.len() - remote;
-    writeln!(text, "\n{remote} compiled on the executors, {here} here; {same} of {remote} objects equal to a local compile")
+    writeln!(
+        text,
+        "\n{remote} compiled on the executors, {here} here; {same} of {remote} objects equal to a local compile"
+    )
 }
 
 fn place(record: &JobRecord, executors: &[Executor]) -> String {
@@ -45,7 +85,10 @@ fn place(record: &JobRecord, executors: &[Executor]) -> String {
         Compiled::Remote => executors
             .iter()
             .find(|executor| record.executor.contains(&executor.address))
-            .map_or_else(|| record.executor.clone(), |executor| format!("{} ({})", executor.name, executor.address)),
+            .map_or_else(
+                || record.executor.clone(),
+                |executor| format!("{} ({})", executor.name, executor.address),
+            ),
         Compiled::Here => format!("here: {}", record.reason().code()),
         Compiled::Nowhere => "nowhere".to_owned(),
     }

@@ -27,14 +27,22 @@ pub(super) fn build(stage: &Stage) -> io::Result<i32> {
     for (name, text) in FILES {
         fs::write(directory.join(name), text)?;
     }
-    let compiles = FILES.iter().filter_map(|(name, _)| Some((compiler_for(name)?, *name)));
+    let compiles = FILES
+        .iter()
+        .filter_map(|(name, _)| Some((compiler_for(name)?, *name)));
     let failed = thread::scope(|scope| {
         let running: Vec<_> = compiles
             .filter(|(compiler, _)| stage.finds(compiler))
             .map(|(compiler, name)| scope.spawn(|| compile(stage, &directory, compiler, name)))
             .collect();
-        let ended = running.into_iter().map(|thread| thread.join().map_err(|_| io::Error::other("a compile was lost"))?);
-        ended.filter(|status| !matches!(status, Ok(status) if status.success())).count()
+        let ended = running.into_iter().map(|thread| {
+            thread
+                .join()
+                .map_err(|_| io::Error::other("a compile was lost"))?
+        });
+        ended
+            .filter(|status| !matches!(status, Ok(status) if status.success()))
+            .count()
     });
     let linked = stage
         .command("gcc")
@@ -54,6 +62,16 @@ fn compiler_for(name: &str) -> Option<&'static str> {
 
 fn compile(stage: &Stage, directory: &Path, compiler: &str, name: &str) -> io::Result<ExitStatus> {
     let object = Path::new(name).with_extension("o");
-    let arguments = [OsString::from("-c"), name.into(), "-o".into(), object.into()];
-    stage.command(compiler).current_dir(directory).args(OPTIONS).args(arguments).status()
+    let arguments = [
+        OsString::from("-c"),
+        name.into(),
+        "-o".into(),
+        object.into(),
+    ];
+    stage
+        .command(compiler)
+        .current_dir(directory)
+        .args(OPTIONS)
+        .args(arguments)
+        .status()
 }

@@ -17,7 +17,9 @@ use crate::cli::status;
 
 const EXECUTORS: u16 = 2;
 /// Names under which the wrapper is linked for the build.
-const LINKS: &[&str] = &["cc", "gcc", "c++", "g++", "clang", "clang++", "icecc", "icerun"];
+const LINKS: &[&str] = &[
+    "cc", "gcc", "c++", "g++", "clang", "clang++", "icecc", "icerun",
+];
 /// How long the cluster may take to come up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,16 +39,27 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn start(directory: &Path) -> anyhow::Result<Self> {
-        let original = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let original =
+            std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         let links = directory.join("bin");
         let mut path = links.clone().into_os_string();
         path.push(":");
         path.push(&original);
-        let executor_ports = (0..EXECUTORS).map(|_| free_port()).collect::<Result<_, _>>()?;
-        let mut stage = Self { directory: directory.to_owned(), children: Vec::new(), path, executor_ports };
+        let executor_ports = (0..EXECUTORS)
+            .map(|_| free_port())
+            .collect::<Result<_, _>>()?;
+        let mut stage = Self {
+            directory: directory.to_owned(),
+            children: Vec::new(),
+            path,
+            executor_ports,
+        };
         link_wrappers(&links)?;
         let scheduler = free_port_pair()?;
-        stage.spawn("scheduler", ["-p", &scheduler.to_string(), "-n", "floe-try"])?;
+        stage.spawn(
+            "scheduler",
+            ["-p", &scheduler.to_string(), "-n", "floe-try"],
+        )?;
         let scheduler = format!("127.0.0.1:{scheduler}");
         for (index, port) in stage.executor_ports.clone().into_iter().enumerate() {
             let name = format!("executor{}", index + 1);
@@ -65,20 +78,29 @@ impl Stage {
     pub(super) fn executors(&self) -> Vec<Executor> {
         let ports = self.executor_ports.iter().enumerate();
         ports
-            .map(|(index, port)| Executor { name: format!("executor{}", index + 1), address: format!("127.0.0.1:{port}") })
+            .map(|(index, port)| Executor {
+                name: format!("executor{}", index + 1),
+                address: format!("127.0.0.1:{port}"),
+            })
             .collect()
     }
 
     /// Whether the build would find `compiler`.
     pub(super) fn finds(&self, compiler: &str) -> bool {
-        std::env::split_paths(&self.path).skip(1).any(|directory| directory.join(compiler).is_file())
+        std::env::split_paths(&self.path)
+            .skip(1)
+            .any(|directory| directory.join(compiler).is_file())
     }
 
     /// `program` with the wrappers first in PATH and this cluster behind them.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         // Command looks up the program in this process's PATH, not in the child's.
         let linked = self.directory.join("bin").join(program.as_ref());
-        let mut command = if linked.exists() { Command::new(linked) } else { Command::new(program) };
+        let mut command = if linked.exists() {
+            Command::new(linked)
+        } else {
+            Command::new(program)
+        };
         command.env("PATH", &self.path);
         self.surround(&mut command, "submit");
         command
@@ -95,7 +117,11 @@ impl Stage {
     pub(super) fn stop(&mut self) {
         if let Ok(program) = std::env::current_exe() {
             let mut agent = Command::new(program);
-            agent.arg0("floe").args(["agent", "--stop"]).stdout(Stdio::null()).stderr(Stdio::null());
+            agent
+                .arg0("floe")
+                .args(["agent", "--stop"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             self.surround(&mut agent, "submit");
             // Without an answer the agent is gone already, or leaves when it is idle.
             let _gone = agent.status();
@@ -108,7 +134,12 @@ impl Stage {
         self.children.clear();
     }
 
-    fn spawn_daemon<const N: usize>(&mut self, name: &str, scheduler: &str, more: [&str; N]) -> anyhow::Result<()> {
+    fn spawn_daemon<const N: usize>(
+        &mut self,
+        name: &str,
+        scheduler: &str,
+        more: [&str; N],
+    ) -> anyhow::Result<()> {
         let base = self.directory.join(name);
         fs::create_dir_all(&base)?;
         let base = base.to_string_lossy().into_owned();
@@ -124,17 +155,31 @@ impl Stage {
     fn launch(&mut self, service: &str, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
         let log = File::create(self.directory.join(format!("{name}.log")))?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg0("floe").arg(service).args(["-i", "lo"]).args(arguments);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command
+            .arg0("floe")
+            .arg(service)
+            .args(["-i", "lo"])
+            .args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
         self.surround(&mut command, name);
-        self.children.push(command.spawn().with_context(|| format!("floe {service} cannot be started"))?);
+        self.children.push(
+            command
+                .spawn()
+                .with_context(|| format!("floe {service} cannot be started"))?,
+        );
         Ok(())
     }
 
     /// Sets everything that keeps this cluster apart from others.
     fn surround(&self, command: &mut Command, host: &str) {
         command
-            .env(variable::TEST_SOCKET, self.directory.join(format!("{host}.socket")))
+            .env(
+                variable::TEST_SOCKET,
+                self.directory.join(format!("{host}.socket")),
+            )
             .env(variable::FLOE_RUNTIME_DIR, self.directory.join("run"))
             .env(variable::FLOE_STATE_DIR, self.directory.join("state"))
             .env(variable::FLOE_CACHE_DIR, self.directory.join("cache"))
@@ -153,14 +198,21 @@ impl Stage {
         loop {
             for child in &mut self.children {
                 if let Some(status) = child.try_wait()? {
-                    bail!("part of the cluster ended with {status}; its log is below\n{}", self.logs());
+                    bail!(
+                        "part of the cluster ended with {status}; its log is below\n{}",
+                        self.logs()
+                    );
                 }
             }
             if status::usable_hosts(scheduler) >= usize::from(EXECUTORS) {
                 return Ok(());
             }
             if start.elapsed() > PATIENCE {
-                bail!("the executors did not log in within {} s; the logs are below\n{}", PATIENCE.as_secs(), self.logs());
+                bail!(
+                    "the executors did not log in within {} s; the logs are below\n{}",
+                    PATIENCE.as_secs(),
+                    self.logs()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -169,7 +221,8 @@ impl Stage {
     fn logs(&self) -> String {
         let mut all = String::new();
         for name in ["scheduler", "executor1", "executor2", "submit"] {
-            let text = fs::read_to_string(self.directory.join(format!("{name}.log"))).unwrap_or_default();
+            let text =
+                fs::read_to_string(self.directory.join(format!("{name}.log"))).unwrap_or_default();
             all.push_str(&format!("--- {name}\n{text}"));
         }
         all
@@ -189,7 +242,8 @@ fn link_wrappers(links: &Path) -> anyhow::Result<()> {
     let beside = program.with_file_name("icecc");
     let target = if beside.is_file() { beside } else { program };
     for name in LINKS {
-        symlink(&target, links.join(name)).with_context(|| format!("{} cannot be linked", links.join(name).display()))?;
+        symlink(&target, links.join(name))
+            .with_context(|| format!("{} cannot be linked", links.join(name).display()))?;
     }
     Ok(())
 }
@@ -206,5 +260,7 @@ fn free_port_pair() -> std::io::Result<u16> {
             return Ok(port);
         }
     }
-    Err(std::io::Error::other("no two neighbouring TCP ports are free on 127.0.0.1"))
+    Err(std::io::Error::other(
+        "no two neighbouring TCP ports are free on 127.0.0.1",
+    ))
 }

@@ -33,7 +33,10 @@ pub(crate) struct Job {
 
 /// Reads the answer to `listcs`: host lines, each followed by its jobs.
 pub(crate) fn hosts(text: &str) -> Vec<Host> {
-    text.lines().filter(|line| !line.starts_with("   ")).filter_map(host).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(host)
+        .collect()
 }
 
 /// Reads the answer to `listjobs`.
@@ -50,7 +53,9 @@ fn host(line: &str) -> Option<Host> {
     let speed = words.next()?.parse().ok()?;
     let (jobs, slots) = words.next()?.strip_prefix("jobs=")?.split_once('/')?;
     let load = words.next()?.strip_prefix("load=")?.parse().ok()?;
-    let installing_s = rest.split_once("since ").and_then(|(_, tail)| tail.split(' ').next()?.parse().ok());
+    let installing_s = rest
+        .split_once("since ")
+        .and_then(|(_, tail)| tail.split(' ').next()?.parse().ok());
     Some(Host {
         name: name.to_owned(),
         address: address.to_owned(),
@@ -76,7 +81,13 @@ fn job(line: &str) -> Option<Job> {
     let submitter = words.next()?.strip_prefix("sub:")?.to_owned();
     let executor = words.next()?.strip_prefix("on:")?;
     let executor = (executor != "<unknown>").then(|| executor.to_owned());
-    Some(Job { id, state, submitter, executor, file: words.next().unwrap_or_default().to_owned() })
+    Some(Job {
+        id,
+        state,
+        submitter,
+        executor,
+        file: words.next().unwrap_or_default().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +102,10 @@ mod tests {
     fn hosts_are_read_with_their_slots() {
         let hosts = hosts(LISTCS);
         assert_eq!(hosts.len(), 2);
-        assert_eq!((hosts[1].name.as_str(), hosts[1].jobs, hosts[1].slots), ("nodeB", 1, 2));
+        assert_eq!(
+            (hosts[1].name.as_str(), hosts[1].jobs, hosts[1].slots),
+            ("nodeB", 1, 2)
+        );
         assert_eq!(hosts[1].installing_s, Some(7));
     }
 

@@ -66,7 +66,9 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
             None
         }
     };
-    let address = named.map(str::to_owned).or_else(|| scheduler_of(daemon.as_ref()));
+    let address = named
+        .map(str::to_owned)
+        .or_else(|| scheduler_of(daemon.as_ref()));
     let scheduler = match address {
         Some(address) => match timeout(PATIENCE, scheduler(&address)).await {
             Ok(Ok(scheduler)) => Some(scheduler),
@@ -75,7 +77,10 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
                 None
             }
             Err(_) => {
-                problems.push(format!("scheduler {address} did not answer within {} s", PATIENCE.as_secs()));
+                problems.push(format!(
+                    "scheduler {address} did not answer within {} s",
+                    PATIENCE.as_secs()
+                ));
                 None
             }
         },
@@ -84,7 +89,12 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
             None
         }
     };
-    Status { agent, daemon, scheduler, problems }
+    Status {
+        agent,
+        daemon,
+        scheduler,
+        problems,
+    }
 }
 
 fn no_scheduler(daemon: Option<&Daemon>) -> String {
@@ -97,7 +107,9 @@ fn no_scheduler(daemon: Option<&Daemon>) -> String {
 
 /// The scheduler that the daemon uses, else the one that the environment names.
 fn scheduler_of(daemon: Option<&Daemon>) -> Option<String> {
-    let said = daemon.and_then(|daemon| daemon.scheduler.clone()).filter(|said| !said.starts_with("none"));
+    let said = daemon
+        .and_then(|daemon| daemon.scheduler.clone())
+        .filter(|said| !said.starts_with("none"));
     said.or_else(|| {
         [job::variable::ICECC_SCHEDULER, job::variable::USE_SCHEDULER]
             .into_iter()
@@ -118,11 +130,15 @@ fn agent() -> Option<Agent> {
             age_s: Duration::from_micros(job.age_us).as_secs_f64(),
         })
         .collect();
-    Some(Agent { pid: status.pid, jobs_done: status.jobs_done, running })
+    Some(Agent {
+        pid: status.pid,
+        jobs_done: status.jobs_done,
+        running,
+    })
 }
 
 async fn daemon() -> Result<Option<Daemon>, String> {
-    for path in transport::daemon_sockets() {
+    for path in daemon_sockets() {
         let Ok(mut channel) = transport::Channel::connect_unix(&path, PATIENCE).await else {
             continue;
         };
@@ -132,10 +148,18 @@ async fn daemon() -> Result<Option<Daemon>, String> {
         };
         let shown = path.display().to_string();
         return match timeout(PATIENCE, answer).await {
-            Ok(Ok(Some(icecream::Message::StatusText(status)))) => Ok(Some(read_internals(&status.text, shown))),
+            Ok(Ok(Some(icecream::Message::StatusText(status)))) => {
+                Ok(Some(read_internals(&status.text, shown)))
+            }
             // icecream's own daemon answers this question only to its scheduler.
-            Ok(_) => Ok(Some(Daemon { node_name: "icecream's".to_owned(), socket: shown, scheduler: None })),
-            Err(_) => Err(format!("daemon at {shown} accepts connections but does not answer; restart it")),
+            Ok(_) => Ok(Some(Daemon {
+                node_name: "icecream's".to_owned(),
+                socket: shown,
+                scheduler: None,
+            })),
+            Err(_) => Err(format!(
+                "daemon at {shown} accepts connections but does not answer; restart it"
+            )),
         };
     }
     Ok(None)
@@ -143,9 +167,18 @@ async fn daemon() -> Result<Option<Daemon>, String> {
 
 fn read_internals(text: &str, socket: String) -> Daemon {
     let value = |key: &str| {
-        text.lines().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix(':').map(|rest| rest.trim().to_owned()))
+        text.lines().find_map(|line| {
+            line.trim_start()
+                .strip_prefix(key)?
+                .strip_prefix(':')
+                .map(|rest| rest.trim().to_owned())
+        })
     };
-    Daemon { node_name: value("Node Name").unwrap_or_default(), socket, scheduler: value("Scheduler") }
+    Daemon {
+        node_name: value("Node Name").unwrap_or_default(),
+        socket,
+        scheduler: value("Scheduler"),
+    }
 }
 
 /// The scheduler at `address`, if it answers in time.
@@ -190,4 +223,19 @@ async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
         hosts: control::hosts(&answers[0]),
         jobs: control::jobs(&answers[1]),
     })
+}
+
+/// Where this host's daemon may listen.
+fn daemon_sockets() -> Vec<std::path::PathBuf> {
+    if let Some(only) = std::env::var_os(job::variable::TEST_SOCKET) {
+        return vec![only.into()];
+    }
+    let mut places = vec![
+        "/var/run/icecc/iceccd.socket".into(),
+        "/var/run/iceccd.socket".into(),
+    ];
+    if let Some(home) = std::env::var_os("HOME") {
+        places.push(std::path::Path::new(&home).join(".iceccd.socket"));
+    }
+    places
 }

@@ -17,10 +17,22 @@ fn agent(text: &mut String, agent: Option<&Agent>) -> std::fmt::Result {
     let Some(agent) = agent else {
         return writeln!(text, "agent      not running (the first wrapper starts it)");
     };
-    writeln!(text, "agent      pid {}, {} jobs done", agent.pid, agent.jobs_done)?;
+    writeln!(
+        text,
+        "agent      pid {}, {} jobs done",
+        agent.pid, agent.jobs_done
+    )?;
     for job in &agent.running {
-        let whence = if job.executor.is_empty() { "-" } else { &job.executor };
-        writeln!(text, "             {:<10} {:>8.1} s  {:<22} {}", job.phase, job.age_s, whence, job.source)?;
+        let whence = if job.executor.is_empty() {
+            "-"
+        } else {
+            &job.executor
+        };
+        writeln!(
+            text,
+            "             {:<10} {:>8.1} s  {:<22} {}",
+            job.phase, job.age_s, whence, job.source
+        )?;
     }
     Ok(())
 }
@@ -32,11 +44,23 @@ fn daemon(text: &mut String, daemon: Option<&Daemon>) -> std::fmt::Result {
     }
 }
 
-fn scheduler(text: &mut String, scheduler: Option<&Scheduler>, problems: &[String]) -> std::fmt::Result {
+fn scheduler(
+    text: &mut String,
+    scheduler: Option<&Scheduler>,
+    problems: &[String],
+) -> std::fmt::Result {
     if let Some(scheduler) = scheduler {
-        writeln!(text, "scheduler  {} ({})", scheduler.address, scheduler.greeting)?;
+        writeln!(
+            text,
+            "scheduler  {} ({})",
+            scheduler.address, scheduler.greeting
+        )?;
         writeln!(text)?;
-        writeln!(text, "{:<20} {:<22} {:<10} {:>7} {:>6} {:>9}", "host", "address", "platform", "jobs", "load", "speed")?;
+        writeln!(
+            text,
+            "{:<20} {:<22} {:<10} {:>7} {:>6} {:>9}",
+            "host", "address", "platform", "jobs", "load", "speed"
+        )?;
         for host in &scheduler.hosts {
             let jobs = format!("{}/{}", host.jobs, host.slots);
             let note = match host.installing_s {
@@ -52,7 +76,11 @@ fn scheduler(text: &mut String, scheduler: Option<&Scheduler>, problems: &[Strin
         }
         for job in &scheduler.jobs {
             let executor = job.executor.as_deref().unwrap_or("-");
-            writeln!(text, "  job {:<8} {:<9} {} -> {executor}  {}", job.id, job.state, job.submitter, job.file)?;
+            writeln!(
+                text,
+                "  job {:<8} {:<9} {} -> {executor}  {}",
+                job.id, job.state, job.submitter, job.file
+            )?;
         }
     }
     for problem in problems {
