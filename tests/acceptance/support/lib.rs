@@ -1,3 +1,6 @@
 //! What the acceptance tests share.
 
+pub mod compare;
+pub mod jobs;
+pub mod project;
 pub mod skip;

@@ -2,12 +2,16 @@
 
 use lab::{Kind, Programs, Suite};
 
+use crate::project::Project;
+
 /// What a test needs from the machine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Need {
     /// Root, and a kernel that makes namespaces.
     Namespaces,
     Suite(Suite),
+    /// The source of a real project.
+    Project(&'static Project),
     /// A program found in `PATH`.
     Program(&'static str),
 }
@@ -17,6 +21,7 @@ impl Need {
         match self {
             Self::Namespaces => Kind::namespaces_possible().err(),
             Self::Suite(suite) => Programs::locate(suite).err().map(|e| e.to_string()),
+            Self::Project(project) => project.missing(),
             Self::Program(name) => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());

@@ -1,0 +1,318 @@
+//! Real projects: fetched by `cargo xtask setup`, built plainly once, then again and again through
+//! clusters, and compared.
+//!
+//! Both builds happen in the same directory, since objects hold its name; a lock keeps test
+//! programs out of each other's way.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use lab::{HostSpec, Kind, Lab, LabOptions, Launch, Programs, Suite};
+
+use crate::compare::{self, Rule};
+
+/// A project and how it is built; scripts run in its top directory and see `$CC`, `$CXX`, `$JOBS`.
+#[derive(Debug)]
+pub struct Project {
+    pub name: &'static str,
+    /// Source package below `target/sources`; empty for a project that `prepare` writes.
+    source: &'static str,
+    prepare: &'static str,
+    build: &'static str,
+    pub rule: Rule,
+    /// Objects that a build makes at least.
+    pub objects: usize,
+}
+
+/// C, `-O2 -g`. The header with the build's time and host is made once.
+pub const REDIS: Project = Project {
+    name: "redis",
+    source: "redis",
+    prepare: "cd src && SOURCE_DATE_EPOCH=1 ./mkreleasehdr.sh",
+    build: "make -j$JOBS MALLOC=libc CC=\"$CC\" CXX=\"$CXX\" OPTIMIZATION=-O2",
+    rule: Rule::Program,
+    objects: 130,
+};
+
+/// C++ with heavy headers: the library for each standard.
+pub const FMTLIB: Project = Project {
+    name: "fmtlib",
+    source: "fmtlib",
+    prepare: "
+        { echo 'all: $(foreach s,11 14 17 20,format-$s.o os-$s.o)'
+          for s in 11 14 17 20; do
+            printf '%%-%s.o: src/%%.cc\\n\\t$(CXX) -std=c++%s -O2 -Iinclude -MMD -MF $*-%s.d -c -o $@ $<\\n' $s $s $s
+          done; } >Makefile",
+    build: "make -j$JOBS CXX=\"$CXX\"",
+    rule: Rule::Bytes,
+    objects: 8,
+};
+
+/// C++, about 300 files, through configure and libtool.
+pub const XERCES: Project = Project {
+    name: "xerces-c",
+    source: "xerces-c",
+    prepare: "./configure -q --disable-static --disable-network --without-icu CXXFLAGS=-O1 CFLAGS=-O1 >configure.log 2>&1",
+    build: "make -s -j$JOBS -C src CC=\"$CC\" CXX=\"$CXX\"",
+    rule: Rule::Bytes,
+    objects: 250,
+};
+
+/// A few C files with and without debug information, for tests that need no more.
+pub const SMALL: Project = Project {
+    name: "small",
+    source: "",
+    prepare: r##"
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+            echo "#include <stdio.h>
+#include <string.h>
+#define TWICE(x) ((x) + (x))
+struct point { int x, y; } points$n[4];
+static int sum(const struct point *p) { return TWICE(p->x) + p->y; }
+int part$n(const char *text) { return printf(\"%s %s %zu\", __FILE__, text, strlen(text)) + sum(points$n); }" >part$n.c
+        done
+        echo 'all: $(patsubst %.c,%.o,$(wildcard *.c))
+%.o: %.c
+	$(CC) -O2 -g -Wall -MMD -c -o $@ $<' >Makefile"##,
+    build: "make -j$JOBS CC=\"$CC\"",
+    rule: Rule::Program,
+    objects: 12,
+};
+
+impl Project {
+    /// Why it cannot be built here.
+    pub fn missing(&self) -> Option<String> {
+        let source = sources().join(self.source);
+        (!source.is_dir()).then(|| {
+            format!(
+                "the source of {} was not fetched (`cargo xtask setup`)",
+                self.name
+            )
+        })
+    }
+
+    /// Unpacks, configures and builds it plainly, unless that was done before, and locks it.
+    pub fn open(&'static self) -> Result<Tree> {
+        let base = target().join("acceptance").join(self.name);
+        fs::create_dir_all(&base)?;
+        let lock = File::create(base.join("lock"))?;
+        lock.lock()?;
+        let tree = Tree {
+            project: self,
+            base,
+            _lock: lock,
+        };
+        let stamp = tree.base.join("stamp");
+        let wanted = tree.stamp()?;
+        if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
+            tree.build_plainly()?;
+            fs::write(&stamp, wanted)?;
+        }
+        Ok(tree)
+    }
+}
+
+/// A project on disk, locked.
+pub struct Tree {
+    project: &'static Project,
+    base: PathBuf,
+    _lock: File,
+}
+
+/// What a comparison covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compared {
+    pub objects: usize,
+    pub dependencies: usize,
+}
+
+impl Tree {
+    pub fn path(&self) -> PathBuf {
+        self.base.join("tree")
+    }
+
+    /// What the plain build depends on.
+    fn stamp(&self) -> Result<String> {
+        let compiler = Command::new("gcc")
+            .arg("--version")
+            .output()
+            .context("gcc")?;
+        let compiler = String::from_utf8_lossy(&compiler.stdout).into_owned();
+        Ok(format!("{}{:?}", compiler, self.project))
+    }
+
+    fn build_plainly(&self) -> Result<()> {
+        let (tree, plain) = (self.path(), self.base.join("plain"));
+        for old in [&tree, &plain] {
+            let _ = fs::remove_dir_all(old);
+        }
+        if self.project.source.is_empty() {
+            fs::create_dir(&tree)?;
+        } else {
+            shell(&format!(
+                "cp -a '{}' '{}'",
+                sources().join(self.project.source).display(),
+                tree.display()
+            ))?;
+        }
+        // On a host of a lab too: its name and environment are those of the later builds.
+        let mut lab = Lab::with(
+            Kind::Namespaces,
+            LabOptions {
+                visible: vec![target()],
+                ..LabOptions::default()
+            },
+        )?;
+        let host = lab.host(&HostSpec::new("submit"))?;
+        let limit = Duration::from_secs(900);
+        let launch = || host.command("sh").env("CC", "gcc").env("CXX", "g++");
+        self.script(launch(), self.project.prepare, 2)
+            .run(limit)?
+            .ok()
+            .context("prepare")?;
+        shell(&format!(
+            "tar -C '{}' -cf '{}' tree",
+            self.base.display(),
+            self.pristine().display()
+        ))?;
+        self.script(launch(), self.project.build, 2)
+            .run(limit)?
+            .ok()
+            .context("plain build")?;
+        fs::rename(&tree, &plain)?;
+        Ok(())
+    }
+
+    fn pristine(&self) -> PathBuf {
+        self.base.join("pristine.tar")
+    }
+
+    /// Puts the tree back to what it was before any build.
+    pub fn reset(&self) -> Result<()> {
+        let _ = fs::remove_dir_all(self.path());
+        shell(&format!(
+            "tar -C '{}' -xf '{}'",
+            self.base.display(),
+            self.pristine().display()
+        ))
+    }
+
+    /// The build, to be started in a client's environment.
+    pub fn build(&self, launch: Launch, jobs: u32) -> Launch {
+        self.script(launch, self.project.build, jobs)
+    }
+
+    fn script(&self, launch: Launch, text: &str, jobs: u32) -> Launch {
+        launch
+            .args(["-e", "-c", text])
+            .env("JOBS", jobs.to_string())
+            // The tree lies within a repository whose state is none of its business.
+            .env("GIT_DIR", "/nonexistent")
+            .dir(self.path())
+    }
+
+    /// Compares every object and dependency file with the plain build's.
+    pub fn compare(&self) -> Result<Compared> {
+        let plain = outputs(&self.base.join("plain"))?;
+        let built = outputs(&self.path())?;
+        if plain.keys().ne(built.keys()) {
+            let only = |one: &BTreeMap<PathBuf, PathBuf>, other: &BTreeMap<PathBuf, PathBuf>| {
+                one.keys()
+                    .filter(|name| !other.contains_key(*name))
+                    .take(5)
+                    .cloned()
+                    .collect::<Vec<_>>()
+            };
+            bail!(
+                "missing {:?}, surplus {:?}",
+                only(&plain, &built),
+                only(&built, &plain)
+            );
+        }
+        let mut compared = Compared {
+            objects: 0,
+            dependencies: 0,
+        };
+        let mut different = Vec::new();
+        for (name, expected) in &plain {
+            let found = &built[name];
+            if name.extension().is_some_and(|extension| extension == "o") {
+                compared.objects += 1;
+                if let Err(e) = compare::objects(expected, found, self.project.rule) {
+                    different.push(format!("{e:#}"));
+                }
+            } else {
+                compared.dependencies += 1;
+                if fs::read(expected)? != fs::read(found)? {
+                    different.push(format!("{} differs", name.display()));
+                }
+            }
+        }
+        if !different.is_empty() {
+            let count = different.len();
+            different.truncate(5);
+            bail!(
+                "{count} of {} files differ:\n{}",
+                plain.len(),
+                different.join("\n")
+            );
+        }
+        if compared.objects < self.project.objects {
+            bail!("only {} objects were built", compared.objects);
+        }
+        Ok(compared)
+    }
+}
+
+/// Objects and dependency files below a directory, by their path in it.
+fn outputs(base: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![base.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(&next).with_context(|| next.display().to_string())? {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                left.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "o" || extension == "d")
+            {
+                found.insert(path.strip_prefix(base)?.to_owned(), path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn shell(text: &str) -> Result<()> {
+    let output = Command::new("sh").args(["-e", "-c", text]).output()?;
+    if !output.status.success() {
+        bail!("{text}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// The target directory that this program was built in.
+pub fn target() -> PathBuf {
+    if let Ok(Programs { links, .. }) = Programs::locate(Suite::Floe)
+        && let Some(target) = links.ancestors().nth(4)
+        && let Ok(target) = target.canonicalize()
+    {
+        return target;
+    }
+    let me = std::env::current_exe().unwrap_or_default();
+    // target/<profile>/deps/<program>
+    me.ancestors()
+        .nth(3)
+        .unwrap_or(Path::new("target"))
+        .to_owned()
+}
+
+fn sources() -> PathBuf {
+    target().join("sources")
+}
