@@ -23,7 +23,9 @@ pub enum Find {
 
 impl Default for Find {
     fn default() -> Self {
-        Self::Broadcast { port: SCHEDULER_PORT }
+        Self::Broadcast {
+            port: SCHEDULER_PORT,
+        }
     }
 }
 
@@ -40,7 +42,9 @@ impl Find {
         };
         match port.parse() {
             Ok(port) if port > 0 => Ok(Self::Broadcast { port }),
-            _ => Err(format!("{given:?} is no place for a scheduler: the port must be 1 to 65535")),
+            _ => Err(format!(
+                "{given:?} is no place for a scheduler: the port must be 1 to 65535"
+            )),
         }
     }
 }
@@ -118,7 +122,12 @@ mod tests {
 
     #[test]
     fn the_forms_of_a_schedulers_place_are_read() {
-        let at = |host: &str, port| Ok(Find::At(HostPort { host: host.to_owned(), port }));
+        let at = |host: &str, port| {
+            Ok(Find::At(HostPort {
+                host: host.to_owned(),
+                port,
+            }))
+        };
         assert_eq!(Find::parse("box"), at("box", 8765));
         assert_eq!(Find::parse("10.0.0.1:8767"), at("10.0.0.1", 8767));
         assert_eq!(Find::parse("::1"), at("::1", 8765));

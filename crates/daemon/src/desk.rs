@@ -55,7 +55,8 @@ pub(crate) struct Desk {
     began: Instant,
     core: Core,
     inboxes: Inboxes,
-    said: (mpsc::Sender<(ClientId, Said)>, mpsc::Receiver<(ClientId, Said)>),
+    to_desk: mpsc::Sender<(ClientId, Said)>,
+    said: mpsc::Receiver<(ClientId, Said)>,
     sessions: JoinSet<()>,
     /// Which client a session's task serves, should it die without a word.
     tasks: HashMap<TaskId, ClientId>,
@@ -69,7 +70,8 @@ pub(crate) struct Desk {
     last_sample: Instant,
     meter: Meter,
     announcer: Announcer,
-    reading: Reading,
+    /// None until the first sample is in.
+    reading: Option<Reading>,
     /// Processor time of foreign compiles that ended since the last sample.
     ended: Duration,
 }
@@ -78,12 +80,14 @@ impl Desk {
     pub(crate) fn new(config: Arc<Config>, shop: Arc<Shop>, inboxes: Inboxes) -> Self {
         let now = Instant::now();
         let slots = config.slots;
+        let (to_desk, said) = mpsc::channel(1024);
         Self {
             shop,
             began: now,
             core: Core::new(slots),
             inboxes,
-            said: mpsc::channel(1024),
+            to_desk,
+            said,
             sessions: JoinSet::new(),
             tasks: HashMap::new(),
             seats: HashMap::new(),
@@ -95,7 +99,7 @@ impl Desk {
             last_sample: now,
             meter: Meter::new(slots),
             announcer: Announcer::default(),
-            reading: Reading::default(),
+            reading: None,
             ended: Duration::ZERO,
             config,
         }
@@ -110,14 +114,18 @@ impl Desk {
                 input = self.next() => self.apply(input),
             }
         }
+        self.inboxes.link.close();
         self.line = None;
         self.sessions.shutdown().await;
     }
 
     async fn next(&mut self) -> Input {
-        let tick = self.core.deadline().map_or(self.next_sample, |at| self.began + at);
+        let tick = self
+            .core
+            .deadline()
+            .map_or(self.next_sample, |at| self.began + at);
         tokio::select! {
-            Some((client, said)) = self.said.1.recv() => Input::Said(client, said),
+            Some((client, said)) = self.said.recv() => Input::Said(client, said),
             Some(event) = self.inboxes.link.recv() => Input::Link(event),
             Some(arrival) = self.inboxes.arrivals.recv() => Input::Arrived(Box::new(arrival)),
             Some(ended) = self.sessions.join_next_with_id() => match ended {
@@ -147,7 +155,7 @@ impl Desk {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let address = arrival.peer.shown.clone();
         tracing::debug!("client {id} connected from {address}");
-        let desk = self.said.0.clone();
+        let desk = self.to_desk.clone();
         let session = Session::new(id, arrival, inbox, desk, Arc::clone(&self.shop));
         let task = self.sessions.spawn(session.run()).id();
         self.tasks.insert(task, id);
@@ -158,22 +166,33 @@ impl Desk {
         let event = match said {
             Said::HostsWanted(request) => {
                 let (count, niceness) = (request.count, request.niceness);
-                let wanted = Event::HostsWanted { client, count, niceness };
+                let wanted = Event::HostsWanted {
+                    client,
+                    count,
+                    niceness,
+                };
                 return self.decide(wanted, Some(*request));
             }
             Said::LocalWanted { outfile, full } => {
                 let kind = if full { "full local job" } else { "local job" };
                 tracing::debug!("pushed {kind} {client}");
-                Event::LocalWanted { client, outfile, full }
+                Event::LocalWanted {
+                    client,
+                    outfile,
+                    full,
+                }
             }
             Said::HomeBegun(job) => Event::HomeBegun { client, job },
-            Said::HomeDone(done) => {
-                Event::HomeDone { client, job: JobId(done.job_id), usage: wire::usage(&done) }
-            }
+            Said::HomeDone(done) => Event::HomeDone {
+                client,
+                job: JobId(done.job_id),
+                usage: wire::usage(&done),
+            },
             Said::CompileWanted(job) => Event::CompileWanted { client, job },
             Said::CompileRejected { job, usage } => Event::CompileRejected { job, usage },
             Said::CompileEnded(usage) => {
-                self.ended += Duration::from_millis(u64::from(usage.user_msec) + u64::from(usage.sys_msec));
+                self.ended +=
+                    Duration::from_millis(u64::from(usage.user_msec) + u64::from(usage.sys_msec));
                 Event::CompileEnded { client, usage }
             }
             Said::InstallBegan => Event::InstallBegan { client },
@@ -187,7 +206,10 @@ impl Desk {
             Said::Blacklist(blacklist) => return self.report(Message::BlacklistHostEnv(blacklist)),
             Said::StatusWanted => {
                 let text = self.status();
-                return self.order(client, Order::Send(Message::StatusText(StatusText { text })));
+                return self.order(
+                    client,
+                    Order::Send(Message::StatusText(StatusText { text })),
+                );
             }
             Said::Left { farewell } => {
                 self.seats.remove(&client);
@@ -200,8 +222,13 @@ impl Desk {
     fn linked(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Found(line) => {
-                let known = line.own.map_or_else(|| "unknown".to_owned(), |own| own.to_string());
-                tracing::info!("Connected to scheduler {} (I am known as {known})", line.scheduler);
+                let known = line
+                    .own
+                    .map_or_else(|| "unknown".to_owned(), |own| own.to_string());
+                tracing::info!(
+                    "Connected to scheduler {} (I am known as {known})",
+                    line.scheduler
+                );
                 self.line = Some(line);
                 self.log_in();
                 self.decide(Event::SchedulerFound, None);
@@ -223,7 +250,10 @@ impl Desk {
             Message::UseCs(found) => {
                 let (client, placement) = wire::placement(found);
                 let event = if self.is_here(&placement) {
-                    Event::SentHome { client, job: placement.job }
+                    Event::SentHome {
+                        client,
+                        job: placement.job,
+                    }
                 } else {
                     Event::Placed { client, placement }
                 };
@@ -243,7 +273,9 @@ impl Desk {
             }
             Message::Ping => {}
             _ => {
-                tracing::warn!("the scheduler sent a message that has no place here; starting over");
+                tracing::warn!(
+                    "the scheduler sent a message that has no place here; starting over"
+                );
                 self.line = None;
                 self.cause = "it broke the protocol".to_owned();
                 self.decide(Event::SchedulerLost, None);
@@ -281,7 +313,9 @@ impl Desk {
     }
 
     fn tell_scheduler(&mut self, report: Report, request: &mut Option<GetCs>) {
-        let request = matches!(report, Report::Request { .. }).then(|| request.take()).flatten();
+        let request = matches!(report, Report::Request { .. })
+            .then(|| request.take())
+            .flatten();
         if let Some(message) = wire::report(report, request, unix_seconds()) {
             self.report(message);
         }
@@ -291,7 +325,10 @@ impl Desk {
     fn report(&mut self, message: Message) {
         let Some(line) = &self.line else { return };
         if line.outgoing.try_send(message).is_err() {
-            tracing::warn!("scheduler {} takes no messages; looking for it anew", line.scheduler);
+            tracing::warn!(
+                "scheduler {} takes no messages; looking for it anew",
+                line.scheduler
+            );
             self.line = None;
             "it took no messages".clone_into(&mut self.cause);
             self.decide(Event::SchedulerLost, None);
@@ -299,7 +336,9 @@ impl Desk {
     }
 
     fn order(&mut self, client: ClientId, order: Order) {
-        let Some(seat) = self.seats.get(&client) else { return };
+        let Some(seat) = self.seats.get(&client) else {
+            return;
+        };
         if seat.orders.try_send(order).is_err() {
             // Its session ends by that, and then the core hears of it.
             self.seats.remove(&client);
@@ -308,10 +347,18 @@ impl Desk {
 
     fn session_ended(&mut self, task: TaskId, error: Option<JoinError>) {
         let client = self.tasks.remove(&task);
-        let Some((error, client)) = error.zip(client) else { return };
+        let Some((error, client)) = error.zip(client) else {
+            return;
+        };
         tracing::error!("internal error: the session of client {client} failed: {error}");
         self.seats.remove(&client);
-        self.decide(Event::ClientLeft { client, farewell: false }, None);
+        self.decide(
+            Event::ClientLeft {
+                client,
+                farewell: false,
+            },
+            None,
+        );
     }
 
     fn log_in(&mut self) {
@@ -343,7 +390,15 @@ impl Desk {
     }
 
     fn announce_load(&mut self) {
-        let Reading { value, averages, free_memory, .. } = self.reading;
+        let Some(Reading {
+            value,
+            averages,
+            free_memory,
+            ..
+        }) = self.reading
+        else {
+            return;
+        };
         if self.line.is_some() && self.announcer.worth(value) {
             self.report(Message::Stats(Stats {
                 load: value,
@@ -358,26 +413,35 @@ impl Desk {
     fn take_sample(&mut self) {
         self.next_sample = Instant::now() + self.sampling;
         let config = Arc::clone(&self.config);
-        self.sampler.spawn_blocking(move || load::sample(&config.proc_paths, &config.base_dir));
+        self.sampler
+            .spawn_blocking(move || load::sample(&config.proc_paths, &config.base_dir));
     }
 
     fn sampled(&mut self, sample: &Sample) {
         let elapsed = self.last_sample.elapsed();
         self.last_sample = Instant::now();
-        let own = Own { ended: std::mem::take(&mut self.ended), running: self.core.compiling() };
-        self.reading = self.meter.read(sample, own, elapsed);
-        self.decide(Event::Pressure(self.reading.pressure), None);
+        let own = Own {
+            ended: std::mem::take(&mut self.ended),
+            running: self.core.compiling(),
+        };
+        let reading = self.meter.read(sample, own, elapsed);
+        self.reading = Some(reading);
+        self.decide(Event::Pressure(reading.pressure), None);
         self.announce_load();
     }
 
     fn memory_per_compile(&self) -> u32 {
-        let share = self.reading.free_memory / self.config.slots.clamp(1, 4);
-        share.max(LEAST_MEMORY_MIB)
+        let free = self.reading.map_or(0, |reading| reading.free_memory);
+        (free / self.config.slots.clamp(1, 4)).max(LEAST_MEMORY_MIB)
     }
 
     /// The port that other hosts' clients reach this daemon at; 0 for none.
     fn port(&self) -> u16 {
-        if self.shop.takes_compiles() { self.config.port } else { 0 }
+        if self.shop.takes_compiles() {
+            self.config.port
+        } else {
+            0
+        }
     }
 
     /// Older schedulers name this host instead of saying "nobody".
@@ -389,9 +453,10 @@ impl Desk {
 
     fn status(&self) -> String {
         let line = self.line.as_ref();
-        let clients = self.core.states().filter_map(|(id, state)| {
-            Some((id, state, self.seats.get(&id)?.address.clone()))
-        });
+        let clients = self
+            .core
+            .states()
+            .filter_map(|(id, state)| Some((id, state, self.seats.get(&id)?.address.clone())));
         let toolchains = &self.shop.toolchains;
         Status {
             node_name: &self.config.node_name,
@@ -409,14 +474,16 @@ impl Desk {
             used: self.core.used(),
             slots: self.core.slots(),
             features: self.config.features,
-            reading: self.reading,
+            reading: self.reading.unwrap_or_default(),
         }
         .text()
     }
 }
 
 fn unix_seconds() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     // Wraps in 2106, like every clock of this protocol.
     since.as_secs() as u32
 }

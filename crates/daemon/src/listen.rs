@@ -73,7 +73,10 @@ impl OfHost {
             return None;
         }
         *count += 1;
-        Some(Self { ip, counts: Arc::clone(counts) })
+        Some(Self {
+            ip,
+            counts: Arc::clone(counts),
+        })
     }
 }
 
@@ -98,10 +101,21 @@ pub(crate) async fn serve_unix(
     let seats = Arc::new(Semaphore::new(MOST_LOCAL));
     loop {
         // Without a seat the rest waits in the kernel's queue.
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+            return;
+        };
         let stream = transport::accept_unix(&listener).await;
-        let ticket = Ticket { _seat: seat, _of_host: None };
-        tokio::spawn(welcome(stream.into(), Place::Here, ticket, arrivals.clone(), options));
+        let ticket = Ticket {
+            _seat: seat,
+            _of_host: None,
+        };
+        tokio::spawn(welcome(
+            stream.into(),
+            Place::Here,
+            ticket,
+            arrivals.clone(),
+            options,
+        ));
     }
 }
 
@@ -114,16 +128,31 @@ pub(crate) async fn serve_tcp(
     let seats = Arc::new(Semaphore::new(MOST_REMOTE));
     let counts = Counts::default();
     loop {
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+            return;
+        };
         let (stream, address) = transport::accept_tcp(&listener).await;
         let ip = address.ip().to_canonical();
         let Some(of_host) = OfHost::admit(&counts, ip) else {
             tracing::debug!("{ip} has {MOST_OF_ONE_HOST} connections already; one more is refused");
             continue;
         };
-        let place = if ip.is_loopback() { Place::Loopback } else { Place::Elsewhere };
-        let ticket = Ticket { _seat: seat, _of_host: Some(of_host) };
-        tokio::spawn(welcome(stream.into(), place, ticket, arrivals.clone(), options));
+        let place = if ip.is_loopback() {
+            Place::Loopback
+        } else {
+            Place::Elsewhere
+        };
+        let ticket = Ticket {
+            _seat: seat,
+            _of_host: Some(of_host),
+        };
+        tokio::spawn(welcome(
+            stream.into(),
+            place,
+            ticket,
+            arrivals.clone(),
+            options,
+        ));
     }
 }
 
@@ -140,7 +169,11 @@ async fn welcome(
                 Some(ip) => ip.to_string(),
                 None => "unix".to_owned(),
             };
-            let arrival = Arrival { channel, peer: Peer { shown, place }, ticket };
+            let arrival = Arrival {
+                channel,
+                peer: Peer { shown, place },
+                ticket,
+            };
             // Fails only when the daemon is ending.
             let _ending = arrivals.send(arrival).await;
         }

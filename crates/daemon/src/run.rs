@@ -37,11 +37,17 @@ pub async fn run(
     raise_file_limit();
     let config = Arc::new(config);
     let shop = Arc::new(Shop::open(Arc::clone(&config), zygote).await?);
-    tracing::info!("supported features: {}", crate::status::features(config.features));
+    tracing::info!(
+        "supported features: {}",
+        crate::status::features(config.features)
+    );
 
     let (arriving, arrivals) = mpsc::channel(256);
     let (linked, link) = mpsc::channel(1024);
-    let options = Options { slow_network: config.slow_network, ..Options::default() };
+    let options = Options {
+        slow_network: config.slow_network,
+        ..Options::default()
+    };
     let mut listeners = JoinSet::new();
     let unix = tokio::net::UnixListener::from_std(sockets.unix).map_err(DaemonError::Runtime)?;
     listeners.spawn(listen::serve_unix(unix, arriving.clone(), options));
@@ -53,7 +59,9 @@ pub async fn run(
     }
     let line = tokio::spawn(link::run(Arc::clone(&config), linked));
 
-    Desk::new(config, shop, Inboxes { arrivals, link }).run(shutdown).await;
+    Desk::new(config, shop, Inboxes { arrivals, link })
+        .run(shutdown)
+        .await;
 
     listeners.shutdown().await;
     if timeout(FAREWELL, line).await.is_err() {

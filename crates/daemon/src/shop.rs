@@ -1,8 +1,8 @@
 //! What all sessions share: toolchains, the compiler's workplace, the archives of this host's own
 //! compilers.
 
-use std::{fmt, io};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use job::{EnvironmentName, InvalidName, Platform};
 use sandbox::ZygoteClient;
@@ -53,7 +53,14 @@ impl Shop {
         };
         let toolchains = Toolchains::open(&config).await?;
         let platform = own_platform()?;
-        Ok(Self { natives: Natives, toolchains, executor, platform, config })
+        let natives = Natives::new(&config.base_dir, config.cache_limit_bytes);
+        Ok(Self {
+            natives,
+            toolchains,
+            executor,
+            platform,
+            config,
+        })
     }
 
     /// Checks what a peer calls a toolchain. No platform means this host's.
@@ -62,7 +69,10 @@ impl Shop {
             "" => self.platform.clone(),
             given => Platform::parse(given)?,
         };
-        Ok(Entry { platform, name: EnvironmentName::parse(name)? })
+        Ok(Entry {
+            platform,
+            name: EnvironmentName::parse(name)?,
+        })
     }
 
     pub(crate) fn takes_compiles(&self) -> bool {
@@ -88,11 +98,17 @@ impl Shop {
 }
 
 fn base_dir(config: &Config, cause: io::Error) -> DaemonError {
-    DaemonError::BaseDir { path: config.base_dir.clone(), cause }
+    DaemonError::BaseDir {
+        path: config.base_dir.clone(),
+        cause,
+    }
 }
 
 /// The kernel's word for this kind of machine.
 fn own_platform() -> Result<Platform, DaemonError> {
-    let machine = rustix::system::uname().machine().to_string_lossy().replace(' ', "");
+    let machine = rustix::system::uname()
+        .machine()
+        .to_string_lossy()
+        .replace(' ', "");
     Platform::parse(&machine).map_err(DaemonError::Platform)
 }

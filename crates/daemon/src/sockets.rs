@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode};
 use sandbox::privileges;
 
 use crate::config::Config;
@@ -33,6 +33,8 @@ pub struct Sockets {
 ///
 /// Call it before the program starts threads, then start the sandbox's zygote, then [`crate::run`].
 pub fn prepare(config: &Config) -> Result<Sockets, DaemonError> {
+    // Archives of compilers are for every user of this host to read.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     let root = privileges::is_root();
     let user = config.user.as_deref().unwrap_or(USER);
     let owner = if root {
@@ -63,14 +65,19 @@ fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {
         return Ok(SYSTEM_SOCKET.into());
     }
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    home.map(|home| Path::new(&home).join(".iceccd.socket")).ok_or(DaemonError::NoSocketPlace)
+    home.map(|home| Path::new(&home).join(".iceccd.socket"))
+        .ok_or(DaemonError::NoSocketPlace)
 }
 
 /// Makes the base directory if it is missing. What is in it stays; only a directory that is new or
 /// empty is handed to the daemon's account.
 fn prepare_base_dir(path: &Path, owner: Option<(u32, u32)>) -> Result<(), DaemonError> {
     let failed = |cause| base_dir(path, cause);
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(failed)?;
     let empty = fs::read_dir(path).map_err(failed)?.next().is_none();
     if let Some((uid, gid)) = owner
         && empty
@@ -82,9 +89,18 @@ fn prepare_base_dir(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Daemon
 }
 
 fn prepare_socket_dir(socket: &Path, owner: Option<(u32, u32)>) -> Result<(), DaemonError> {
-    let Some(directory) = socket.parent() else { return Ok(()) };
-    let failed = |cause| DaemonError::SocketDir { path: directory.to_owned(), cause };
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(failed)?;
+    let Some(directory) = socket.parent() else {
+        return Ok(());
+    };
+    let failed = |cause| DaemonError::SocketDir {
+        path: directory.to_owned(),
+        cause,
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .map_err(failed)?;
     if let Some((uid, gid)) = owner {
         std::os::unix::fs::chown(directory, Some(uid), Some(gid)).map_err(failed)?;
     }
@@ -92,12 +108,17 @@ fn prepare_socket_dir(socket: &Path, owner: Option<(u32, u32)>) -> Result<(), Da
 }
 
 fn base_dir(path: &Path, cause: std::io::Error) -> DaemonError {
-    DaemonError::BaseDir { path: path.to_owned(), cause }
+    DaemonError::BaseDir {
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 /// Binds with a runtime of this moment: one without threads.
 fn bind(config: &Config, unix_path: PathBuf, root: bool) -> Result<Sockets, DaemonError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.map_err(DaemonError::Runtime)?.block_on(async {
         // The system's daemon serves every user of the host, a private one its own.
         let mode = if root { 0o777 } else { 0o700 };
@@ -110,7 +131,11 @@ fn bind(config: &Config, unix_path: PathBuf, root: bool) -> Result<Sockets, Daem
                 tcp.push(listener.into_std().map_err(DaemonError::Runtime)?);
             }
         }
-        Ok(Sockets { unix, unix_path, tcp })
+        Ok(Sockets {
+            unix,
+            unix_path,
+            tcp,
+        })
     })
 }
 
@@ -132,14 +157,23 @@ mod tests {
     #[test]
     fn a_bound_daemon_also_listens_on_loopback_unless_it_is_there_already() {
         let listening = |bind| {
-            let config = Config { bind, ..Config::new("/nowhere".into()) };
-            addresses(&config).iter().map(ToString::to_string).collect::<Vec<_>>()
+            let config = Config {
+                bind,
+                ..Config::new("/nowhere".into())
+            };
+            addresses(&config)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
         };
         assert_eq!(listening(None), ["0.0.0.0:10245"]);
         assert_eq!(
             listening(Some(Ipv4Addr::new(10, 0, 0, 1))),
             ["10.0.0.1:10245", "127.0.0.1:10245"]
         );
-        assert_eq!(listening(Some(Ipv4Addr::new(127, 0, 0, 5))), ["127.0.0.5:10245"]);
+        assert_eq!(
+            listening(Some(Ipv4Addr::new(127, 0, 0, 5))),
+            ["127.0.0.5:10245"]
+        );
     }
 }

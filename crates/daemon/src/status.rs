@@ -34,9 +34,16 @@ pub struct Status<'a> {
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
 pub fn features(bits: u32) -> String {
     let names = [(1, "env_xz"), (2, "env_zstd")];
-    let known: Vec<_> =
-        names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect();
-    if known.is_empty() { "--".to_owned() } else { known.join(" ") }
+    let known: Vec<_> = names
+        .iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, name)| *name)
+        .collect();
+    if known.is_empty() {
+        "--".to_owned()
+    } else {
+        known.join(" ")
+    }
 }
 
 impl Status<'_> {
@@ -67,7 +74,11 @@ impl Status<'_> {
             writeln!(out, "  NativeEnv ({key}): {path}, size {size}")?;
         }
         for environment in &self.received {
-            writeln!(out, "  ReceivedEnv[{}/{}]", environment.platform, environment.name)?;
+            writeln!(
+                out,
+                "  ReceivedEnv[{}/{}]",
+                environment.platform, environment.name
+            )?;
         }
         writeln!(out, "  Current kids: {} (max: {})", self.used, self.slots)?;
         writeln!(out, "  Supported features: {}", features(self.features))?;
@@ -101,7 +112,10 @@ mod tests {
             cache_bytes: 81_735_070,
             platform: "x86_64",
             native: vec![(":/usr/bin/gcc".into(), "/x/native/1.tar.gz".into(), 5)],
-            received: vec![Environment { platform: "x86_64".into(), name: "full-env".into() }],
+            received: vec![Environment {
+                platform: "x86_64".into(),
+                name: "full-env".into(),
+            }],
             used: 2,
             slots: 2,
             features: 3,

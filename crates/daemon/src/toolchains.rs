@@ -64,7 +64,10 @@ impl Toolchains {
         };
         let (store, found) = store;
         tracing::debug!("toolchains: {} installed, {found:?}", store.list().len());
-        Ok(Self { store, arriving: Arc::default() })
+        Ok(Self {
+            store,
+            arriving: Arc::default(),
+        })
     }
 
     /// What the scheduler is told.
@@ -83,7 +86,10 @@ impl Toolchains {
     /// Keeps a toolchain for use; None when it is not here.
     pub(crate) fn enter(&self, entry: &Entry) -> Option<InUse> {
         let lease = self.store.lease(&entry.platform, &entry.name)?;
-        Some(InUse { entry: entry.clone(), lease })
+        Some(InUse {
+            entry: entry.clone(),
+            lease,
+        })
     }
 
     /// Drops a toolchain that turned out to be broken.
@@ -102,14 +108,21 @@ impl Toolchains {
         if let Some(other) = arriving.get(entry) {
             return Ticket::Taken(Other(other.clone()));
         }
-        let installing = match self.store.begin_install(entry.platform.clone(), entry.name.clone()) {
+        let installing = match self
+            .store
+            .begin_install(entry.platform.clone(), entry.name.clone())
+        {
             Ok(installing) => installing,
             Err(InstallError::Present(_)) => return Ticket::Present,
             Err(error) => return Ticket::Refused(error),
         };
         let (over, others) = watch::channel(());
         arriving.insert(entry.clone(), others);
-        let place = Place { entry: entry.clone(), arriving: Arc::clone(&self.arriving), _over: over };
+        let place = Place {
+            entry: entry.clone(),
+            arriving: Arc::clone(&self.arriving),
+            _over: over,
+        };
         Ticket::Yours(Arriving::start(installing, place))
     }
 }
@@ -131,8 +144,16 @@ impl Arriving {
         let (pieces, inbox) = mpsc::channel(PIECES);
         let (result, done) = oneshot::channel();
         spawn_blocking(move || {
-            let reader = Reader { inbox, piece: Vec::new(), at: 0, ended: false };
-            let outcome = installing.unpack(reader).and_then(|_| installing.commit()).map(drop);
+            let reader = Reader {
+                inbox,
+                piece: Vec::new(),
+                at: 0,
+                ended: false,
+            };
+            let outcome = installing
+                .unpack(reader)
+                .and_then(|_| installing.commit())
+                .map(drop);
             // Those who wait look again after this.
             drop(place);
             let _client_is_gone = result.send(outcome);
@@ -151,7 +172,9 @@ impl Arriving {
         drop(self.pieces);
         match self.done.await {
             Ok(outcome) => outcome,
-            Err(_) => Err(InstallError::Unusable("(the thread that unpacked it failed)".to_owned())),
+            Err(_) => Err(InstallError::Unusable(
+                "(the thread that unpacked it failed)".to_owned(),
+            )),
         }
     }
 }
@@ -176,7 +199,10 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.arriving.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
+        self.arriving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.entry);
     }
 }
 

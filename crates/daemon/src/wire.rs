@@ -16,24 +16,54 @@ pub(crate) const HOME: &str = "127.0.0.1";
 /// `now` is in Unix seconds.
 pub(crate) fn report(report: Report, request: Option<GetCs>, now: u32) -> Option<Message> {
     Some(match report {
-        Report::Request { client, client_count } => {
-            Message::GetCs(GetCs { client_id: client.0, client_count, ..request? })
+        Report::Request {
+            client,
+            client_count,
+        } => Message::GetCs(GetCs {
+            client_id: client.0,
+            client_count,
+            ..request?
+        }),
+        Report::Begun { job, client_count } => Message::JobBegin(JobBegin {
+            job_id: job.0,
+            start_time: now,
+            client_count,
+        }),
+        Report::Done {
+            job,
+            usage,
+            from,
+            client_count,
+        } => {
+            let flags = if from == Role::Submitter {
+                FROM_SUBMITTER
+            } else {
+                0
+            };
+            Message::JobDone(JobDone {
+                client_count,
+                flags,
+                ..job_done(job, usage)
+            })
         }
-        Report::Begun { job, client_count } => {
-            Message::JobBegin(JobBegin { job_id: job.0, start_time: now, client_count })
-        }
-        Report::Done { job, usage, from, client_count } => {
-            let flags = if from == Role::Submitter { FROM_SUBMITTER } else { 0 };
-            Message::JobDone(JobDone { client_count, flags, ..job_done(job, usage) })
-        }
-        Report::Withdrawn { client, client_count } => Message::JobDone(JobDone {
+        Report::Withdrawn {
+            client,
+            client_count,
+        } => Message::JobDone(JobDone {
             client_count,
             flags: FROM_SUBMITTER | CLIENT_NUMBER,
             ..job_done(JobId(client.0), Usage::failed(code::CLOSED))
         }),
-        Report::LocalBegun { client, outfile, full } => {
-            Message::JobLocalBegin(JobLocalBegin { start_time: now, outfile, id: client.0, full })
-        }
+        Report::LocalBegun {
+            client,
+            outfile,
+            full,
+        } => Message::JobLocalBegin(JobLocalBegin {
+            start_time: now,
+            outfile,
+            id: client.0,
+            full,
+        }),
         Report::LocalDone { client } => Message::JobLocalDone(JobLocalDone { job_id: client.0 }),
     })
 }
@@ -98,7 +128,12 @@ pub(crate) fn sent_home(message: &NoCs) -> (ClientId, JobId) {
 
 /// The start signal of a local job.
 pub(crate) fn start_local() -> Message {
-    Message::JobLocalBegin(JobLocalBegin { start_time: 0, outfile: Vec::new(), id: 0, full: false })
+    Message::JobLocalBegin(JobLocalBegin {
+        start_time: 0,
+        outfile: Vec::new(),
+        id: 0,
+        full: false,
+    })
 }
 
 fn job_done(job: JobId, usage: Usage) -> JobDone {
@@ -125,9 +160,17 @@ mod tests {
 
     #[test]
     fn a_withdrawn_request_is_a_job_done_under_the_clients_number() {
-        let withdrawn = Report::Withdrawn { client: ClientId(7), client_count: 2 };
-        let Some(Message::JobDone(done)) = report(withdrawn, None, 0) else { panic!() };
-        assert_eq!((done.job_id, done.exit_code, done.flags, done.client_count), (7, 118, 3, 2));
+        let withdrawn = Report::Withdrawn {
+            client: ClientId(7),
+            client_count: 2,
+        };
+        let Some(Message::JobDone(done)) = report(withdrawn, None, 0) else {
+            panic!()
+        };
+        assert_eq!(
+            (done.job_id, done.exit_code, done.flags, done.client_count),
+            (7, 118, 3, 2)
+        );
     }
 
     #[test]
@@ -147,9 +190,21 @@ mod tests {
             required_features: 0,
             niceness: 3,
         };
-        let wanted = Report::Request { client: ClientId(5), client_count: 4 };
-        let Some(Message::GetCs(sent)) = report(wanted, Some(asked.clone()), 0) else { panic!() };
-        assert_eq!(sent, GetCs { client_id: 5, client_count: 4, ..asked });
+        let wanted = Report::Request {
+            client: ClientId(5),
+            client_count: 4,
+        };
+        let Some(Message::GetCs(sent)) = report(wanted, Some(asked.clone()), 0) else {
+            panic!()
+        };
+        assert_eq!(
+            sent,
+            GetCs {
+                client_id: 5,
+                client_count: 4,
+                ..asked
+            }
+        );
     }
 
     #[test]

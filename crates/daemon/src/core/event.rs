@@ -39,7 +39,10 @@ pub enum Event {
         job: JobId,
     },
     /// A compile was refused before it could wait for a slot.
-    CompileRejected { job: JobId, usage: Usage },
+    CompileRejected {
+        job: JobId,
+        usage: Usage,
+    },
     /// A foreign compile ended, whatever its result: its slot is free.
     CompileEnded {
         client: ClientId,

@@ -18,6 +18,7 @@ mod scheduler;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use job::{ClientId, JobId};
@@ -64,14 +65,11 @@ impl Core {
         loop {
             self.next_client = self.next_client.checked_add(1).unwrap_or(1);
             let id = ClientId(self.next_client);
-            if !self.clients.contains_key(&id) {
-                self.clients.insert(
-                    id,
-                    Client {
-                        local,
-                        work: Work::Idle,
-                    },
-                );
+            if let Entry::Vacant(vacant) = self.clients.entry(id) {
+                vacant.insert(Client {
+                    local,
+                    work: Work::Idle,
+                });
                 return id;
             }
         }

@@ -17,7 +17,10 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 impl Backoff {
     pub(super) fn new(tests: bool) -> Self {
-        Self { next: FIRST, fixed: tests.then_some(Duration::from_secs(3)) }
+        Self {
+            next: FIRST,
+            fixed: tests.then_some(Duration::from_secs(3)),
+        }
     }
 
     /// The last attempt went well: begin anew.
@@ -46,7 +49,10 @@ mod tests {
         let mut backoff = Backoff::new(false);
         let within = |delay: Duration, base: u64| {
             let base = Duration::from_secs(base);
-            assert!(delay >= base && delay <= base.mul_f64(1.5), "{delay:?} for {base:?}");
+            assert!(
+                delay >= base && delay <= base.mul_f64(1.5),
+                "{delay:?} for {base:?}"
+            );
         };
         for base in [1, 2, 4, 8, 16, 20, 20] {
             within(backoff.delay(), base);

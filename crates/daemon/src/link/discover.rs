@@ -75,7 +75,10 @@ pub(super) async fn survey(config: &Config, port: u16) {
         };
         let _time_is_up = timeout(SURVEY, collect).await;
     }
-    tracing::debug!("Netnames: {}", names.into_iter().collect::<Vec<_>>().join(" "));
+    tracing::debug!(
+        "Netnames: {}",
+        names.into_iter().collect::<Vec<_>>().join(" ")
+    );
 }
 
 /// Sends one query to every port and interface; the answers arrive in the channel.
@@ -85,7 +88,11 @@ async fn ask_all(
     answers: &mpsc::Sender<Found>,
     askers: &mut JoinSet<()>,
 ) -> Result<(), String> {
-    let reach = if config.tests { Reach::Loopback } else { Reach::Network };
+    let reach = if config.tests {
+        Reach::Loopback
+    } else {
+        Reach::Network
+    };
     let targets = broadcast_addresses(reach).map_err(|error| error.to_string())?;
     if targets.is_empty() {
         return Err(
@@ -101,9 +108,7 @@ async fn ask_all(
         let asker = UdpDiscovery::start(port, &targets).await;
         let asker = asker.map_err(|error| format!("cannot send a broadcast: {error}"))?;
         let answers = answers.clone();
-        askers.spawn(async move {
-            while answers.send(asker.next().await).await.is_ok() {}
-        });
+        askers.spawn(async move { while answers.send(asker.next().await).await.is_ok() {} });
     }
     Ok(())
 }
@@ -123,7 +128,10 @@ fn note(answer: &Found, config: &Config) {
             Version::MIN.number()
         );
     } else {
-        tracing::debug!("scheduler at {address} answers, version {}", answer.identity.version);
+        tracing::debug!(
+            "scheduler at {address} answers, version {}",
+            answer.identity.version
+        );
     }
 }
 
@@ -132,5 +140,8 @@ fn nobody(config: &Config, port: u16, found: &[Found]) -> String {
     if found.is_empty() {
         return format!("no scheduler answers the broadcast on UDP port {port}");
     }
-    format!("{} schedulers answer the broadcast, and none of net {name:?} that works", found.len())
+    format!(
+        "{} schedulers answer the broadcast, and none of net {name:?} that works",
+        found.len()
+    )
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use icecream::{Message, Version};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use transport::{Channel, Receiver, Sender, TransportError};
+use transport::{Channel, Sender, TransportError};
 
 use crate::config::{Config, Find, SCHEDULER_PORT};
 use backoff::Backoff;
@@ -30,7 +30,9 @@ pub(crate) enum LinkEvent {
     Found(Line),
     Said(Message),
     /// The session is over, or there was none; the cause is for people.
-    Lost { why: String },
+    Lost {
+        why: String,
+    },
 }
 
 /// One session with a scheduler.
@@ -63,9 +65,10 @@ pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
         };
         let why = match connected {
             Ok(channel) => {
-                let lost = session(channel, &events).await;
-                tracing::warn!("scheduler closed connection");
-                tracing::info!("the line to the scheduler ended: {lost}");
+                let Err(lost) = session(channel, &events).await else {
+                    return;
+                };
+                tracing::warn!("scheduler closed connection ({lost})");
                 if began.elapsed() > GOOD_SESSION {
                     backoff.reset();
                 }
@@ -99,7 +102,9 @@ async fn connect(config: &Config) -> Result<Channel, String> {
         Find::Broadcast { port } => discover::discover(config, *port).await?,
     };
     let bind = config.bind.map(IpAddr::from);
-    Channel::connect_tcp(address, CONNECT, bind).await.map_err(|error| refused(address, &error))
+    Channel::connect_tcp(address, CONNECT, bind)
+        .await
+        .map_err(|error| refused(address, &error))
 }
 
 fn refused(address: SocketAddr, error: &TransportError) -> String {
@@ -112,34 +117,41 @@ fn refused(address: SocketAddr, error: &TransportError) -> String {
     }
 }
 
-/// Carries messages both ways until one end is tired of it. Says why it ended.
-async fn session(channel: Channel, events: &mpsc::Sender<LinkEvent>) -> String {
+/// Carries messages both ways until the scheduler is lost, or until this daemon is ending.
+async fn session(channel: Channel, events: &mpsc::Sender<LinkEvent>) -> Result<(), String> {
     let (outgoing, mut orders) = mpsc::channel(OUTGOING);
     let scheduler = channel.peer_addr().socket_addr();
-    let Some(scheduler) = scheduler else { return "it ended before it began".to_owned() };
+    let scheduler = scheduler.ok_or("it ended before it began")?;
     let (own, version) = (channel.local_addr().ip(), channel.version());
-    let line = Line { outgoing, scheduler, own, version };
+    let line = Line {
+        outgoing,
+        scheduler,
+        own,
+        version,
+    };
     if events.send(LinkEvent::Found(line)).await.is_err() {
-        return "this daemon is ending".to_owned();
+        return Ok(());
     }
     let (mut receiver, mut sender) = channel.split();
     loop {
         tokio::select! {
             order = orders.recv() => match order {
                 Some(message) => {
-                    if let Err(error) = send(&mut sender, message, &mut orders).await {
-                        return error.to_string();
-                    }
+                    let sent = send(&mut sender, message, &mut orders).await;
+                    sent.map_err(|error| error.to_string())?;
                 }
-                None => return good_bye(&mut sender).await,
+                None if events.is_closed() => {
+                    // icecream takes END from a daemon as its logout; the close says it, too.
+                    let _gone = sender.send(&Message::End).await;
+                    return Ok(());
+                }
+                None => return Err("this daemon gave it up".to_owned()),
             },
-            message = receive(&mut receiver) => match message {
-                Ok(message) => {
-                    if events.send(LinkEvent::Said(message)).await.is_err() {
-                        return good_bye(&mut sender).await;
-                    }
-                }
-                Err(why) => return why,
+            message = receiver.receive() => {
+                let message = message.map_err(|error| error.to_string())?;
+                let message = message.ok_or("the scheduler closed it")?;
+                // Fails when this daemon is ending; then the orders end, too.
+                let _ending = events.send(LinkEvent::Said(message)).await;
             }
         }
     }
@@ -163,18 +175,4 @@ fn feed(sender: &mut Sender, message: &Message) {
     if let Err(error) = sender.feed(message) {
         tracing::warn!("a message for the scheduler is left out: {error}");
     }
-}
-
-async fn receive(receiver: &mut Receiver) -> Result<Message, String> {
-    match receiver.receive().await {
-        Ok(Some(message)) => Ok(message),
-        Ok(None) => Err("the scheduler closed it".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-async fn good_bye(sender: &mut Sender) -> String {
-    // icecream takes END from a daemon as its logout; if it does not arrive, the close says it too.
-    let _gone = sender.send(&Message::End).await;
-    "this daemon ended it".to_owned()
 }

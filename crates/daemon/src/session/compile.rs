@@ -46,7 +46,8 @@ impl Session {
         let mut source = Source::default();
         let Some(memory_mib) = self.wait_for_slot(&mut source).await? else {
             tracing::info!("job {job} is sent back: memory or disk of this host is full");
-            self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY))).await;
+            self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))
+                .await;
             return self.send_back("").await;
         };
         let began = Instant::now();
@@ -60,7 +61,8 @@ impl Session {
         match made {
             Ok(finished) => {
                 log_result(job, &finished);
-                self.tell(Said::CompileEnded(finished_usage(usage, &finished))).await;
+                self.tell(Said::CompileEnded(finished_usage(usage, &finished)))
+                    .await;
                 drop(task);
                 self.deliver(finished).await
             }
@@ -69,7 +71,11 @@ impl Session {
                     "Remote compilation aborted with exit code {} (job {job}: {end})",
                     code::CLOSED
                 );
-                self.tell(Said::CompileEnded(Usage { exit_code: code::CLOSED, ..usage })).await;
+                self.tell(Said::CompileEnded(Usage {
+                    exit_code: code::CLOSED,
+                    ..usage
+                }))
+                .await;
                 Err(end)
             }
             Err(Stop::Here(failure)) => self.failed(task, usage, failure).await,
@@ -87,7 +93,12 @@ impl Session {
         let toolchain = self.shop.toolchains.enter(&entry).ok_or_else(|| {
             format!("toolchain {entry} is not executable, installed environment removed?")
         })?;
-        Ok(Task { job, order, toolchain, executor })
+        Ok(Task {
+            job,
+            order,
+            toolchain,
+            executor,
+        })
     }
 
     /// The client compiles locally when it reads a text in place of a result.
@@ -130,7 +141,10 @@ impl Session {
         };
         let (pieces, inbox) = mpsc::channel(PIECES);
         let root = task.toolchain.root().to_owned();
-        let running = task.executor.clone().run(task.order.clone(), root, inbox, bounds);
+        let running = task
+            .executor
+            .clone()
+            .run(task.order.clone(), root, inbox, bounds);
         let mut running = std::pin::pin!(running);
         let mut told_end = false;
         loop {
@@ -139,7 +153,7 @@ impl Session {
                 finished = &mut running => return Ok(finished?),
                 Ok(room) = pieces.reserve(), if source.has_waiting() || end_is_due => {
                     room.send(match source.pop() {
-                        Some(piece) => executor::Source::Text(unpack(piece)?),
+                        Some(piece) => executor::Source::Text(unpack(&piece)?),
                         None => {
                             told_end = true;
                             executor::Source::End
@@ -158,8 +172,15 @@ impl Session {
     async fn failed(&mut self, task: Task, usage: Usage, failure: Failure) -> Result<(), End> {
         let Task { job, toolchain, .. } = task;
         tracing::warn!("job {job}: {failure}");
-        tracing::info!("Remote compilation aborted with exit code {} (job {job})", failure.code());
-        self.tell(Said::CompileEnded(Usage { exit_code: failure.code(), ..usage })).await;
+        tracing::info!(
+            "Remote compilation aborted with exit code {} (job {job})",
+            failure.code()
+        );
+        self.tell(Said::CompileEnded(Usage {
+            exit_code: failure.code(),
+            ..usage
+        }))
+        .await;
         if failure.toolchain_is_broken() {
             self.shop.toolchains.remove(toolchain).await;
             self.tell(Said::ToolchainsChanged).await;
@@ -187,7 +208,9 @@ impl Session {
 
     async fn deliver(&mut self, mut finished: Finished) -> Result<(), End> {
         if finished.stderr.len() + finished.stdout.len() > MOST_OUTPUT {
-            return self.send_back("more diagnostics than the protocol can carry").await;
+            return self
+                .send_back("more diagnostics than the protocol can carry")
+                .await;
         }
         let result = CompileResult {
             stderr: std::mem::take(&mut finished.stderr),
@@ -208,7 +231,9 @@ impl Session {
         let mut buffer = vec![0; chunk::CHUNK_LEN];
         let mut left = output.len;
         while left > 0 {
-            let length = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let length = buffer
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
             let piece = &mut buffer[..length];
             // From the page cache: the compiler has just written it.
             let read = output.file.read_exact(piece);
@@ -254,13 +279,15 @@ impl From<End> for Stop {
 async fn listen(channel: &mut Channel, source: &mut Source) -> Result<(), End> {
     match source.take(channel.receive().await?.ok_or(End::Closed)?) {
         Step::More | Step::Complete => Ok(()),
-        Step::Nonsense => Err(End::Refused("it sent something else within a source".to_owned())),
+        Step::Nonsense => Err(End::Refused(
+            "it sent something else within a source".to_owned(),
+        )),
     }
 }
 
-fn unpack(piece: FileChunk) -> Result<Vec<u8>, End> {
+fn unpack(piece: &FileChunk) -> Result<Vec<u8>, End> {
     let mut text = Vec::new();
-    chunk::decompress(&piece, &mut text).map_err(|error| End::Refused(error.to_string()))?;
+    chunk::decompress(piece, &mut text).map_err(|error| End::Refused(error.to_string()))?;
     Ok(text)
 }
 
@@ -289,7 +316,11 @@ fn log_result(job: JobId, finished: &Finished) {
 
 /// Each flag with a blank in front; the caller puts one behind the last.
 fn shown(flags: &[Vec<u8>]) -> String {
-    flags.iter().map(|flag| String::from_utf8_lossy(flag)).collect::<Vec<_>>().join(" ")
+    flags
+        .iter()
+        .map(|flag| String::from_utf8_lossy(flag))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn millis(duration: Duration) -> u32 {

@@ -27,7 +27,9 @@ impl Session {
         self.tell(Said::InstallBegan).await;
         let received = match timeout(LONGEST, self.receive_toolchain(&entry)).await {
             Ok(received) => received,
-            Err(_) => Err(End::Refused(format!("it sent a toolchain for more than {LONGEST:?}"))),
+            Err(_) => Err(End::Refused(format!(
+                "it sent a toolchain for more than {LONGEST:?}"
+            ))),
         };
         self.tell(Said::InstallEnded).await;
         received
@@ -37,7 +39,9 @@ impl Session {
         loop {
             match self.shop.toolchains.arrive(entry) {
                 Ticket::Present => {
-                    tracing::debug!("toolchain {entry} is here already; what arrives is thrown away");
+                    tracing::debug!(
+                        "toolchain {entry} is here already; what arrives is thrown away"
+                    );
                     return self.discard().await;
                 }
                 Ticket::Taken(other) => match timeout(WAIT_FOR_OTHER, other.ended()).await {
@@ -90,7 +94,9 @@ impl Session {
                     Ok(Some(data))
                 }
                 Message::End => Ok(None),
-                _ => Err(End::Refused("it sent something else within a toolchain".to_owned())),
+                _ => Err(End::Refused(
+                    "it sent something else within a toolchain".to_owned(),
+                )),
             },
         }
     }
@@ -106,11 +112,17 @@ impl Session {
         let ok = match answer {
             Ok(ok) => ok,
             Err(text) => {
-                tracing::info!("toolchain {} cannot be verified: {text}", verify.name.escape_debug());
+                tracing::info!(
+                    "toolchain {} cannot be verified: {text}",
+                    verify.name.escape_debug()
+                );
                 self.send_text(text).await?;
                 false
             }
         };
-        Ok(self.channel.send(&Message::VerifyEnvResult(VerifyEnvResult { ok })).await?)
+        Ok(self
+            .channel
+            .send(&Message::VerifyEnvResult(VerifyEnvResult { ok }))
+            .await?)
     }
 }

@@ -31,20 +31,28 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug)]
 pub(crate) enum Said {
     HostsWanted(Box<GetCs>),
-    LocalWanted { outfile: Vec<u8>, full: bool },
+    LocalWanted {
+        outfile: Vec<u8>,
+        full: bool,
+    },
     HomeBegun(JobId),
     HomeDone(JobDone),
     Blacklist(BlacklistHostEnv),
     StatusWanted,
     CompileWanted(JobId),
-    CompileRejected { job: JobId, usage: Usage },
+    CompileRejected {
+        job: JobId,
+        usage: Usage,
+    },
     CompileEnded(Usage),
     InstallBegan,
     InstallEnded,
     /// The list of toolchains is not what the scheduler was told.
     ToolchainsChanged,
     /// The session is over; nothing follows.
-    Left { farewell: bool },
+    Left {
+        farewell: bool,
+    },
 }
 
 /// What the desk wants of a session. An end of the orders ends the session.
@@ -90,8 +98,20 @@ impl Session {
         desk: mpsc::Sender<(ClientId, Said)>,
         shop: Arc<Shop>,
     ) -> Self {
-        let Arrival { channel, peer, ticket } = arrival;
-        Self { id, channel, peer, orders, desk, shop, _ticket: ticket }
+        let Arrival {
+            channel,
+            peer,
+            ticket,
+        } = arrival;
+        Self {
+            id,
+            channel,
+            peer,
+            orders,
+            desk,
+            shop,
+            _ticket: ticket,
+        }
     }
 
     /// Serves the client until it leaves or errs.
@@ -99,12 +119,18 @@ impl Session {
         let Err(end) = self.serve().await;
         let who = (&self.peer.shown, self.id);
         match &end {
-            End::Farewell | End::Closed | End::Dismissed | End::Transport(TransportError::Broken { .. }) => {
+            End::Farewell
+            | End::Closed
+            | End::Dismissed
+            | End::Transport(TransportError::Broken { .. }) => {
                 tracing::debug!("client {} ({}) left: {end}", who.1, who.0);
             }
             _ => tracing::info!("client {} ({}) is dropped: {end}", who.1, who.0),
         }
-        self.tell(Said::Left { farewell: matches!(end, End::Farewell) }).await;
+        self.tell(Said::Left {
+            farewell: matches!(end, End::Farewell),
+        })
+        .await;
     }
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
@@ -139,7 +165,11 @@ impl Session {
         match message {
             Message::GetCs(wanted) => self.tell(Said::HostsWanted(Box::new(wanted))).await,
             Message::JobLocalBegin(begin) => {
-                self.tell(Said::LocalWanted { outfile: begin.outfile, full: begin.full }).await;
+                self.tell(Said::LocalWanted {
+                    outfile: begin.outfile,
+                    full: begin.full,
+                })
+                .await;
             }
             Message::CompileFile(CompileFile { job_id, .. }) => {
                 self.tell(Said::HomeBegun(JobId(job_id))).await;
@@ -152,7 +182,11 @@ impl Session {
             Message::GetInternals if self.peer.place == Place::Here => {
                 self.tell(Said::StatusWanted).await;
             }
-            _ => return self.refuse("it sent a message that has no place here").await,
+            _ => {
+                return self
+                    .refuse("it sent a message that has no place here")
+                    .await;
+            }
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ impl Session {
     /// Answers with the archive's path, or with END and a close: then the client compiles locally.
     pub(super) async fn native(&mut self, wanted: GetNativeEnv) -> Result<(), End> {
         match self.shop.natives.get(wanted).await {
-            Ok(path) => {
-                Ok(self.channel.send(&Message::NativeEnv(NativeEnv { path })).await?)
-            }
+            Ok(path) => Ok(self
+                .channel
+                .send(&Message::NativeEnv(NativeEnv { path }))
+                .await?),
             Err(error) => {
                 tracing::warn!("{error}");
                 let _gone = self.channel.send(&Message::End).await;

@@ -68,7 +68,11 @@ mod tests {
 
     fn chunk(size: usize) -> Message {
         let data = vec![0; size];
-        Message::FileChunk(FileChunk { uncompressed_len: 10, compression: 1, data })
+        Message::FileChunk(FileChunk {
+            uncompressed_len: 10,
+            compression: 1,
+            data,
+        })
     }
 
     #[test]
