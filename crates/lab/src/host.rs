@@ -157,6 +157,11 @@ impl Host {
         self.inner.directory.join("tmp")
     }
 
+    /// What the host sees as `/run`, as this process sees it: where sockets of daemons are.
+    pub fn run(&self) -> PathBuf {
+        self.inner.directory.join("run")
+    }
+
     /// What the host sees as `/var/tmp`, as this process sees it.
     pub fn var_tmp(&self) -> PathBuf {
         self.inner.directory.join("var-tmp")
@@ -190,6 +195,11 @@ impl Host {
             Ok(cgroup) => cgroup.members(),
             Err(_) => crate::process::marked(&self.inner.mark),
         }
+    }
+
+    /// Sends a signal to one of [`Host::processes`].
+    pub fn kill(&self, pid: i32, signal: crate::Signal) {
+        crate::process::kill(pid, signal);
     }
 
     /// Ends every program that runs here, at once and without warning.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use acceptance::jobs::{self, Jobs};
 use acceptance::need;
-use acceptance::project::{Project, REDIS, SMALL, Tree};
+use acceptance::project::{Project, REDIS, Tree};
 use acceptance::skip::Need;
+use acceptance::written::SMALL;
 use anyhow::{Context, Result, ensure};
 use lab::Suite::{Debian, Floe};
 use lab::{Cluster, Suite};

@@ -1,5 +1,8 @@
 //! The acceptance tests, by theme. `cargo xtask test` runs them after building the programs.
 
+mod faults;
 mod hosts;
 mod interop;
+mod many;
+mod projects;
 mod smoke;

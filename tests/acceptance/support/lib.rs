@@ -4,3 +4,4 @@ pub mod compare;
 pub mod jobs;
 pub mod project;
 pub mod skip;
+pub mod written;

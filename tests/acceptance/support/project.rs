@@ -20,9 +20,9 @@ use crate::compare::{self, Rule};
 pub struct Project {
     pub name: &'static str,
     /// Source package below `target/sources`; empty for a project that `prepare` writes.
-    source: &'static str,
-    prepare: &'static str,
-    build: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) prepare: &'static str,
+    pub(crate) build: &'static str,
     pub rule: Rule,
     /// Objects that a build makes at least.
     pub objects: usize,
@@ -62,27 +62,6 @@ pub const XERCES: Project = Project {
     objects: 250,
 };
 
-/// A few C files with and without debug information, for tests that need no more.
-pub const SMALL: Project = Project {
-    name: "small",
-    source: "",
-    prepare: r##"
-        for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
-            echo "#include <stdio.h>
-#include <string.h>
-#define TWICE(x) ((x) + (x))
-struct point { int x, y; } points$n[4];
-static int sum(const struct point *p) { return TWICE(p->x) + p->y; }
-int part$n(const char *text) { return printf(\"%s %s %zu\", __FILE__, text, strlen(text)) + sum(points$n); }" >part$n.c
-        done
-        echo 'all: $(patsubst %.c,%.o,$(wildcard *.c))
-%.o: %.c
-	$(CC) -O2 -g -Wall -MMD -c -o $@ $<' >Makefile"##,
-    build: "make -j$JOBS CC=\"$CC\"",
-    rule: Rule::Program,
-    objects: 12,
-};
-
 impl Project {
     /// Why it cannot be built here.
     pub fn missing(&self) -> Option<String> {
@@ -97,6 +76,15 @@ impl Project {
 
     /// Unpacks, configures and builds it plainly, unless that was done before, and locks it.
     pub fn open(&'static self) -> Result<Tree> {
+        self.prepared(true)
+    }
+
+    /// The same without the plain build, for a tree that is not going to be compared.
+    pub fn open_unbuilt(&'static self) -> Result<Tree> {
+        self.prepared(false)
+    }
+
+    fn prepared(&'static self, build: bool) -> Result<Tree> {
         let base = target().join("acceptance").join(self.name);
         fs::create_dir_all(&base)?;
         let lock = File::create(base.join("lock"))?;
@@ -109,7 +97,7 @@ impl Project {
         let stamp = tree.base.join("stamp");
         let wanted = tree.stamp()?;
         if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
-            tree.build_plainly()?;
+            tree.make(build)?;
             fs::write(&stamp, wanted)?;
         }
         Ok(tree)
@@ -145,7 +133,7 @@ impl Tree {
         Ok(format!("{}{:?}", compiler, self.project))
     }
 
-    fn build_plainly(&self) -> Result<()> {
+    fn make(&self, build: bool) -> Result<()> {
         let (tree, plain) = (self.path(), self.base.join("plain"));
         for old in [&tree, &plain] {
             let _ = fs::remove_dir_all(old);
@@ -179,11 +167,11 @@ impl Tree {
             self.base.display(),
             self.pristine().display()
         ))?;
-        self.script(launch(), self.project.build, 2)
-            .run(limit)?
-            .ok()
-            .context("plain build")?;
-        fs::rename(&tree, &plain)?;
+        if build {
+            let built = self.script(launch(), self.project.build, 2).run(limit)?;
+            built.ok().context("plain build")?;
+            fs::rename(&tree, &plain)?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,57 @@
+//! Projects that a test writes for itself.
+
+use crate::compare::Rule;
+use crate::project::Project;
+
+/// A few C files with debug information, for tests that need no more.
+pub const SMALL: Project = Project {
+    name: "small",
+    source: "",
+    prepare: r##"
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12; do
+            echo "#include <stdio.h>
+#include <string.h>
+#define TWICE(x) ((x) + (x))
+struct point { int x, y; } points$n[4];
+static int sum(const struct point *p) { return TWICE(p->x) + p->y; }
+int part$n(const char *text) { return printf(\"%s %s %zu\", __FILE__, text, strlen(text)) + sum(points$n); }" >part$n.c
+        done
+        echo 'all: $(patsubst %.c,%.o,$(wildcard *.c))
+%.o: %.c
+	$(CC) -O2 -g -Wall -MMD -c -o $@ $<' >Makefile"##,
+    build: "make -j$JOBS CC=\"$CC\"",
+    rule: Rule::Program,
+    objects: 12,
+};
+
+/// C++ files that are short to send and long to compile.
+macro_rules! slow {
+    ($name:literal, $files:literal, $rounds:literal) => {
+        Project {
+            name: $name,
+            source: "",
+            prepare: concat!(
+                "
+        n=0
+        while [ $n -lt ", $files, " ]; do
+            echo \"constexpr long work(long n) { long s = 0; for (long i = 0; i < n; i++) s += i % 7; return s; }
+static_assert(work(", $rounds, ") > 0);
+int part$n() { return $n; }\" >part$n.cc
+            n=$((n+1))
+        done
+        echo 'all: $(patsubst %.cc,%.o,$(wildcard *.cc))
+%.o: %.cc
+	$(CXX) -std=c++14 -fconstexpr-ops-limit=100000000000 -fconstexpr-loop-limit=2000000000 -c -o $@ $<' >Makefile"
+            ),
+            build: "make -j$JOBS CXX=\"$CXX\"",
+            rule: Rule::Bytes,
+            objects: $files,
+        }
+    };
+}
+
+/// Long enough to be interrupted. Its plain build is never needed.
+pub const ENDLESS: Project = slow!("endless", 8, 10000000);
+
+/// More jobs than a cluster has slots for.
+pub const MANY: Project = slow!("many", 240, 20000);
