@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::ask::ask;
 use crate::compiler::{Compiler, Family, find, is_program};
+use crate::elf::Kind;
 use crate::fileset::{FileSet, Member, Source};
 use crate::ldcache;
-use crate::libraries::{Missing, closure};
+use crate::libraries::{Cached, Missing, closure};
 use crate::loader::Loader;
 use crate::path::{in_archive, normal, under_usr};
 use crate::stamp::Watch;
@@ -60,7 +61,7 @@ pub(crate) fn collect_all(
     let mut collector = Collector {
         prefix: PathBuf::from("/usr"),
         members: BTreeMap::new(),
-        cached: Vec::new(),
+        cached: BTreeMap::new(),
         watch: Watch::default(),
         loader: Loader::here(),
     };
@@ -86,7 +87,8 @@ struct Collector {
     /// What becomes `/usr` on the executor.
     prefix: PathBuf,
     members: BTreeMap<PathBuf, Member>,
-    cached: Vec<ldcache::Entry>,
+    /// What the loader's cache will say, and whether no other library of that name may replace it.
+    cached: BTreeMap<(Vec<u8>, Kind), (PathBuf, bool)>,
     watch: Watch,
     loader: Loader,
 }
@@ -217,15 +219,17 @@ impl Collector {
         let source = self.single(found, target)?;
         for library in closure(&mut self.loader, &source, target, &self.prefix).map_err(missing)? {
             self.single(&library.source, &library.target)?;
-            if let Some((name, kind)) = library.cached {
-                let entry = ldcache::Entry {
-                    name,
-                    kind,
-                    path: library.target,
-                };
-                if !self.cached.contains(&entry) {
-                    self.cached.push(entry);
-                }
+            let (name, kind, is_sure) = match library.cached {
+                Cached::No => continue,
+                Cached::Fallback(name, kind) => (name, kind, false),
+                Cached::Yes(name, kind) => (name, kind, true),
+            };
+            let (path, was_sure) = self
+                .cached
+                .entry((name, kind))
+                .or_insert((library.target.clone(), is_sure));
+            if is_sure && !*was_sure {
+                (*path, *was_sure) = (library.target, true);
             }
         }
         Ok(())
@@ -273,8 +277,11 @@ impl Collector {
 
     /// `ld.so.conf` and the cache for it, with only what the toolchain holds.
     fn loader_files(&mut self) {
-        let mut directories: Vec<_> = self
-            .cached
+        let entries: Vec<_> = std::mem::take(&mut self.cached)
+            .into_iter()
+            .map(|((name, kind), (path, _))| ldcache::Entry { name, kind, path })
+            .collect();
+        let mut directories: Vec<_> = entries
             .iter()
             .filter_map(|entry| entry.path.parent())
             .collect();
@@ -284,7 +291,7 @@ impl Collector {
             .iter()
             .map(|dir| format!("{}\n", dir.display()))
             .collect();
-        let cache = ldcache::write(&self.cached);
+        let cache = ldcache::write(&entries);
         self.text("etc/ld.so.conf", list.into_bytes());
         if let Some(cache) = cache {
             self.text("etc/ld.so.cache", cache);

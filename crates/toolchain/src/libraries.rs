@@ -17,8 +17,19 @@ pub(crate) struct Library {
     pub(crate) source: PathBuf,
     /// Where it must stand there: absolute.
     pub(crate) target: PathBuf,
-    /// The name it is asked by, when the loader finds it only by its cache or default directories.
-    pub(crate) cached: Option<(Vec<u8>, Kind)>,
+    pub(crate) cached: Cached,
+}
+
+/// Whether the loader's cache must know a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cached {
+    /// Found by its path alone.
+    No,
+    /// Found relative to the program, which the loader knows only where /proc is mounted; icecream's
+    /// daemons do not mount it. Yields to another library of the same name.
+    Fallback(Vec<u8>, Kind),
+    /// Found by its name alone.
+    Yes(Vec<u8>, Kind),
 }
 
 /// A library that is nowhere.
@@ -65,7 +76,7 @@ pub(crate) fn closure(
         found.push(Library {
             source: interpreter.clone(),
             target: normal(interpreter),
-            cached: None,
+            cached: Cached::No,
         });
     }
     let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
@@ -118,7 +129,7 @@ fn search(
         return fits.then(|| Library {
             source: name_as_path.to_path_buf(),
             target: normal(name_as_path),
-            cached: None,
+            cached: Cached::No,
         });
     }
     let runpath = loader
@@ -150,10 +161,16 @@ fn search(
             for (here, there) in expand(entry, here).into_iter().zip(expand(entry, there)) {
                 let source = here.join(name_as_path);
                 if loader.fits(&source, kind) {
+                    let is_relative = owner == 0 && entry.windows(6).any(|word| word == b"ORIGIN");
+                    let cached = if is_relative {
+                        Cached::Fallback(name.to_vec(), kind)
+                    } else {
+                        Cached::No
+                    };
                     return Some(Library {
                         source,
                         target: normal(&there.join(name_as_path)),
-                        cached: None,
+                        cached,
                     });
                 }
             }
@@ -164,7 +181,7 @@ fn search(
     Some(Library {
         source,
         target,
-        cached: Some((name.to_vec(), kind)),
+        cached: Cached::Yes(name.to_vec(), kind),
     })
 }
 

@@ -1,0 +1,1 @@
+//! Debian's icecc 1.4 and ours, in both directions.
