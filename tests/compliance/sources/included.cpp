@@ -1,0 +1,1 @@
+int included() { return Included<int>{41}.next(); }

@@ -1,0 +1,3 @@
+.macro put_seven register
+    mov $7, \register
+.endm

@@ -1,0 +1,3 @@
+int syntax_error(void) {
+    return 1 +;
+}

@@ -1,0 +1,1 @@
+int uses_precompiled(const precompiled &it) { return printf("%d\n", it.field), it.field; }
