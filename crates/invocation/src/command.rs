@@ -12,7 +12,7 @@
 //! | what would spoil the text (`Nowhere`), `-fdiagnostics-color=auto` | out | out |
 //! | extra files | in place | absolute path |
 //! | `-E`, the mode, `-MF`/`-MQ` | added | – |
-//! | `-fdirectives-only`; clang's compilation directory, `-undef` | – | added |
+//! | `-fdirectives-only`; clang's compilation directory, `-undef`, `-x cpp-output` | – | added |
 //! | a colour option | added | added |
 
 use std::ffi::{OsStr, OsString};
@@ -20,7 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::input::{Source, base_name, with_extension};
-use crate::plan::Family;
+use crate::plan::{Family, Language};
 use crate::reading::{Reading, Sent};
 
 /// The arguments of the preprocessing step; its text goes to standard output.
@@ -105,7 +105,10 @@ pub(crate) fn compile(
                 line.extend(["-Xclang".into(), word.to_owned()]);
             }
         }
-        if !includes_only {
+        if source.preprocessed {
+            // For a source that the user preprocessed, clang takes names from the line markers.
+            line.extend(["-x".into(), preprocessed_name(source.language).into()]);
+        } else if !includes_only {
             // The text was expanded once; a name like `linux` in it is no macro any more.
             line.push("-undef".into());
         }
@@ -120,4 +123,13 @@ pub(crate) fn compile(
         line.push("-fdirectives-only".into());
     }
     line
+}
+
+fn preprocessed_name(language: Language) -> &'static str {
+    match language {
+        Language::C => "cpp-output",
+        Language::Cxx => "c++-cpp-output",
+        Language::ObjectiveC => "objective-c-cpp-output",
+        Language::ObjectiveCxx => "objective-c++-cpp-output",
+    }
 }

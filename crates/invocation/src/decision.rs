@@ -199,6 +199,10 @@ fn lost_in_text(reading: &Reading<'_>, source: Source, includes_only: bool) -> O
         {
             Some("-g, with macros expanded here".to_owned())
         }
+        // clang names the unit after the first line marker, if only the file is called `.i`.
+        Family::Clang if source.preprocessed && reading.debug_level > 0 => {
+            Some("-g, of preprocessed text".to_owned())
+        }
         _ if expanded_here => reading.columns.clone(),
         _ => None,
     }

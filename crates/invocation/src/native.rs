@@ -41,6 +41,18 @@ pub fn resolve_native(family: Family, without: &[u8], with: &[u8]) -> Option<Vec
     if words.is_empty() {
         return None;
     }
+    let mut words = words.to_vec();
+    // clang tunes for `generic` unless it is told a processor, and then for that one.
+    let tune: &[u8] = b"-tune-cpu";
+    let named = |line: &[Vec<u8>]| line.iter().any(|word| word == tune);
+    let processor = words
+        .iter()
+        .position(|word| word == b"-target-cpu")
+        .and_then(|at| words.get(at + 1))
+        .cloned();
+    if let Some(processor) = processor.filter(|_| named(&without) && !named(&with)) {
+        words.extend([tune.to_vec(), processor]);
+    }
     let mut options = Vec::with_capacity(2 * words.len());
     for word in words {
         if family == Family::Clang {
@@ -155,7 +167,7 @@ mod tests {
         );
         assert_eq!(
             got.unwrap(),
-            "-Xclang -target-cpu -Xclang skylake -Xclang -target-feature -Xclang +avx2"
+            "-Xclang -target-cpu -Xclang skylake -Xclang -target-feature -Xclang +avx2 -Xclang -tune-cpu -Xclang skylake"
         );
     }
 }

@@ -233,10 +233,6 @@ impl<'a> Reading<'a> {
                     self.stay(Reason::SideOutput, word.shown());
                 }
                 self.split_dwarf = !spec.spelling.starts_with("-gno-");
-                // Both compilers make debug information then; clang 12 and later only with -g.
-                if self.family == Family::Gcc {
-                    self.debug_level = self.debug_level.max(2);
-                }
             }
             Meaning::DebugLevel => {
                 self.debug_level = debug_level(self.debug_level, word.arguments[0].as_bytes());

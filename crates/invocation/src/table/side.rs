@@ -14,8 +14,11 @@ pub(super) const TABLE: &[Spec] = &[
     joined("--save-temps=", WRITES),
     joined("-fdump", WRITES),
     // -da, -dP, -dumpbase, -dumpdir …: dumps, or names for them.
-    joined("-d", WRITES),
-    joined("--dump", WRITES),
+    joined("-d", WRITES).gcc(),
+    joined("--dump", WRITES).gcc(),
+    exact("-dD", WRITES).clang(),
+    exact("-dM", WRITES).clang(),
+    exact("-dI", WRITES).clang(),
     separate("-dumpbase", WRITES).gcc(),
     separate("-dumpbase-ext", WRITES).gcc(),
     separate("-dumpdir", WRITES),
