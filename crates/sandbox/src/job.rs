@@ -11,8 +11,9 @@ use crate::StartError;
 #[derive(Debug)]
 pub struct Job {
     /// An installed toolchain (absolute host path). It becomes `/`, read-only. It has an empty
-    /// directory `tmp`, and may have empty files `dev/null`, `dev/zero`, `dev/urandom`, over which
-    /// the host's devices are laid, and an empty directory `proc`.
+    /// directory `tmp`, and may have empty files `dev/null`, `dev/zero`, `dev/random` and
+    /// `dev/urandom`, over which the host's devices are laid. There is no `/proc`, on any host:
+    /// many kernels refuse it in a sandbox, and a compile must not depend on the host.
     ///
     /// What is mounted is remembered by device and inode: a directory that was deleted and made
     /// again is another toolchain, a changed one is not.

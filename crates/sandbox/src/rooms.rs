@@ -28,6 +28,14 @@ const BUILD_LIMIT: Timespec = Timespec {
     tv_nsec: 0,
 };
 
+/// Harmless devices, and where they are laid over empty files of the toolchain's.
+const DEVICES: [(&CStr, &CStr); 4] = [
+    (c"/dev/null", c"dev/null"),
+    (c"/dev/zero", c"dev/zero"),
+    (c"/dev/random", c"dev/random"),
+    (c"/dev/urandom", c"dev/urandom"),
+];
+
 #[derive(PartialEq, Eq)]
 struct Key {
     // The path is part of it: two bind mounts of one directory may show different mounts below.
@@ -141,11 +149,7 @@ fn furnish(root: &CStr, proc_directory: BorrowedFd<'_>) -> Result<OwnedFd, Start
     move_mount(&tree, c"", CWD, root, attach).at(Step::ToolchainMount)?;
     fchdir(&tree).at(Step::ToolchainMount)?;
 
-    for (device, place) in [
-        (c"/dev/null", c"dev/null"),
-        (c"/dev/zero", c"dev/zero"),
-        (c"/dev/urandom", c"dev/urandom"),
-    ] {
+    for (device, place) in DEVICES {
         // A toolchain without the placeholder does without the device.
         let Ok(place) = open_beneath(&tree, place) else {
             continue;
