@@ -133,7 +133,7 @@ impl Executor {
         verdict::judge(
             &command,
             child.into_place()?,
-            outcome,
+            &outcome,
             said,
             source_len,
             &bounds.limits,

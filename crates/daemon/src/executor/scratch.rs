@@ -101,3 +101,60 @@ fn remove(path: &Path) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, FileType};
+
+    use super::*;
+
+    #[test]
+    fn an_earlier_daemons_jobs_are_cleared_away() {
+        let base = tempfile::tempdir().unwrap();
+        fs::create_dir_all(base.path().join("scratch/7/deep")).unwrap();
+        fs::write(base.path().join("scratch/7/deep/file"), "x").unwrap();
+        fs::write(base.path().join("other"), "x").unwrap();
+        let scratches = Scratches::new(base.path()).unwrap();
+        assert_eq!(
+            fs::read_dir(base.path().join("scratch")).unwrap().count(),
+            0
+        );
+        assert!(base.path().join("other").exists());
+        let (one, two) = (scratches.place().unwrap(), scratches.place().unwrap());
+        assert_ne!(one.path(), two.path());
+        let path = one.path().to_owned();
+        fs::write(path.join("file"), "x").unwrap();
+        drop(one);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_regular_files_of_the_job_are_opened() {
+        let base = tempfile::tempdir().unwrap();
+        let place = Scratches::new(base.path()).unwrap().place().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::write(at("good"), "four").unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        fs::write(at("directory/deep"), "").unwrap();
+        symlink("/etc/passwd", at("link")).unwrap();
+        symlink("/etc", at("away")).unwrap();
+        symlink("good", at("inner")).unwrap();
+        rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let len = |name: &str| place.open(Path::new(name)).unwrap().map(|(_, len)| len);
+        assert_eq!((len("good"), len("directory/deep")), (Some(4), Some(0)));
+        for name in [
+            "link",
+            "away/passwd",
+            "inner",
+            "pipe",
+            "directory",
+            "none",
+            "../other",
+        ] {
+            assert_eq!(len(name), None, "{name}");
+        }
+    }
+}

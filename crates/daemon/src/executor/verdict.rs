@@ -68,17 +68,17 @@ const SIGNS: &[&str] = &[
 pub(super) fn judge(
     command: &Command,
     place: Place,
-    outcome: Outcome,
+    outcome: &Outcome,
     said: Option<Said>,
     source_len: u64,
     limits: &Limits,
 ) -> Result<Finished, Failure> {
     let verbose = said.is_none();
     let Said { stdout, stderr } = said.unwrap_or_default();
-    let (status, killed) = match outcome.ended {
-        Ended::NotStarted(error) => return Err(Failure::NotStarted(error)),
+    let (status, killed) = match &outcome.ended {
+        Ended::NotStarted(error) => return Err(Failure::NotStarted(*error)),
         Ended::Signalled(_) => (STATUS_KILLED, true),
-        Ended::Exited(status) => (status, verbose),
+        Ended::Exited(status) => (*status, verbose),
     };
     let starved = status != 0
         && (shows_signs(&stderr) || is_near_limit(&outcome.usage, limits) || place.disk_is_full());
@@ -149,7 +149,7 @@ mod tests {
             address_space: Some(100 << 20),
             ..Limits::default()
         };
-        let usage = |mebibytes| Usage {
+        let usage = |mebibytes: u64| Usage {
             max_rss_kib: mebibytes << 10,
             ..Usage::default()
         };

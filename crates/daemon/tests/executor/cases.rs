@@ -1,0 +1,348 @@
+//! One function per promise.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use daemon::executor::{BadOrder, Bounds, Failure, Order, STATUS_KILLED, Source};
+use icecream::CompileFile;
+use sandbox::Limits;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::fixture::{Fixture, locally, order};
+
+type Case = fn(&Fixture);
+
+pub(crate) const ALL: &[(&str, Case)] = &[
+    (
+        "makes_the_objects_of_a_local_compile",
+        makes_the_objects_of_a_local_compile,
+    ),
+    ("splits_debug_information", splits_debug_information),
+    ("reports_errors_of_the_source", reports_errors_of_the_source),
+    (
+        "answers_only_after_the_source",
+        answers_only_after_the_source,
+    ),
+    (
+        "flags_compilers_without_memory",
+        flags_compilers_without_memory,
+    ),
+    (
+        "flags_compilers_that_were_killed",
+        flags_compilers_that_were_killed,
+    ),
+    (
+        "flags_compilers_that_say_too_much",
+        flags_compilers_that_say_too_much,
+    ),
+    (
+        "cleans_up_behind_an_abandoned_job",
+        cleans_up_behind_an_abandoned_job,
+    ),
+    ("gives_up_on_clients", gives_up_on_clients),
+    (
+        "says_when_a_toolchain_is_broken",
+        says_when_a_toolchain_is_broken,
+    ),
+    ("refuses_strange_orders", refuses_strange_orders),
+    ("verifies_toolchains", verifies_toolchains),
+    ("compiles_thirty_at_once", compiles_thirty_at_once),
+];
+
+const C: &[u8] = b"#include <stdio.h>\nint main(void) { return printf(\"%d\", 7); }\n";
+const CXX: &[u8] =
+    b"#include <string>\n#include <vector>\nstd::vector<std::string> all(10, \"x\");\n";
+
+fn makes_the_objects_of_a_local_compile(fixture: &Fixture) {
+    for (compiler, language, source) in [
+        ("gcc", "c", C),
+        ("g++", "c++", CXX),
+        ("clang", "c", C),
+        ("clang", "c++", CXX),
+    ] {
+        let text = locally(compiler, &["-x", language, "-E", "-"], source);
+        let file = CompileFile {
+            lang: u32::from(language == "c++"),
+            ..order(compiler, &["-O2", "-c"])
+        };
+        let finished = fixture
+            .runtime
+            .block_on(fixture.compile(file, &text))
+            .unwrap();
+        assert_eq!(
+            finished.status,
+            0,
+            "{}",
+            String::from_utf8_lossy(&finished.stderr)
+        );
+        assert!(finished.stdout.is_empty() && finished.stderr.is_empty() && finished.dwo.is_none());
+        assert_eq!(finished.source_len, text.len() as u64);
+        assert!(finished.usage.user > Duration::ZERO);
+        let remote = finished.object.unwrap().read().unwrap();
+
+        let output = fixture.base.path().join("local.o");
+        let path = output.to_str().unwrap();
+        let mut arguments = vec!["-x", language, "-O2", "-c", "-", "-o", path];
+        match compiler {
+            "clang" => arguments.extend(["-Xclang", "-main-file-name", "-Xclang", "source.c"]),
+            _ => arguments.push("-fpreprocessed"),
+        }
+        locally(compiler, &arguments, &text);
+        assert!(
+            remote == std::fs::read(&output).unwrap(),
+            "the objects of {compiler} {language} differ"
+        );
+    }
+}
+
+fn splits_debug_information(fixture: &Fixture) {
+    // gcc needs objcopy for it, which a toolchain holds only where the compiler does.
+    let text = locally("clang", &["-E", "-x", "c", "-"], C);
+    let file = CompileFile {
+        dwarf_fission: true,
+        ..order("clang", &["-g", "-gsplit-dwarf", "-c"])
+    };
+    let finished = fixture
+        .runtime
+        .block_on(fixture.compile(file, &text))
+        .unwrap();
+    assert_eq!(
+        finished.status,
+        0,
+        "{}",
+        String::from_utf8_lossy(&finished.stderr)
+    );
+    let (object, dwo) = (
+        finished.object.unwrap().read().unwrap(),
+        finished.dwo.unwrap().read().unwrap(),
+    );
+    let holds = |bytes: &[u8], text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    assert!(holds(&object, "obj/source.dwo") || holds(&dwo, "obj/source.dwo"));
+    assert!(holds(&object, "/build/here"));
+    assert!(!holds(&object, "floe-mirror") && !holds(&dwo, "floe-mirror"));
+}
+
+fn reports_errors_of_the_source(fixture: &Fixture) {
+    let finished = fixture
+        .runtime
+        .block_on(fixture.compile(order("gcc", &["-c"]), b"int x = y;\n"))
+        .unwrap();
+    assert_eq!((finished.status, finished.out_of_memory), (1, false));
+    assert!(finished.object.is_none());
+    assert!(String::from_utf8_lossy(&finished.stderr).contains("undeclared"));
+}
+
+/// The compiler ends at once, the client sends on.
+fn answers_only_after_the_source(fixture: &Fixture) {
+    let order = Order::try_from(order("gcc", &["-c", "-fno-such-option"])).unwrap();
+    let (sender, receiver) = mpsc::channel(1);
+    fixture.runtime.block_on(async {
+        let running =
+            fixture
+                .executor
+                .clone()
+                .run(order, fixture.root("gcc"), receiver, Bounds::default());
+        let running = tokio::spawn(running);
+        for _ in 0..50 {
+            sender
+                .send(Source::Text(vec![b' '; 100_000]))
+                .await
+                .unwrap();
+        }
+        assert!(!running.is_finished());
+        sender.send(Source::End).await.unwrap();
+        let finished = running.await.unwrap().unwrap();
+        assert_eq!((finished.status, finished.source_len), (1, 5_000_000));
+    });
+}
+
+fn bounds(limits: Limits) -> Bounds {
+    Bounds {
+        limits,
+        ..Bounds::default()
+    }
+}
+
+fn flags_compilers_without_memory(fixture: &Fixture) {
+    let text = locally("g++", &["-E", "-x", "c++", "-"], CXX);
+    let small = bounds(Limits {
+        address_space: Some(60 << 20),
+        ..Limits::default()
+    });
+    let finished = fixture
+        .runtime
+        .block_on(fixture.bounded(order("g++", &["-c"]), &text, small))
+        .unwrap();
+    assert!(finished.out_of_memory, "{finished:?}");
+    assert_eq!(
+        (finished.status, finished.object.is_none()),
+        (STATUS_KILLED, true)
+    );
+}
+
+/// By a limit here. gcc's driver survives the compiler proper, clang is one process.
+fn flags_compilers_that_were_killed(fixture: &Fixture) {
+    // Twice the work with each step down.
+    let source = "template<int N, int M> struct T { T<N - 1, 2 * M> a; T<N - 1, 2 * M + 1> b; };\n\
+                  template<int M> struct T<0, M> {};\nT<24, 1> t;\n";
+    let short = bounds(Limits {
+        cpu_seconds: Some(1),
+        ..Limits::default()
+    });
+    for compiler in ["g++", "clang"] {
+        let file = CompileFile {
+            lang: 1,
+            ..order(compiler, &["-c"])
+        };
+        let finished = fixture
+            .runtime
+            .block_on(fixture.bounded(file, source.as_bytes(), short))
+            .unwrap();
+        assert!(finished.out_of_memory, "{compiler}: {finished:?}");
+        assert_eq!(finished.status, STATUS_KILLED);
+    }
+}
+
+fn flags_compilers_that_say_too_much(fixture: &Fixture) {
+    let source: String = (0..20_000).map(|n| format!("int a{n} = b{n};\n")).collect();
+    let file = order("gcc", &["-c", "-fmax-errors=0"]);
+    let finished = fixture
+        .runtime
+        .block_on(fixture.compile(file, source.as_bytes()))
+        .unwrap();
+    assert!(finished.out_of_memory, "{}", finished.stderr.len());
+}
+
+fn cleans_up_behind_an_abandoned_job(fixture: &Fixture) {
+    fixture.runtime.block_on(async {
+        let order = Order::try_from(order("gcc", &["-c"])).unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        let running =
+            fixture
+                .executor
+                .clone()
+                .run(order, fixture.root("gcc"), receiver, Bounds::default());
+        let running = tokio::spawn(running);
+        sender.send(Source::Text(b"int x;".to_vec())).await.unwrap();
+        sender.send(Source::Text(b"int y;".to_vec())).await.unwrap();
+        assert_eq!(fixture.jobs(), 1);
+        running.abort();
+        let begun = Instant::now();
+        while fixture.jobs() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+fn gives_up_on_clients(fixture: &Fixture) {
+    fixture.runtime.block_on(async {
+        let start = |bounds| {
+            let order = Order::try_from(order("gcc", &["-c"])).unwrap();
+            let (sender, receiver) = mpsc::channel(4);
+            (
+                sender,
+                fixture
+                    .executor
+                    .clone()
+                    .run(order, fixture.root("gcc"), receiver, bounds),
+            )
+        };
+        let (sender, running) = start(Bounds::default());
+        drop(sender);
+        assert!(matches!(running.await, Err(Failure::ClientGone)));
+
+        let (sender, running) = start(Bounds {
+            source_gap: Duration::from_millis(50),
+            ..Bounds::default()
+        });
+        assert!(matches!(running.await, Err(Failure::SourceStalled)));
+        drop(sender);
+
+        let (sender, running) = start(Bounds {
+            deadline: Duration::from_millis(50),
+            ..Bounds::default()
+        });
+        assert!(matches!(running.await, Err(Failure::Deadline)));
+        drop(sender);
+    });
+}
+
+fn says_when_a_toolchain_is_broken(fixture: &Fixture) {
+    let failure = fixture
+        .runtime
+        .block_on(fixture.compile(order("gcc-99", &["-c"]), b""))
+        .unwrap_err();
+    assert!(failure.toolchain_is_broken(), "{failure}");
+    assert_eq!(failure.code(), 110);
+    assert!(
+        failure.to_string().starts_with("compiler did not start"),
+        "{failure}"
+    );
+}
+
+fn refuses_strange_orders(fixture: &Fixture) {
+    let failure = fixture
+        .runtime
+        .block_on(fixture.compile(order("../gcc", &["-c"]), b""))
+        .unwrap_err();
+    assert!(
+        matches!(failure, Failure::Order(BadOrder::Compiler(_))),
+        "{failure}"
+    );
+}
+
+fn verifies_toolchains(fixture: &Fixture) {
+    fixture.runtime.block_on(async {
+        assert!(fixture.executor.verify(fixture.root("gcc")).await.unwrap());
+        let failure = fixture
+            .executor
+            .verify(Path::new("/nowhere").to_owned())
+            .await
+            .unwrap_err();
+        assert!(failure.toolchain_is_broken(), "{failure}");
+    });
+}
+
+fn compiles_thirty_at_once(fixture: &Fixture) {
+    fixture.runtime.block_on(async {
+        let text = locally("gcc", &["-E", "-x", "c", "-"], C);
+        let orders = (0..30).map(|_| fixture.compile(order("gcc", &["-O1", "-c"]), &text));
+        let mut objects = Vec::new();
+        for finished in join_all(orders).await {
+            objects.push(finished.unwrap().object.unwrap().read().unwrap());
+        }
+        assert!(objects.windows(2).all(|pair| pair[0] == pair[1]));
+    });
+}
+
+/// Polls all of them at once.
+async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut ready = true;
+        for (future, output) in &mut waiting {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *output = Some(value),
+                    std::task::Poll::Pending => ready = false,
+                }
+            }
+        }
+        if ready {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect()
+}
