@@ -54,7 +54,9 @@ pub enum AgentError {
 }
 
 impl Config {
-    /// As this process was started: standard input is the listening socket if a wrapper made one.
+    /// As this process was started: standard input is the listening socket if a wrapper made one,
+    /// and then whatever else the wrapper had open is closed. To be called before anything else
+    /// opens a file.
     pub fn from_environment() -> Result<Self, AgentError> {
         let dir = RuntimeDir::open().map_err(NoAgent::from)?;
         let stdin = io::stdin();

@@ -24,6 +24,7 @@
 //! test program). Needs Linux 5.12.
 
 mod codec;
+mod inherited;
 mod init;
 mod job;
 mod kernel;
@@ -37,6 +38,7 @@ mod step;
 mod unavailable;
 mod zygote;
 
+pub use inherited::close_inherited;
 pub use job::{Ended, Job, Limits, Outcome, Usage};
 pub use step::{StartError, Step};
 pub use unavailable::{Unavailable, probe};

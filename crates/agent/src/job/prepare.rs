@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use invocation::{Family, Plan, Remote};
+use invocation::{Family, Language, Plan, Remote};
 use job::Reason;
 
 use super::outline::Outline;
@@ -13,36 +13,18 @@ use crate::cluster::{Failure, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
-use crate::toolbox;
+use crate::toolbox::Probe;
 
-/// The plan again, if the compiler is not what its name says (a `cc` that is clang).
-pub(crate) async fn true_plan(
-    outline: &Outline,
-    shared: &Shared,
-    plan: &Remote,
-) -> Result<Option<Plan>, Failure> {
-    let probe = shared
-        .toolbox
-        .probe(&outline.program)
-        .await
-        .map_err(toolchain_failed)?;
-    let true_name = match (plan.family, probe.family) {
-        (Family::Gcc, toolbox::Family::Clang) => match plan.language {
-            invocation::Language::C | invocation::Language::ObjectiveC => "clang",
-            _ => "clang++",
-        },
-        (Family::Clang, toolbox::Family::Gcc) => "gcc",
-        _ => return Ok(None),
-    };
-    Ok(Some(outline.plan_as(OsStr::new(true_name))))
+/// The compiler, packed in one way or more.
+#[derive(Debug)]
+pub(crate) struct Kit {
+    pub(crate) toolchains: Vec<Toolchain>,
+    family: Family,
+    target: String,
 }
 
-/// The archives that could serve, the user's own or the automatic one.
-pub(crate) async fn toolchains(
-    outline: &Outline,
-    shared: &Shared,
-    plan: &Remote,
-) -> Result<Vec<Toolchain>, Failure> {
+/// The archives that could serve a plan, the user's own or the automatic one.
+pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Result<Kit, Failure> {
     if let Some(list) = outline.environment.versions() {
         let found = versions::archives(
             list,
@@ -50,7 +32,13 @@ pub(crate) async fn toolchains(
             &outline.directory,
             &own_platform(),
         );
-        return found.map_err(toolchain_failed);
+        let toolchains = found.map_err(toolchain_failed)?;
+        let probe = shared
+            .toolbox
+            .probe(&outline.program)
+            .await
+            .map_err(toolchain_failed)?;
+        return Ok(Kit::new(toolchains, &probe));
     }
     let mut extra_files = Vec::new();
     for file in plan
@@ -69,11 +57,51 @@ pub(crate) async fn toolchains(
         extra_files.push(path);
     }
     let compression = outline.environment.archive_compression();
-    let archive = shared
+    let packed = shared
         .toolbox
         .archive(&outline.program, extra_files, compression)
         .await;
-    Ok(vec![Toolchain::clone(&*archive.map_err(toolchain_failed)?)])
+    let packed = packed.map_err(toolchain_failed)?;
+    let has = match plan.language {
+        Language::Cxx => packed.has_cxx,
+        _ => packed.has_c,
+    };
+    if !has {
+        let why = format!(
+            "{} is installed without the compiler for it",
+            outline.program.display()
+        );
+        return Err(toolchain_failed(why));
+    }
+    Ok(Kit::new(vec![packed.toolchain.clone()], &packed.probe))
+}
+
+impl Kit {
+    fn new(toolchains: Vec<Toolchain>, probe: &Probe) -> Self {
+        let family = match probe.family {
+            toolchain::Family::Gcc => Family::Gcc,
+            toolchain::Family::Clang => Family::Clang,
+        };
+        Self {
+            toolchains,
+            family,
+            target: probe.target.clone(),
+        }
+    }
+
+    /// The plan again, if the compiler is not what its name says (a `cc` that is clang).
+    pub(crate) fn true_plan(&self, outline: &Outline, plan: &Remote) -> Option<Plan> {
+        if plan.family == self.family {
+            return None;
+        }
+        let true_name = match (self.family, plan.language) {
+            (Family::Gcc, Language::Cxx | Language::ObjectiveCxx) => "g++",
+            (Family::Gcc, _) => "gcc",
+            (Family::Clang, Language::Cxx | Language::ObjectiveCxx) => "clang++",
+            (Family::Clang, _) => "clang",
+        };
+        Some(outline.plan_as(OsStr::new(true_name)))
+    }
 }
 
 fn toolchain_failed(why: String) -> Failure {
@@ -85,6 +113,7 @@ pub(crate) async fn work(
     outline: &Outline,
     shared: &Shared,
     plan: &Remote,
+    kit: &Kit,
 ) -> Result<Work, Failure> {
     let mut arguments = plan.compile.clone();
     if !plan.native_options.is_empty() {
@@ -99,12 +128,7 @@ pub(crate) async fn work(
         arguments = plan.compile;
     }
     if plan.add_target && plan.family == Family::Clang {
-        let probe = shared
-            .toolbox
-            .probe(&outline.program)
-            .await
-            .map_err(toolchain_failed)?;
-        arguments.extend([OsString::from("-target"), probe.target.clone().into()]);
+        arguments.extend([OsString::from("-target"), kit.target.clone().into()]);
     }
     Ok(Work {
         family: plan.family,

@@ -27,19 +27,22 @@ pub(crate) async fn compile(
     // Without a daemon there is no point in preparing anything.
     let daemon = find_daemon(outline, shared).await?;
     chronicle.enter(Phase::Toolchain);
-    let true_plan = prepare::true_plan(outline, shared, plan).await?;
+    let mut kit = prepare::kit(outline, shared, plan).await?;
+    let true_plan = kit.true_plan(outline, plan);
     let plan = match &true_plan {
         None => plan,
-        Some(Plan::Remote(plan)) => plan,
+        Some(Plan::Remote(plan)) => {
+            kit = prepare::kit(outline, shared, plan).await?;
+            plan
+        }
         Some(Plan::Local(plan)) => {
             drop(daemon);
             let stay = local::by_plan(outline, shared, chronicle, plan.clone()).await;
             return Ok(Fate::Stay(stay));
         }
     };
-    let toolchains = prepare::toolchains(outline, shared, plan).await?;
-    let work = prepare::work(outline, shared, plan).await?;
-    let wish = prepare::wish(outline, plan, toolchains);
+    let work = prepare::work(outline, shared, plan, &kit).await?;
+    let wish = prepare::wish(outline, plan, kit.toolchains);
     chronicle.enter(Phase::Queue);
     let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
     let text = Text::start(prepare::order(outline, plan, permit), &shared.text_budget);
@@ -77,9 +80,11 @@ impl Travel<'_> {
             let asked = match daemon.take() {
                 Some(daemon) => daemon,
                 // The first connection's job has failed; another job needs another one.
-                None => find_daemon(self.outline, self.shared).await?,
+                None => {
+                    chronicle.enter(Phase::Queue);
+                    find_daemon(self.outline, self.shared).await?
+                }
             };
-            chronicle.enter(Phase::Queue);
             let mut seat = match asked.place(&self.wish, loopback).await? {
                 Place::Here { slot, reason } => {
                     let (reason, detail) = match last {

@@ -14,12 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use toolchain::{Compiler, Compression};
+use toolchain::{Compiler, Compression, Family, NativeCache};
 
 use self::stamp::Stamp;
 use crate::cluster::Toolchain;
-
-pub(crate) use toolchain::Family;
 
 /// How long an archive is taken for granted.
 const ARCHIVE_FRESH: Duration = Duration::from_secs(1);
@@ -60,7 +58,7 @@ impl Question {
 
 #[derive(Clone, Debug)]
 enum Known {
-    Archive(Arc<Toolchain>),
+    Packed(Arc<Packed>),
     Probe(Arc<Probe>),
     Native(Arc<[OsString]>),
 }
@@ -71,6 +69,16 @@ pub(crate) struct Probe {
     pub(crate) family: Family,
     /// As `-dumpmachine` says.
     pub(crate) target: String,
+}
+
+/// A compiler and its archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packed {
+    pub(crate) toolchain: Toolchain,
+    pub(crate) probe: Probe,
+    /// Whether the archive holds the compiler for C, and for C++.
+    pub(crate) has_c: bool,
+    pub(crate) has_cxx: bool,
 }
 
 type Answer = Result<Known, String>;
@@ -104,7 +112,7 @@ impl Toolbox {
             waiting: HashMap::new(),
             requests: requests.downgrade(),
             workshop: Arc::new(Workshop {
-                cache_dir,
+                cache: NativeCache::new(cache_dir),
                 platform,
             }),
         };
@@ -118,7 +126,7 @@ impl Toolbox {
         compiler: &Path,
         extra_files: Vec<PathBuf>,
         compression: &str,
-    ) -> Result<Arc<Toolchain>, String> {
+    ) -> Result<Arc<Packed>, String> {
         let compression = compression.to_owned();
         let question = Question::Archive {
             compiler: compiler.to_owned(),
@@ -126,7 +134,7 @@ impl Toolbox {
             compression,
         };
         match self.ask(question).await? {
-            Known::Archive(archive) => Ok(archive),
+            Known::Packed(packed) => Ok(packed),
             _ => Err(mixed_up()),
         }
     }
@@ -267,7 +275,7 @@ impl Keeper {
 
 /// Where threads find out.
 struct Workshop {
-    cache_dir: PathBuf,
+    cache: NativeCache,
     platform: String,
 }
 
@@ -285,11 +293,26 @@ impl Workshop {
                         format!("{name:?} is no compression; use none, gzip, bzip2, zstd or xz")
                     })?,
                 };
-                let archive = self.pack(compiler, extra_files, compression)?;
-                Ok(Known::Archive(Arc::new(Toolchain {
-                    platform: self.platform.clone(),
-                    name: archive.name.as_str().to_owned(),
-                    path: archive.path,
+                let native = self.cache.get(compiler, extra_files, compression);
+                let native = native.map_err(|error| error.to_string())?;
+                if native.alters_options {
+                    return Err(format!(
+                        "{} is a script that changes options; name the compiler behind it",
+                        compiler.display()
+                    ));
+                }
+                Ok(Known::Packed(Arc::new(Packed {
+                    toolchain: Toolchain {
+                        platform: self.platform.clone(),
+                        name: native.archive.name.as_str().to_owned(),
+                        path: native.archive.path,
+                    },
+                    probe: Probe {
+                        family: native.family,
+                        target: native.target,
+                    },
+                    has_c: native.has_c,
+                    has_cxx: native.has_cxx,
                 })))
             }
             Question::Probe { compiler } => {
@@ -308,18 +331,5 @@ impl Workshop {
                 native::resolve(compiler, *family, options).map(|plain| Known::Native(plain.into()))
             }
         }
-    }
-
-    fn pack(
-        &self,
-        compiler: &Path,
-        extra_files: &[PathBuf],
-        compression: Compression,
-    ) -> Result<toolchain::Archive, String> {
-        let compiler = Compiler::probe(compiler).map_err(|error| error.to_string())?;
-        let set = toolchain::collect(&compiler, extra_files).map_err(|error| error.to_string())?;
-        let dir = &self.cache_dir;
-        std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        toolchain::pack(&set, compression, dir).map_err(|error| error.to_string())
     }
 }
