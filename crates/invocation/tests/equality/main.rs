@@ -7,6 +7,8 @@
 //!
 //! Needs gcc, g++, clang and llvm-dwarfdump (Debian: gcc g++ clang llvm).
 
+#![allow(clippy::unwrap_used)] // the lint spares test functions, not their helpers
+
 mod clang;
 mod compare;
 mod dependencies;

@@ -1,0 +1,114 @@
+//! Which files a preprocessed text was made from, and what in them such a text loses.
+//!
+//! Measured with gcc 12: `-fdirectives-only` carries out `#pragma pop_macro` but writes no
+//! `#define` for the macro that comes back. The remote compiler then takes its name for something
+//! else, nearly always an error, but not always. The text shows no trace of the pragma, so the
+//! files themselves have to be asked; a caller does that once for each and remembers the answer.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// Longer lines are no line markers.
+const LONGEST: usize = 8192;
+
+/// Collects the names in line markers from text that arrives in pieces.
+#[derive(Clone, Debug, Default)]
+pub struct EnteredFiles {
+    names: BTreeSet<Vec<u8>>,
+    /// The start of the line that the last piece broke off in.
+    line: Vec<u8>,
+    /// The rest of the current line is of no interest.
+    skip: bool,
+}
+
+impl EnteredFiles {
+    pub fn feed(&mut self, piece: &[u8]) {
+        for part in piece.split_inclusive(|&byte| byte == b'\n') {
+            let whole = part.ends_with(b"\n");
+            if !self.skip {
+                let marker = self.line.first().or(part.first()) == Some(&b'#');
+                if marker && self.line.len() + part.len() <= LONGEST {
+                    self.line.extend_from_slice(part);
+                } else {
+                    self.skip = true;
+                }
+            }
+            if whole {
+                self.names.extend(entered(&self.line));
+                self.line.clear();
+                self.skip = false;
+            }
+        }
+    }
+
+    /// The files, as the preprocessor named them: relative to its working directory, or absolute.
+    pub fn into_paths(mut self) -> Vec<PathBuf> {
+        self.names.extend(entered(&self.line));
+        let named = self
+            .names
+            .into_iter()
+            .filter(|name| !name.starts_with(b"<") && !name.ends_with(b"//"));
+        named
+            .map(|name| PathBuf::from(OsString::from_vec(name)))
+            .collect()
+    }
+}
+
+/// The name in `# 12 "name" 1 3`.
+fn entered(line: &[u8]) -> Option<Vec<u8>> {
+    let rest = line.strip_prefix(b"# ")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut rest = rest[digits..].strip_prefix(b" \"")?.iter();
+    let mut name = Vec::new();
+    loop {
+        match rest.next()? {
+            b'"' => return Some(name),
+            b'\\' => name.push(*rest.next()?),
+            &byte => name.push(byte),
+        }
+    }
+}
+
+/// Whether a file has a pragma whose effect gcc's directives-only text loses.
+pub fn brings_macros_back(content: &[u8]) -> bool {
+    let name = b"pop_macro";
+    content.windows(name.len()).any(|window| window == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_collected_wherever_the_pieces_break() {
+        let text = b"# 0 \"a.c\"\n# 1 \"/tmp//\"\n# 0 \"<built-in>\"\n#define X \"x\"\n# 1 \"inc/a \\\"b.h\" 1 3\nint x; # 3 \"no\"\n# 2 \"a.c\" 2";
+        for size in 1..text.len() {
+            let mut files = EnteredFiles::default();
+            text.chunks(size).for_each(|piece| files.feed(piece));
+            assert_eq!(
+                files.into_paths(),
+                [PathBuf::from("a.c"), PathBuf::from("inc/a \"b.h")],
+                "{size}"
+            );
+        }
+    }
+
+    #[test]
+    fn endless_lines_are_not_kept() {
+        let mut files = EnteredFiles::default();
+        for _ in 0..100 {
+            files.feed(&[b'#'; 1000]);
+        }
+        assert!(files.line.len() <= LONGEST);
+        files.feed(b"\n# 1 \"a.c\"\n");
+        assert_eq!(files.into_paths(), [PathBuf::from("a.c")]);
+    }
+
+    #[test]
+    fn only_the_pragma_counts() {
+        assert!(brings_macros_back(b"x\n# pragma pop_macro(\"min\")\n"));
+        assert!(!brings_macros_back(b"#pragma push_macro(\"min\")\n"));
+    }
+}
