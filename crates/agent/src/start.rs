@@ -58,9 +58,13 @@ impl Config {
     /// and then whatever else the wrapper had open is closed. To be called before anything else
     /// opens a file.
     pub fn from_environment() -> Result<Self, AgentError> {
-        let dir = RuntimeDir::open().map_err(NoAgent::from)?;
         let stdin = io::stdin();
-        let listener = if handover::meet::is_listening(&stdin) {
+        let by_wrapper = handover::meet::is_listening(&stdin);
+        if by_wrapper {
+            sandbox::close_inherited().map_err(|error| AgentError::Start(error.into()))?;
+        }
+        let dir = RuntimeDir::open().map_err(NoAgent::from)?;
+        let listener = if by_wrapper {
             stdin
                 .as_fd()
                 .try_clone_to_owned()

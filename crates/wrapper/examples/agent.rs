@@ -1,4 +1,4 @@
-//! The agent alone, for trying it without the floe program: `FLOE_PROGRAM` may point here.
+//! The agent alone, for the wrapper's tests: what `floe agent` is in the floe program.
 
 fn main() {
     let ran = agent::Config::from_environment().and_then(agent::run);
