@@ -9,6 +9,7 @@
 
 #![allow(clippy::unwrap_used)] // the lint spares test functions, not their helpers
 
+mod arity;
 mod clang;
 mod compare;
 mod dependencies;
