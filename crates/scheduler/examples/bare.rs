@@ -4,14 +4,20 @@ use scheduler::Config;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut config = Config { tests: true, ..Config::default() };
+    let mut config = Config {
+        tests: true,
+        ..Config::default()
+    };
     if let Some(port) = arguments.next() {
         config.port = port.parse()?;
     }
     if let Some(algorithm) = arguments.next() {
         config.algorithm = algorithm.parse()?;
     }
-    let mut builder = match std::env::var("THREADS").ok().and_then(|threads| threads.parse().ok()) {
+    let mut builder = match std::env::var("THREADS")
+        .ok()
+        .and_then(|threads| threads.parse().ok())
+    {
         Some(threads) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             builder.worker_threads(threads);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use icecream::Message;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use transport::Sender;
 
 /// Messages that may wait on one connection: enough for a monitor's first picture of a large
@@ -18,6 +19,7 @@ pub(crate) struct Outbox {
     batches: mpsc::UnboundedSender<Vec<Message>>,
     waiting: Arc<AtomicUsize>,
     next: Vec<Message>,
+    writer: AbortHandle,
 }
 
 /// The peer has not read for so long that the bound is reached.
@@ -30,11 +32,13 @@ impl Outbox {
     pub(crate) fn start(sender: Sender, failed: impl FnOnce(String) + Send + 'static) -> Self {
         let (batches, receiver) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(write(sender, receiver, Arc::clone(&waiting), failed));
+        let writer = tokio::spawn(write(sender, receiver, Arc::clone(&waiting), failed));
+        let writer = writer.abort_handle();
         Self {
             batches,
             waiting,
             next: Vec::new(),
+            writer,
         }
     }
 
@@ -44,7 +48,8 @@ impl Outbox {
         self.next.len() == 1
     }
 
-    /// Hands the batch to the writing task.
+    /// Hands the batch to the writing task. When that is too much, the writing ends at once: what
+    /// the peer did not take so far it will not get.
     pub(crate) fn flush(&mut self) -> Result<(), Overflow> {
         let batch = std::mem::take(&mut self.next);
         if batch.is_empty() {
@@ -53,6 +58,7 @@ impl Outbox {
         // The bound is on messages, which the channel cannot count: hence its own is unused.
         let before = self.waiting.fetch_add(batch.len(), Ordering::Relaxed);
         if before + batch.len() > MAX_WAITING || self.batches.send(batch).is_err() {
+            self.writer.abort();
             return Err(Overflow);
         }
         Ok(())

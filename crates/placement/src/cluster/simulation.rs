@@ -20,7 +20,7 @@ const ALL: [Algorithm; 4] = [
 #[test]
 fn nothing_is_lost_whatever_happens() {
     for algorithm in ALL {
-        for seed in 1..=4 {
+        for seed in 1..=3 {
             let shape = Shape {
                 slots: vec![1, 2, 2, 4, 8],
                 submitters: vec![5, 20, 1],
@@ -29,9 +29,9 @@ fn nothing_is_lost_whatever_happens() {
                 ..Shape::calm(seed)
             };
             let mut world = World::new(shape);
-            world.run(Duration::from_secs(60), true);
+            world.run(Duration::from_secs(40), true);
             assert!(
-                world.ended > 150,
+                world.ended > 100,
                 "seed {seed}: only {} jobs ended",
                 world.ended
             );
@@ -44,7 +44,7 @@ fn nothing_is_lost_whatever_happens() {
 #[test]
 fn equal_hosts_get_equal_shares() {
     for open in [4, 6, 7, 12] {
-        for seed in 1..=5 {
+        for seed in 1..=2 {
             let mut world = World::new(Shape {
                 slots: vec![2, 2, 2],
                 submitters: vec![open],
@@ -126,7 +126,7 @@ fn thousands_of_hosts_take_seconds() {
         ..Shape::calm(9)
     });
     let began = std::time::Instant::now();
-    world.run(Duration::from_secs(20), false);
+    world.run(Duration::from_secs(10), false);
     world.audit();
     let took = began.elapsed();
     println!(
@@ -134,5 +134,5 @@ fn thousands_of_hosts_take_seconds() {
         world.ended,
         world.ended as f64 / took.as_secs_f64()
     );
-    assert!(world.ended > 20_000, "{}", world.ended);
+    assert!(world.ended > 10_000, "{}", world.ended);
 }
