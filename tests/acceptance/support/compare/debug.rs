@@ -26,10 +26,16 @@ const LEFT_OUT: &[gimli::DwAt] = &[
 ];
 
 pub(super) fn transcript(object: &Object) -> Result<Vec<String>> {
+    // A `.dwo` file has the same sections under other names.
+    let split = !object.debug(".debug_info.dwo").is_empty();
     let load = |id: gimli::SectionId| {
-        Ok::<_, gimli::Error>(EndianSlice::new(object.debug(id.name()), LittleEndian))
+        let name = if split { id.dwo_name().unwrap_or_default() } else { id.name() };
+        Ok::<_, gimli::Error>(EndianSlice::new(object.debug(name), LittleEndian))
     };
-    let dwarf = gimli::Dwarf::load(load)?;
+    let mut dwarf = gimli::Dwarf::load(load)?;
+    if split {
+        dwarf.file_type = gimli::DwarfFileType::Dwo;
+    }
     let mut text = Vec::new();
     let mut units = dwarf.units();
     while let Some(header) = units.next()? {
