@@ -3,8 +3,20 @@
 
 use std::process::ExitCode;
 
+use compliance::Theme;
+use compliance::bed::BedSpec;
+
 mod compile;
+mod pch;
+mod sanitize;
+mod split;
+mod versions;
 
 fn main() -> ExitCode {
-    compliance::harness::run(&[compile::theme()])
+    let mut rows = compile::cases();
+    rows.extend(split::cases());
+    rows.extend(pch::cases());
+    rows.extend(sanitize::cases());
+    rows.extend(versions::cases());
+    compliance::harness::run(&[Theme { name: "compile", bed: BedSpec::Cluster, cases: rows }])
 }

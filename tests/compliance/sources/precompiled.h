@@ -1,5 +1,7 @@
-#pragma once
+#ifndef PRECOMPILED_H
+#define PRECOMPILED_H
 #include <stdio.h>
 struct precompiled {
     int field;
 };
+#endif

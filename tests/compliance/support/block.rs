@@ -40,6 +40,16 @@ pub enum Exit {
     Any,
 }
 
+/// Whether messages must be those of the plain run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Messages {
+    Same,
+    /// The original's are not; its suite does not look.
+    SameFromFloe,
+    /// There is no plain run that would say the same.
+    Any,
+}
+
 /// Which compiler a row is run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum With {
@@ -50,26 +60,41 @@ pub enum With {
     Neither,
 }
 
+impl With {
+    fn covers(self, other: Self) -> bool {
+        self == Self::Both || self == other
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Gcc => "_gcc",
+            Self::Clang => "_clang",
+            Self::Both | Self::Neither => "",
+        }
+    }
+}
+
 /// One row of the matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub id: &'static str,
     pub title: &'static str,
     pub with: With,
-    /// Words separated by spaces; `CC` and `CXX` stand for the compiler.
+    /// Words separated by spaces; `CC` and `CXX` stand for the compiler, `WORK` for the directory.
     pub command: &'static str,
     /// What it writes.
     pub outputs: &'static [&'static str],
     pub place: Place,
     pub exit: Exit,
-    /// Whether messages must be those of the plain run.
-    pub messages: bool,
+    pub messages: Messages,
     pub environment: &'static [(&'static str, &'static str)],
     /// What one of the suites does instead on purpose, and why.
-    pub instead: Option<(Suite, Place, &'static str)>,
+    pub instead: Option<(Suite, With, Place, &'static str)>,
     /// What the original fails to do: its gap.
     pub gap: Option<(Suite, With, &'static str, &'static str)>,
     pub needs: Option<Need>,
+    /// What to do first.
+    pub prepare: Option<fn(&mut Bed, With) -> Result<()>>,
     /// What else must hold.
     pub also: Option<fn(&mut Bed, &Runs) -> Result<()>>,
 }
@@ -83,11 +108,12 @@ pub const ROW: Row = Row {
     outputs: &[],
     place: Place::Remote,
     exit: Exit::Code(0),
-    messages: true,
+    messages: Messages::Same,
     environment: &[],
     instead: None,
     gap: None,
     needs: None,
+    prepare: None,
     also: None,
 };
 
@@ -132,10 +158,9 @@ pub fn cases(rows: &'static [Row]) -> Vec<Case> {
 }
 
 fn case(row: &'static Row, with: With) -> Case {
-    let (title, words) = match with {
-        With::Gcc => (format!("{}, gcc", row.title), ["gcc", "g++"]),
-        With::Clang => (format!("{}, clang", row.title), ["clang", "clang++"]),
-        _ => (row.title.to_owned(), ["", ""]),
+    let words = match with {
+        With::Clang => ["clang", "clang++"],
+        _ => ["gcc", "g++"],
     };
     let command: Vec<&str> = row
         .command
@@ -146,7 +171,7 @@ fn case(row: &'static Row, with: With) -> Case {
             other => other,
         })
         .collect();
-    let mut case = Case::new(row.id, title, move |bed| check(bed, row, &command));
+    let mut case = Case::new(&format!("{}{}", row.id, with.suffix()), row.title, move |bed| check(bed, row, with, &command));
     if with == With::Clang {
         case = case.needs(Need::Program("clang", "clang"));
     }
@@ -154,26 +179,33 @@ fn case(row: &'static Row, with: With) -> Case {
         case = case.needs(need);
     }
     if let Some((suite, only, shows, why)) = row.gap
-        && (only == With::Both || only == with)
+        && only.covers(with)
     {
         case = case.gap(suite, shows, why);
     }
     case
 }
 
-fn check(bed: &mut Bed, row: &Row, command: &[&str]) -> Result<()> {
-    let kept = bed.work()?.join("kept");
+fn check(bed: &mut Bed, row: &Row, with: With, command: &[&str]) -> Result<()> {
+    let work = bed.work()?.to_owned();
+    let shown = work.display().to_string();
+    let command: Vec<String> = command.iter().map(|word| word.replace("WORK", &shown)).collect();
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let kept = work.join("kept");
     let _ = fs::remove_dir_all(&kept);
     let place = match row.instead {
-        Some((suite, place, why)) if suite == bed.suite => {
+        Some((suite, only, place, why)) if suite == bed.suite && only.covers(with) => {
             ensure!(place != row.place && !why.is_empty(), "the row differs from itself");
             place
         }
         _ => row.place,
     };
-    let (local, seen_local) = run(bed, row, command, Some(LOCAL), "local")?;
-    let (remote, seen_remote) = run(bed, row, command, Some(ONE), "remote")?;
-    let (plain, _) = run(bed, row, command, None, "plain")?;
+    if let Some(prepare) = row.prepare {
+        prepare(bed, with)?;
+    }
+    let (local, seen_local) = run(bed, row, &command, Some(LOCAL), "local")?;
+    let (remote, seen_remote) = run(bed, row, &command, Some(ONE), "remote")?;
+    let (plain, _) = run(bed, row, &command, None, "plain")?;
     let runs = Runs { local, remote, plain, kept };
 
     expect_exit(&runs.plain, row.exit, &runs.plain).context("the plain run")?;
@@ -181,7 +213,12 @@ fn check(bed: &mut Bed, row: &Row, command: &[&str]) -> Result<()> {
     expect_exit(&runs.remote, row.exit, &runs.plain).context("the run for remoteice1")?;
     at_home(place, &seen_local).context("the run for localice")?;
     away(place, &seen_remote).context("the run for remoteice1")?;
-    if row.messages {
+    let compared = match row.messages {
+        Messages::Same => true,
+        Messages::SameFromFloe => bed.suite == Suite::Floe,
+        Messages::Any => false,
+    };
+    if compared {
         same_messages(&runs.plain, &runs.local).context("the run for localice")?;
         same_messages(&runs.plain, &runs.remote).context("the run for remoteice1")?;
     }
@@ -222,7 +259,8 @@ fn run(bed: &mut Bed, row: &Row, command: &[&str], preferred: Option<&str>, name
     let observed = match preferred {
         Some(host) => {
             let launch = bed.wrapped(command)?.env("ICECC_PREFERRED_HOST", host);
-            bed.observe(launch.envs(row.environment.iter().copied()))?
+            let set = row.environment.iter().map(|(name, value)| (name, value.replace("WORK", &work.display().to_string())));
+            bed.observe(launch.envs(set))?
         }
         None => {
             let (program, arguments) = command.split_first().context("an empty command")?;

@@ -9,11 +9,12 @@ use crate::need::Need;
 /// What a check does: an error says what is not as it should be.
 pub type Check = Box<dyn Fn(&mut Bed) -> Result<()>>;
 
-/// One case. Its name is that of the original's matrix, `T01` to `T90`.
+/// One case. Its name is that of the original's matrix, `T01` to `T90`, with the
+/// compiler where a case is run for several.
 pub struct Case {
-    pub id: &'static str,
-    /// In words; with the compiler where a case is run for several.
-    pub title: String,
+    pub id: String,
+    /// In words.
+    pub title: &'static str,
     pub needs: Vec<Need>,
     pub gaps: Vec<Gap>,
     pub check: Check,
@@ -31,11 +32,11 @@ pub struct Gap {
 
 impl Case {
     pub fn new(
-        id: &'static str,
-        title: impl Into<String>,
+        id: &str,
+        title: &'static str,
         check: impl Fn(&mut Bed) -> Result<()> + 'static,
     ) -> Self {
-        Self { id, title: title.into(), needs: Vec::new(), gaps: Vec::new(), check: Box::new(check) }
+        Self { id: id.to_owned(), title, needs: Vec::new(), gaps: Vec::new(), check: Box::new(check) }
     }
 
     pub fn needs(mut self, need: Need) -> Self {

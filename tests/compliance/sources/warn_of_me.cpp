@@ -1,0 +1,1 @@
+int warn_of_me() { return 1; }
