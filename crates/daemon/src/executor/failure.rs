@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use sandbox::{Lost, SpawnError, StartError, Step};
 use thiserror::Error;
 
@@ -33,14 +34,18 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The toolchain lacks the compiler, its loader or a library: it should be sent again.
+    /// The toolchain lacks the compiler, its loader or the place for `/tmp`, or is gone itself: it
+    /// should be sent again. Not so when the peer's command line is too long, or memory is short.
     pub fn toolchain_is_broken(&self) -> bool {
+        let Self::NotStarted(StartError { step, errno }) = self else {
+            return false;
+        };
         matches!(
-            self,
-            Self::NotStarted(StartError {
-                step: Step::Execute | Step::ToolchainOpen | Step::ScratchMount,
-                ..
-            })
+            step,
+            Step::Execute | Step::ToolchainOpen | Step::ScratchMount
+        ) && matches!(
+            *errno,
+            Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::NOEXEC | Errno::LIBBAD
         )
     }
 
@@ -53,5 +58,30 @@ impl Failure {
             Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) => 117,
             Self::Order(_) | Self::NoObject => 100,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolchain_is_not_blamed_for_a_long_command_line() {
+        let failure = |errno| {
+            Failure::NotStarted(StartError {
+                step: Step::Execute,
+                errno,
+            })
+        };
+        assert!(failure(Errno::NOENT).toolchain_is_broken());
+        for other in [Errno::TOOBIG, Errno::NOMEM, Errno::AGAIN] {
+            assert!(!failure(other).toolchain_is_broken());
+            assert_eq!(failure(other).code(), 117);
+        }
+        let limit = StartError {
+            step: Step::Limit,
+            errno: Errno::ACCESS,
+        };
+        assert!(!Failure::NotStarted(limit).toolchain_is_broken());
     }
 }

@@ -97,34 +97,35 @@ fn makes_the_objects_of_a_local_compile(fixture: &Fixture) {
 }
 
 fn splits_debug_information(fixture: &Fixture) {
-    // gcc needs objcopy for it, which a toolchain holds only where the compiler does.
-    let text = locally("clang", &["-E", "-x", "c", "-"], C);
-    let file = CompileFile {
-        dwarf_fission: true,
-        ..order("clang", &["-g", "-gsplit-dwarf", "-c"])
-    };
-    let finished = fixture
-        .runtime
-        .block_on(fixture.compile(file, &text))
-        .unwrap();
-    assert_eq!(
-        finished.status,
-        0,
-        "{}",
-        String::from_utf8_lossy(&finished.stderr)
-    );
-    let (object, dwo) = (
-        finished.object.unwrap().read().unwrap(),
-        finished.dwo.unwrap().read().unwrap(),
-    );
-    let holds = |bytes: &[u8], text: &str| {
-        bytes
-            .windows(text.len())
-            .any(|window| window == text.as_bytes())
-    };
-    assert!(holds(&object, "obj/source.dwo") || holds(&dwo, "obj/source.dwo"));
-    assert!(holds(&object, "/build/here"));
-    assert!(!holds(&object, "floe-mirror") && !holds(&dwo, "floe-mirror"));
+    for compiler in ["gcc", "clang"] {
+        let text = b"# 1 \"source.c\"\n# 1 \"/build/here//\"\n# 1 \"source.c\"\nint f(int x) { return x; }\n";
+        let file = CompileFile {
+            dwarf_fission: true,
+            ..order(compiler, &["-g", "-gsplit-dwarf", "-c"])
+        };
+        let finished = fixture
+            .runtime
+            .block_on(fixture.compile(file, text))
+            .unwrap();
+        let said = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!(finished.status, 0, "{said}");
+        let object = finished.object.unwrap().read().unwrap();
+        let dwo = finished.dwo.unwrap().read().unwrap();
+        let holds = |bytes: &[u8], text: &str| {
+            bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        };
+        assert!(
+            holds(&object, "obj/source.dwo") || holds(&dwo, "obj/source.dwo"),
+            "{compiler}"
+        );
+        assert!(holds(&object, "/build/here"), "{compiler}");
+        assert!(
+            !holds(&object, "floe-mirror") && !holds(&dwo, "floe-mirror"),
+            "{compiler}"
+        );
+    }
 }
 
 fn reports_errors_of_the_source(fixture: &Fixture) {
