@@ -60,7 +60,7 @@ steps! {
     Limit = 50, "setting resource limits", "";
     Descriptors = 51, "arranging the standard streams", "";
     Directory = 52, "changing to the job's directory", "";
-    Execute = 53, "executing the program", "the toolchain may lack the program, its loader or a library";
+    Execute = 53, "executing the program", "the toolchain may lack the program, its loader or a library, or lie on a file system mounted noexec";
 }
 
 /// Why a program never ran.
