@@ -38,6 +38,11 @@ struct Request {
 
 /// Runs `icecc-create-env` with the arguments after the program's name; the result is its exit code.
 pub fn main(args: &[OsString], out: &mut dyn Write) -> u8 {
+    main_in(Path::new("."), args, out)
+}
+
+/// The same, with the archive made in `dir`.
+pub fn main_in(dir: &Path, args: &[OsString], out: &mut dyn Write) -> u8 {
     // Before anything else opens a file and happens to get this number.
     let report = File::options().append(true).open("/proc/self/fd/5").ok();
     // What cannot be printed does not stop the work.
@@ -48,7 +53,7 @@ pub fn main(args: &[OsString], out: &mut dyn Write) -> u8 {
             return FAILED;
         }
     };
-    match run(&request, Path::new("."), out) {
+    match run(&request, dir, out) {
         Ok(name) => {
             if let Some(mut report) = report {
                 let _ = writeln!(report, "{name}");

@@ -23,6 +23,7 @@ mod path;
 mod root;
 mod stamp;
 mod tarstream;
+pub mod test_env;
 mod unpack;
 
 pub use collect::{Cause, CollectError, collect};

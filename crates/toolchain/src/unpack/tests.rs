@@ -350,3 +350,64 @@ fn a_name_in_a_message_is_printable() {
     );
     assert!(!text.contains('\n') && !text.contains('\u{1b}'), "{text:?}");
 }
+
+#[test]
+fn damaged_archives_neither_panic_nor_leave_the_root() {
+    let whole = Forge::default()
+        .kind(EntryType::Directory, "usr/", "")
+        .file("usr/bin/as", &[7; 600])
+        .kind(EntryType::Symlink, "usr/lib", "../lib")
+        .raw(
+            EntryType::GNULongName,
+            b"././@LongLink",
+            b"",
+            0,
+            12,
+            b"a/long/name\0",
+        )
+        .file("short", b"x")
+        .raw(EntryType::XHeader, b"p", b"", 0, 12, b"12 path=z/y\n")
+        .file("other", b"y")
+        .kind(EntryType::Link, "gas", "usr/bin/as")
+        .end();
+    // A fixed sequence: the same damage in every run.
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed % below as u64) as usize
+    };
+    let place = place();
+    for round in 0..500 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random(4) {
+            let at = random(bytes.len());
+            bytes[at] = [0, b'0', b'5', b'/', b'.', 0xff, b'2', b'7'][random(8)];
+        }
+        // With its checksum put right, damage reaches further than the first check.
+        for record in bytes.chunks_exact_mut(512) {
+            if round % 2 == 0 && record[148..156].iter().any(|byte| *byte != 0) {
+                let mut header = Header::new_old();
+                header.as_mut_bytes().copy_from_slice(record);
+                header.set_cksum();
+                record.copy_from_slice(header.as_bytes());
+            }
+        }
+        let _ = unpack(&bytes[..], "a", &place.root, small());
+        for entry in std::fs::read_dir(&place.root).unwrap() {
+            let path = entry.unwrap().path();
+            let is_tree = path.symlink_metadata().unwrap().is_dir();
+            if is_tree {
+                std::fs::remove_dir_all(path).unwrap();
+            } else {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    let beside: Vec<_> = std::fs::read_dir(place.root.parent().unwrap())
+        .unwrap()
+        .collect();
+    assert_eq!(beside.len(), 2, "{beside:?}");
+    assert_eq!(std::fs::read_dir(&place.outside).unwrap().count(), 1);
+}

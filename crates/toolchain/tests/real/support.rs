@@ -8,12 +8,12 @@ use std::process::{Command, Output, Stdio};
 use job::{EnvironmentName, Platform};
 use toolchain::{Archive, Compiler, Compression, Installed, Lease, collect, pack};
 
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// Whether `program` is there; says what is skipped if not.
-pub fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .chain([PathBuf::from("/usr/sbin")])
         .any(|dir| dir.join(program).exists());
@@ -23,19 +23,19 @@ pub fn has(program: &str) -> bool {
     found
 }
 
-pub fn archive(compiler: &str, compression: Compression, dir: &Path) -> Archive {
+pub(crate) fn archive(compiler: &str, compression: Compression, dir: &Path) -> Archive {
     let compiler = Compiler::probe(Path::new(compiler)).unwrap();
     pack(&collect(&compiler, &[]).unwrap(), compression, dir).unwrap()
 }
 
 /// A store with one toolchain in use.
-pub struct Tree {
-    pub lease: Lease,
+pub(crate) struct Tree {
+    pub(crate) lease: Lease,
     _base: tempfile::TempDir,
 }
 
 impl Tree {
-    pub fn of(archive: &Path) -> Self {
+    pub(crate) fn of(archive: &Path) -> Self {
         let base = tempfile::tempdir().unwrap();
         let (store, _) = Installed::open(base.path(), 1 << 30).unwrap();
         let (platform, name) = (
@@ -53,12 +53,12 @@ impl Tree {
         }
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.lease.root
     }
 
     /// Runs a program of the tree with nothing but `environment`.
-    pub fn run<A: AsRef<OsStr>>(
+    pub(crate) fn run<A: AsRef<OsStr>>(
         &self,
         args: &[A],
         environment: &[(&str, &str)],
@@ -75,7 +75,7 @@ impl Tree {
 }
 
 /// Runs a command with `input`.
-pub fn feed(command: &mut Command, input: &[u8]) -> Output {
+pub(crate) fn feed(command: &mut Command, input: &[u8]) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
