@@ -197,6 +197,11 @@ impl Host {
         }
     }
 
+    /// Does something on a thread of its own inside the host's network.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        self.inner.enter(work)
+    }
+
     /// Sends a signal to one of [`Host::processes`].
     pub fn kill(&self, pid: i32, signal: crate::Signal) {
         crate::process::kill(pid, signal);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use job::{Compiled, Reason};
+use job::{Compiled, JobRecord, Reason};
 use lab::{Cluster, Host, Launch, Suite};
 
 /// Counts of a build's jobs.
@@ -47,8 +49,7 @@ pub fn of(cluster: &Cluster, host: &Host, suite: Suite) -> Result<Jobs> {
 
 fn floe(cluster: &Cluster, host: &Host) -> Result<Jobs> {
     let mut jobs = Jobs::default();
-    let state = host.home().join(".local/state/floe");
-    for record in handover::log::read_newest_first(&state).context("the job log")? {
+    for record in settled(&host.home().join(".local/state/floe"))? {
         for failed in &record.failed_tries {
             let reason = Reason::try_from(failed.reason).unwrap_or(Reason::Unspecified);
             *jobs
@@ -67,6 +68,22 @@ fn floe(cluster: &Cluster, host: &Host) -> Result<Jobs> {
         }
     }
     Ok(jobs)
+}
+
+/// The job log when nothing has been added to it for a while: records may follow the answers that
+/// they tell of.
+fn settled(state: &Path) -> Result<Vec<JobRecord>> {
+    let read = || handover::log::read_newest_first(state).context("the job log");
+    let mut last = read()?;
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = read()?;
+        if now.len() == last.len() {
+            break;
+        }
+        last = now;
+    }
+    Ok(last)
 }
 
 fn debian(cluster: &Cluster, host: &Host) -> Result<Jobs> {

@@ -29,7 +29,11 @@ pub(super) fn transcript(object: &Object) -> Result<Vec<String>> {
     // A `.dwo` file has the same sections under other names.
     let split = !object.debug(".debug_info.dwo").is_empty();
     let load = |id: gimli::SectionId| {
-        let name = if split { id.dwo_name().unwrap_or_default() } else { id.name() };
+        let name = if split {
+            id.dwo_name().unwrap_or_default()
+        } else {
+            id.name()
+        };
         Ok::<_, gimli::Error>(EndianSlice::new(object.debug(name), LittleEndian))
     };
     let mut dwarf = gimli::Dwarf::load(load)?;

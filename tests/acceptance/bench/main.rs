@@ -1,0 +1,103 @@
+//! What distributing costs, floe beside Debian's icecream in the same run: medians of interleaved
+//! repetitions, printed as a table, asserted nowhere. Started by `cargo xtask bench`.
+
+mod builds;
+mod environments;
+mod repeat;
+mod rig;
+mod scheduler;
+mod single;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use table::Table;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("bench: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.first().map(String::as_str) {
+        Some("repeat") => repeat::run(&words[1..]),
+        Some("overhead") => overhead(&Options::read(&words[1..])?),
+        other => bail!("no bench is called {other:?}"),
+    }
+}
+
+/// What to measure and how often.
+pub(crate) struct Options {
+    /// Repetitions of short measurements.
+    rounds: u32,
+    /// Repetitions of whole builds.
+    builds: u32,
+    /// The rows wanted; all when empty.
+    rows: Vec<String>,
+}
+
+impl Options {
+    fn read(words: &[String]) -> Result<Self> {
+        let mut options = Self {
+            rounds: 30,
+            builds: 1,
+            rows: Vec::new(),
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut number = || -> Result<u32> {
+                let value = words
+                    .next()
+                    .with_context(|| format!("{word} needs a number"))?;
+                value.parse().with_context(|| format!("{word} {value}"))
+            };
+            match word.as_str() {
+                "--rounds" => options.rounds = number()?,
+                "--builds" => options.builds = number()?,
+                row => options.rows.push(row.to_owned()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A row, or a few, of the table.
+type Row = fn(&Options, &mut Table) -> Result<()>;
+
+const ROWS: &[(&str, Row)] = &[
+    ("single", single::measure),
+    ("environments", environments::measure),
+    ("redis", builds::redis),
+    ("cxx", builds::cxx),
+    ("scheduler", scheduler::measure),
+];
+
+fn overhead(options: &Options) -> Result<()> {
+    if let Some(unknown) = options
+        .rows
+        .iter()
+        .find(|row| ROWS.iter().all(|(name, _)| row != name))
+    {
+        let known: Vec<&str> = ROWS.iter().map(|(name, _)| *name).collect();
+        bail!("no rows are called {unknown:?}, only {known:?}");
+    }
+    let mut table = Table::default();
+    for (name, measure) in ROWS {
+        if options.rows.is_empty() || options.rows.iter().any(|row| row == name) {
+            eprintln!("measuring: {name}");
+            if let Err(e) = measure(options, &mut table) {
+                table.note(format!("{name}: not measured: {e:#}"));
+            }
+        }
+    }
+    table.print();
+    Ok(())
+}
