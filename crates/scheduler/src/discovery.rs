@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use icecream::discovery::{self, Announcement, Datagram, Identity, MAX_DATAGRAM};
+use icecream::discovery::{self, Announcement, Datagram, Identity, MAX_DATAGRAM, Style};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -66,7 +66,9 @@ impl Beacon {
                     .socket
                     .try_send_to(&discovery::reply(query, &self.identity), from);
             }
-            Some(Datagram::Announcement(other)) if other.identity != self.identity => {
+            Some(Datagram::Announcement(other))
+                if other.style == Style::Modern && other.identity != self.identity =>
+            {
                 self.heard(&other, from, inputs).await;
             }
             _ => {}

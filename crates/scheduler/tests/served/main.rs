@@ -51,11 +51,8 @@ async fn a_job_goes_to_a_host_and_monitors_see_it() {
     };
     let mut submitter = served.submitter("desk").await;
     submitter.say(Message::GetCs(request(9))).await;
-    let answer = loop {
-        match submitter.next().await {
-            Message::UseCs(answer) => break answer,
-            other => panic!("{other:?}"),
-        }
+    let Message::UseCs(answer) = submitter.next().await else {
+        panic!("it went home")
     };
     assert_eq!(
         (answer.hostname.as_str(), answer.client_id, answer.got_env),
@@ -167,7 +164,7 @@ async fn a_monitor_that_does_not_read_is_dropped_and_delays_nobody() {
     let mut busy = served.executor("worker", 1).await;
     // The kernel alone takes some forty thousand.
     for round in 0..140_000_u32 {
-        busy.feed(peers::load(round % 900));
+        busy.feed(&peers::load(round % 900));
         if round % 4096 == 0 {
             busy.flush().await;
         }

@@ -123,8 +123,8 @@ impl Daemon {
         within(self.channel.send(&message)).await.unwrap();
     }
 
-    pub(crate) fn feed(&mut self, message: Message) {
-        self.channel.feed(&message).unwrap();
+    pub(crate) fn feed(&mut self, message: &Message) {
+        self.channel.feed(message).unwrap();
     }
 
     pub(crate) async fn flush(&mut self) {
