@@ -110,6 +110,8 @@ impl Travel<'_> {
                     tokio::spawn(seat.succeeded());
                     return Ok(Fate::Finished(finished));
                 }
+                // No executor is to blame for a text that there is not.
+                Err(failure) if self.text.failed() => return Err(failure),
                 Err(failure) => {
                     chronicle.failed(&host, failure.reason, &failure.detail);
                     let again = failure.retry && self.wish.preferred_host.is_empty();

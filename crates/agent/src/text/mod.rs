@@ -134,6 +134,11 @@ impl Text {
         }
     }
 
+    /// Whether the production is known to have failed.
+    pub(crate) fn failed(&self) -> bool {
+        matches!(self.ended, Some(Err(_)))
+    }
+
     /// Starts reading from the beginning again; false when the beginning had to be given up.
     pub(crate) fn rewind(&mut self) -> bool {
         self.position = 0;
