@@ -231,9 +231,9 @@ impl Desk {
                 );
                 self.line = Some(line);
                 self.log_in();
-                self.decide(Event::SchedulerFound, None);
                 self.announcer.reset();
                 self.announce_load();
+                self.decide(Event::SchedulerFound, None);
             }
             LinkEvent::Lost { why } => {
                 self.cause = why;

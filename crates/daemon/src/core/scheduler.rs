@@ -61,9 +61,14 @@ impl Core {
         self.queue.push(Class::Home, niceness, id, job);
     }
 
+    /// A client in whose eyes another host is this one (both on 127.0.0.1, say) may begin a job
+    /// that is not ours to report.
     pub(super) fn home_begun(&mut self, id: ClientId, job: JobId) {
         let session = self.clients.get(&id).and_then(|client| match &client.work {
-            Work::Hosts(hosts) => hosts.jobs.iter().find(|known| known.job == job)?.session,
+            Work::Hosts(hosts) => {
+                let mut home = hosts.jobs.iter().filter(|known| known.place == Place::Home);
+                home.find(|known| known.job == job)?.session
+            }
             _ => None,
         });
         self.report_begun(session, job);

@@ -1,0 +1,10 @@
+//! A whole daemon between scripted peers: what it says to whom, when.
+//!
+//! Everything is on loopback. Where the kernel forbids sandboxes, the tests of foreign compiles
+//! print SKIPPED.
+
+mod abuse;
+mod foreign;
+mod local;
+mod rig;
+mod start;

@@ -1,0 +1,153 @@
+//! Starting, logging in, ending.
+
+use icecream::Message;
+use rustix::process::Signal;
+
+use crate::rig::{FakeScheduler, PATIENCE, Rig, hear, hear_decision, nobody, platform};
+
+#[tokio::test]
+async fn a_login_names_the_host_and_the_load_follows_at_once() {
+    let scheduler = FakeScheduler::new().await;
+    let rig = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let stream = scheduler.connection().await;
+    let mut channel = transport::Channel::accept(stream, PATIENCE).await.unwrap();
+    let Message::Login(login) = hear(&mut channel).await else {
+        panic!()
+    };
+    assert_eq!(
+        (login.node_name.as_str(), login.max_kids, login.features),
+        ("rig", 2, 3)
+    );
+    assert_eq!(login.host_platform, platform());
+    assert_eq!(
+        (login.port, login.no_remote, login.chroot_possible),
+        (0, true, false)
+    );
+    // Without it the scheduler takes the host for overloaded.
+    assert!(matches!(hear(&mut channel).await, Message::Stats(_)));
+    assert!(rig.log().contains("Connected to scheduler"));
+}
+
+#[tokio::test]
+async fn the_status_names_scheduler_and_load_here_and_there() {
+    let scheduler = FakeScheduler::new().await;
+    let rig = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let mut line = scheduler.login().await;
+    line.send(&Message::GetInternals).await.unwrap();
+    let Message::StatusText(told) = hear_decision(&mut line).await else {
+        panic!()
+    };
+    let mut client = rig.local_client().await;
+    client.send(&Message::GetInternals).await.unwrap();
+    let Message::StatusText(here) = hear(&mut client).await else {
+        panic!()
+    };
+    for text in [&told.text, &here.text] {
+        assert!(text.starts_with("Node Name: rig\n"), "{text}");
+        assert!(
+            text.contains(&format!("  Scheduler: {}\n", scheduler.address)),
+            "{text}"
+        );
+        assert!(text.contains("  Current kids: 0 (max: 2)\n"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_scheduler_the_status_says_why() {
+    let rig = Rig::start(nobody(), &["--no-remote"]).await;
+    loop {
+        let mut client = rig.local_client().await;
+        client.send(&Message::GetInternals).await.unwrap();
+        let Message::StatusText(here) = hear(&mut client).await else {
+            panic!()
+        };
+        if here
+            .text
+            .contains("  Scheduler: none (cannot connect to 127.0.0.1:1")
+        {
+            break;
+        }
+        assert!(
+            here.text.contains("  Scheduler: none (still looking)"),
+            "{}",
+            here.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_ending_daemon_logs_out_and_leaves_no_socket() {
+    let scheduler = FakeScheduler::new().await;
+    let mut rig = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let mut line = scheduler.login().await;
+    rig.signal(Signal::TERM);
+    assert_eq!(hear_decision(&mut line).await, Message::End);
+    assert_eq!(rig.ended().await.code(), Some(0));
+    assert!(!rig.socket().exists());
+}
+
+#[tokio::test]
+async fn an_old_scheduler_is_refused_by_name() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let scheduler = FakeScheduler::new().await;
+    let rig = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let mut stream = scheduler.connection().await;
+    stream.write_all(&[41, 0, 0, 0]).await.unwrap();
+    stream.write_all(&[41, 0, 0, 0]).await.unwrap();
+    let mut rest = Vec::new();
+    // The daemon hangs up; how exactly does not matter.
+    let _reset = stream.read_to_end(&mut rest).await;
+    loop {
+        let log = rig.log();
+        let named = format!("scheduler at {} speaks version 41", scheduler.address);
+        if log.contains("no scheduler:") {
+            assert!(log.contains(&named), "{log}");
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_said_and_nothing_is_touched() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let taken = ["--bind", "127.0.0.1", "--port", &port];
+    let long = format!("/tmp/{}", "x".repeat(120));
+    let cases: [(&[&str], &str); 3] = [
+        (&taken, "is in use"),
+        (&["--socket", &long], "socket path"),
+        (&["--base", "/proc/nothing"], "/proc/nothing"),
+    ];
+    for (options, expected) in cases {
+        let mut rig = Rig::spawn(nobody(), options);
+        assert_eq!(rig.ended().await.code(), Some(1), "{options:?}");
+        let log = rig.log();
+        assert!(log.contains(expected), "{options:?}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_lies_in_a_wrong_base_directory_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let precious = directory.path().join("target=x86_64/thesis");
+    std::fs::create_dir_all(&precious).unwrap();
+    std::fs::write(precious.join("chapter"), "1").unwrap();
+    std::fs::write(directory.path().join("native"), "a file").unwrap();
+    let base = directory.path().to_str().unwrap().to_owned();
+    let mut rig = Rig::spawn(nobody(), &["--base", &base, "--no-remote"]);
+    // As root the daemon becomes somebody who may not write there, and says so.
+    tokio::time::timeout(std::time::Duration::from_secs(2), rig.ended())
+        .await
+        .ok();
+    rig.signal(Signal::TERM);
+    rig.ended().await;
+    assert_eq!(
+        std::fs::read_to_string(precious.join("chapter")).unwrap(),
+        "1"
+    );
+    assert_eq!(
+        std::fs::read_to_string(directory.path().join("native")).unwrap(),
+        "a file"
+    );
+}
