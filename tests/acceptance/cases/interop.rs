@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acceptance::jobs::{self, Jobs};
 use acceptance::need;
-use acceptance::project::{Project, REDIS, Tree};
+use acceptance::project::{Project, REDIS, REDIS_LIBRARIES, Tree};
 use acceptance::skip::Need;
 use acceptance::written::SMALL;
 use anyhow::{Context, Result, ensure};
@@ -40,24 +40,29 @@ fn build(
 }
 
 /// One scheduler, executors of the given kinds, one submit host.
-fn mixture(scheduler: Suite, executors: &[Suite], submit: Suite) -> Result<()> {
+fn mixture(
+    project: &'static Project,
+    scheduler: Suite,
+    executors: &[Suite],
+    submit: Suite,
+) -> Result<()> {
     for suite in [scheduler, submit].iter().chain(executors) {
         need!(Need::Suite(*suite));
     }
-    need!(Need::Namespaces, Need::Project(&REDIS));
-    let tree = REDIS.open()?;
+    need!(Need::Namespaces, Need::Project(project));
+    let tree = project.open()?;
     let mut builder = Cluster::builder().scheduler(scheduler);
     for (number, suite) in executors.iter().enumerate() {
         builder = builder.executor(&format!("{}{number}", suite.name()), *suite, 2);
     }
     let cluster = builder.submitter("submit", submit, 0).start()?;
-    let jobs = build(&cluster, &REDIS, &tree, "submit", submit)?;
+    let jobs = build(&cluster, project, &tree, "submit", submit)?;
     ensure!(
         jobs.remote.len() == executors.len(),
         "an executor had nothing to do: {jobs:?}"
     );
     ensure!(
-        jobs.remote_total() >= REDIS.objects,
+        jobs.remote_total() >= project.objects,
         "too many local compiles: {jobs:?}"
     );
     Ok(())
@@ -66,22 +71,22 @@ fn mixture(scheduler: Suite, executors: &[Suite], submit: Suite) -> Result<()> {
 /// The yardstick: what the tests say of C++ icecream alone.
 #[test]
 fn debian_alone() -> Result<()> {
-    mixture(Debian, &[Debian, Debian], Debian)
+    mixture(&REDIS_LIBRARIES, Debian, &[Debian, Debian], Debian)
 }
 
 #[test]
 fn debian_daemons_and_clients_under_a_floe_scheduler() -> Result<()> {
-    mixture(Floe, &[Debian, Debian], Debian)
+    mixture(&REDIS_LIBRARIES, Floe, &[Debian, Debian], Debian)
 }
 
 #[test]
 fn floe_executes_for_debian_clients_under_a_debian_scheduler() -> Result<()> {
-    mixture(Debian, &[Floe, Floe], Debian)
+    mixture(&REDIS_LIBRARIES, Debian, &[Floe, Floe], Debian)
 }
 
 #[test]
 fn floe_submits_to_debian_executors_under_a_debian_scheduler() -> Result<()> {
-    mixture(Debian, &[Debian, Debian], Floe)
+    mixture(&REDIS, Debian, &[Debian, Debian], Floe)
 }
 
 /// Both kinds of executors and of submit hosts in one cluster.
