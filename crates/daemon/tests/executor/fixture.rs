@@ -1,7 +1,7 @@
 //! An executor with two toolchains, and compiling something with it.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,7 +35,12 @@ impl Fixture {
             );
         }
         if privileges::is_root() {
-            chown(base.path(), Some(65534), Some(65534)).unwrap();
+            // All of it, so that it can be removed afterwards.
+            let given = Command::new("chown")
+                .args(["-R", "65534:65534"])
+                .arg(base.path())
+                .status();
+            assert!(given.unwrap().success());
             privileges::drop_to("nobody", (65534, 65534)).unwrap();
         }
         let zygote = Zygote::start()?;

@@ -4,8 +4,9 @@ use std::ffi::CString;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 
 use sandbox::{Job, Limits, Lost, Outcome, Running, Unavailable, Zygote, ZygoteClient, privileges};
@@ -40,8 +41,12 @@ impl Fixture {
         fs::create_dir(&scratch).unwrap();
         tree::plant(&root).unwrap();
         if privileges::is_root() {
-            chown(base.path(), Some(65534), Some(65534)).unwrap();
-            chown(&scratch, Some(65534), Some(65534)).unwrap();
+            // All of it, so that it can be removed afterwards.
+            let given = Command::new("chown")
+                .args(["-R", "65534:65534"])
+                .arg(base.path())
+                .status();
+            assert!(given.unwrap().success());
             privileges::drop_to("nobody", (65534, 65534)).unwrap();
         }
         let zygote = Zygote::start()?;
