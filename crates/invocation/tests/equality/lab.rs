@@ -140,16 +140,18 @@ impl Lab {
             &self.executor(),
             text,
         )
+        .map(drop)
     }
 }
 
-/// Runs an executor's compiler on `text`, with nothing of the user's environment.
+/// Runs an executor's compiler on `text`, with nothing of the user's environment. Gives its
+/// messages.
 pub(crate) fn run(
     program: &str,
     arguments: &[OsString],
     directory: &Path,
     text: &[u8],
-) -> Result<(), String> {
+) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(directory)
@@ -164,7 +166,7 @@ pub(crate) fn run(
     let _ = child.stdin.take().unwrap().write_all(text);
     let output = child.wait_with_output().unwrap();
     if output.status.success() {
-        Ok(())
+        Ok(messages(&output))
     } else {
         Err(messages(&output))
     }

@@ -17,5 +17,6 @@ mod gcc;
 mod lab;
 mod native;
 mod preprocessed;
+mod project;
 mod sources;
 mod split_dwarf;
