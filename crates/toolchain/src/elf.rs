@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// Longest string taken from a dynamic string table.
-const LONGEST: usize = 4096;
+const LONGEST: u64 = 4096;
 
 /// Whether the file begins like an ELF file.
 pub(crate) fn is_elf(path: &Path) -> std::io::Result<bool> {
@@ -80,17 +80,23 @@ where
         },
         ..Elf::default()
     };
-    let at = |address: u64, size: u64| {
-        segments.iter().find_map(|segment| {
-            (segment.p_type(endian) == elf::PT_LOAD)
-                .then(|| {
-                    segment
-                        .data_range(endian, data, address, size)
-                        .ok()
-                        .flatten()
-                })
-                .flatten()
-        })
+    // The string table of a library with many symbols has tens of megabytes: only what is asked for
+    // is read.
+    let string = |table: u64, size: u64, offset: u64| {
+        let address = table.checked_add(offset).filter(|_| offset < size)?;
+        let segment = segments.iter().find(|segment| {
+            let start = segment.p_vaddr(endian).into();
+            segment.p_type(endian) == elf::PT_LOAD
+                && (start..start.saturating_add(segment.p_filesz(endian).into())).contains(&address)
+        })?;
+        let start = segment
+            .p_offset(endian)
+            .into()
+            .checked_add(address - segment.p_vaddr(endian).into())?;
+        let text = data
+            .read_bytes_at_until(start..start.saturating_add(LONGEST.min(size - offset)), 0)
+            .ok()?;
+        (!text.is_empty()).then(|| text.to_vec())
     };
     for segment in segments {
         if let Some(path) = segment.interpreter(endian, data)? {
@@ -108,27 +114,22 @@ where
         let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else {
             continue;
         };
-        let Some(strings) = at(address, size) else {
-            continue;
-        };
         for entry in entries {
             let offset: u64 = entry.d_val(endian).into();
             match entry.tag(endian) {
                 elf::DT_NULL => break,
-                elf::DT_NEEDED => found.needed.extend(string(strings, offset)),
-                elf::DT_RPATH => found.rpath.extend(list(string(strings, offset).as_ref())),
-                elf::DT_RUNPATH => found.runpath.extend(list(string(strings, offset).as_ref())),
+                elf::DT_NEEDED => found.needed.extend(string(address, size, offset)),
+                elf::DT_RPATH => found
+                    .rpath
+                    .extend(list(string(address, size, offset).as_ref())),
+                elf::DT_RUNPATH => found
+                    .runpath
+                    .extend(list(string(address, size, offset).as_ref())),
                 _ => {}
             }
         }
     }
     Ok(found)
-}
-
-fn string(table: &[u8], offset: u64) -> Option<Vec<u8>> {
-    let rest = table.get(usize::try_from(offset).ok()?..)?;
-    let end = rest.iter().take(LONGEST).position(|byte| *byte == 0)?;
-    (end > 0).then(|| rest[..end].to_vec())
 }
 
 fn list(text: Option<&Vec<u8>>) -> Vec<Vec<u8>> {
