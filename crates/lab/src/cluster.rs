@@ -41,9 +41,23 @@ pub struct ClusterBuilder {
     scheduler: Suite,
     scheduler_arguments: Vec<String>,
     daemons: Vec<DaemonSpec>,
+    floe: Option<Programs>,
 }
 
 impl ClusterBuilder {
+    /// Which programs are floe's, instead of those that `cargo xtask build` made.
+    pub fn floe_programs(mut self, programs: Programs) -> Self {
+        self.floe = Some(programs);
+        self
+    }
+
+    fn programs(&self, suite: Suite) -> Result<Programs> {
+        match (suite, &self.floe) {
+            (Suite::Floe, Some(programs)) => Ok(programs.clone()),
+            _ => Programs::locate(suite),
+        }
+    }
+
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
@@ -133,11 +147,12 @@ impl Cluster {
             scheduler: Suite::Floe,
             scheduler_arguments: Vec::new(),
             daemons: Vec::new(),
+            floe: None,
         }
     }
 
     fn start(mut builder: ClusterBuilder) -> Result<Self> {
-        if let Ok(floe) = Programs::locate(Suite::Floe)
+        if let Ok(floe) = builder.programs(Suite::Floe)
             && let Some(target) = floe.links.ancestors().nth(3)
         {
             builder.options.visible.push(target.to_owned());
@@ -200,9 +215,14 @@ impl Cluster {
         Ok((self.host(SCHEDULER)?.address(), self.ports.scheduler))
     }
 
+    /// The port on which a daemon takes compiles.
+    pub fn port(&self, name: &str) -> Result<u16> {
+        Ok(self.ports.daemons[self.index(name)?])
+    }
+
     /// Starts the scheduler, or starts it again.
     pub fn start_scheduler(&mut self) -> Result<()> {
-        let programs = Programs::locate(self.builder.scheduler)?;
+        let programs = self.builder.programs(self.builder.scheduler)?;
         self.control = None;
         let process = self
             .host(SCHEDULER)?
@@ -226,7 +246,7 @@ impl Cluster {
         let index = self.index(name)?;
         let (address, port) = self.scheduler_address()?;
         let spec = &self.daemons[index].0;
-        let programs = Programs::locate(spec.suite)?;
+        let programs = self.builder.programs(spec.suite)?;
         let mut launch = self
             .host(name)?
             .command(&programs.daemon)
@@ -325,7 +345,7 @@ impl Cluster {
     /// A command to run on a host as a client of `suite`: its variables are set and `CC`, `CXX`
     /// name the compilers behind its wrapper.
     pub fn client(&self, host: &str, suite: Suite, program: impl AsRef<Path>) -> Result<Launch> {
-        let programs = Programs::locate(suite)?;
+        let programs = self.builder.programs(suite)?;
         let wrapper = programs.client.display();
         Ok(self
             .host(host)?

@@ -9,7 +9,7 @@ mod explain;
 mod generate;
 mod scheduler;
 mod service;
-pub(crate) mod status;
+mod status;
 
 use std::ffi::OsString;
 use std::io::Write;

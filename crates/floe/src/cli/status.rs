@@ -35,22 +35,3 @@ pub(crate) fn run(options: &StatusOptions) -> ExitCode {
     let printed = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(u8::from(printed.is_err() || status.scheduler.is_none()))
 }
-
-/// How many hosts the scheduler at `address` could use now: logged in, with slots, and with a load
-/// that is known. 0 when it does not answer.
-pub(crate) fn usable_hosts(address: &str) -> usize {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
-        return 0;
-    };
-    let status = runtime.block_on(gather::scheduler_within_patience(address));
-    status.map_or(0, |scheduler| {
-        scheduler
-            .hosts
-            .iter()
-            .filter(|host| host.slots > 0 && host.load < 1000)
-            .count()
-    })
-}

@@ -41,22 +41,18 @@ fn try_it(options: &TryOptions) -> anyhow::Result<ExitCode> {
 }
 
 fn perform(options: &TryOptions, directory: &Path) -> anyhow::Result<ExitCode> {
-    let mut stage = Stage::start(directory)?;
-    let built = if options.command.is_empty() {
-        sample::build(&stage)?
-    } else {
-        let status = stage
-            .command(&options.command[0])
-            .args(&options.command[1..])
-            .status();
-        let status =
-            status.map_err(|error| anyhow::anyhow!("{}: {error}", options.command[0].display()))?;
-        status.code().unwrap_or(1)
+    let stage = Stage::start(directory)?;
+    let built = match options.command.split_first() {
+        None => sample::build(&stage)?,
+        Some((program, arguments)) => {
+            let here = std::env::current_dir()?;
+            stage.run(program, arguments, &here)?.code().unwrap_or(1)
+        }
     };
+    stage.dismiss_agent();
     let records = stage.records()?;
     let verdicts = records.iter().map(compare::with_local).collect::<Vec<_>>();
-    say(&report::table(&records, &verdicts, &stage.executors()))?;
-    stage.stop();
+    say(&report::table(&records, &verdicts, &stage))?;
     let differs = verdicts
         .iter()
         .any(|verdict| matches!(verdict, compare::Verdict::Differs(_)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use job::{Compiled, JobRecord, Phase};
 
 use super::compare::Verdict;
-use super::stage::Executor;
+use super::stage::Stage;
 
 /// Phases worth a column, in the order of a job's life.
 const COLUMNS: &[Phase] = &[
@@ -19,10 +19,10 @@ const COLUMNS: &[Phase] = &[
     Phase::Write,
 ];
 
-pub(super) fn table(records: &[JobRecord], verdicts: &[Verdict], executors: &[Executor]) -> String {
+pub(super) fn table(records: &[JobRecord], verdicts: &[Verdict], stage: &Stage) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _infallible = fill(&mut text, records, verdicts, executors);
+    let _infallible = fill(&mut text, records, verdicts, stage);
     text
 }
 
@@ -30,7 +30,7 @@ fn fill(
     text: &mut String,
     records: &[JobRecord],
     verdicts: &[Verdict],
-    executors: &[Executor],
+    stage: &Stage,
 ) -> std::fmt::Result {
     write!(text, "\n{:<24} {:<28}", "file", "compiled on")?;
     for phase in COLUMNS {
@@ -47,7 +47,7 @@ fn fill(
             text,
             "{:<24} {:<28}",
             String::from_utf8_lossy(name),
-            place(record, executors)
+            place(record, stage)
         )?;
         for phase in COLUMNS {
             let spent: u64 = record
@@ -80,15 +80,12 @@ fn fill(
     )
 }
 
-fn place(record: &JobRecord, executors: &[Executor]) -> String {
+fn place(record: &JobRecord, stage: &Stage) -> String {
     match record.compiled() {
-        Compiled::Remote => executors
-            .iter()
-            .find(|executor| record.executor.contains(&executor.address))
-            .map_or_else(
-                || record.executor.clone(),
-                |executor| format!("{} ({})", executor.name, executor.address),
-            ),
+        Compiled::Remote => match stage.name_of(&record.executor) {
+            Some(name) => format!("{name} ({})", record.executor),
+            None => record.executor.clone(),
+        },
         Compiled::Here => format!("here: {}", record.reason().code()),
         Compiled::Nowhere => "nowhere".to_owned(),
     }

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitStatus;
-use std::{fs, io, thread};
+use std::{fs, thread};
+
+use anyhow::Result;
 
 use super::stage::Stage;
 
@@ -21,35 +22,28 @@ const FILES: &[(&str, &str)] = &[
 const OPTIONS: &[&str] = &["-O2", "-Wall", "-MD"];
 
 /// Compiles every source at once, then links the C program. Gives the exit code of the build.
-pub(super) fn build(stage: &Stage) -> io::Result<i32> {
-    let directory = stage.directory().join("sample");
+pub(super) fn build(stage: &Stage) -> Result<i32> {
+    let directory = stage.workplace()?.join("sample");
     fs::create_dir_all(&directory)?;
     for (name, text) in FILES {
         fs::write(directory.join(name), text)?;
     }
-    let compiles = FILES
-        .iter()
-        .filter_map(|(name, _)| Some((compiler_for(name)?, *name)));
-    let failed = thread::scope(|scope| {
+    let all_compiled = thread::scope(|scope| {
+        let compiles = FILES
+            .iter()
+            .filter_map(|(name, _)| Some((compiler_for(name)?, *name)));
         let running: Vec<_> = compiles
             .filter(|(compiler, _)| stage.finds(compiler))
             .map(|(compiler, name)| scope.spawn(|| compile(stage, &directory, compiler, name)))
             .collect();
-        let ended = running.into_iter().map(|thread| {
-            thread
-                .join()
-                .map_err(|_| io::Error::other("a compile was lost"))?
-        });
+        let ended: Vec<_> = running.into_iter().map(|thread| thread.join()).collect();
         ended
-            .filter(|status| !matches!(status, Ok(status) if status.success()))
-            .count()
+            .iter()
+            .all(|compiled| matches!(compiled, Ok(Ok(true))))
     });
-    let linked = stage
-        .command("gcc")
-        .current_dir(&directory)
-        .args(["list.o", "sort.o", "primes.o", "-lm", "-o", "primes"])
-        .status()?;
-    Ok(i32::from(failed > 0 || !linked.success()))
+    let link = ["list.o", "sort.o", "primes.o", "-lm", "-o", "primes"].map(OsString::from);
+    let linked = stage.run("gcc".as_ref(), &link, &directory)?;
+    Ok(i32::from(!all_compiled || !linked.success()))
 }
 
 fn compiler_for(name: &str) -> Option<&'static str> {
@@ -60,18 +54,15 @@ fn compiler_for(name: &str) -> Option<&'static str> {
     }
 }
 
-fn compile(stage: &Stage, directory: &Path, compiler: &str, name: &str) -> io::Result<ExitStatus> {
+fn compile(stage: &Stage, directory: &Path, compiler: &str, name: &str) -> Result<bool> {
     let object = Path::new(name).with_extension("o");
-    let arguments = [
+    let files = [
         OsString::from("-c"),
         name.into(),
         "-o".into(),
         object.into(),
     ];
-    stage
-        .command(compiler)
-        .current_dir(directory)
-        .args(OPTIONS)
-        .args(arguments)
-        .status()
+    let arguments: Vec<OsString> = OPTIONS.iter().map(OsString::from).chain(files).collect();
+    let ended = stage.run(compiler.as_ref(), &arguments, directory)?;
+    Ok(ended.success())
 }

@@ -181,11 +181,6 @@ fn read_internals(text: &str, socket: String) -> Daemon {
     }
 }
 
-/// The scheduler at `address`, if it answers in time.
-pub(crate) async fn scheduler_within_patience(address: &str) -> Option<Scheduler> {
-    timeout(PATIENCE, scheduler(address)).await.ok()?.ok()
-}
-
 async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().unwrap_or(SCHEDULER_PORT)),
