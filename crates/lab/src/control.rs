@@ -1,16 +1,24 @@
-//! The scheduler's text control port: icecream's telnet commands (icecream-behaviour 1.5).
+//! The scheduler's text control port: icecream's telnet commands.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use icecream::{Version, discovery};
 
 use crate::Host;
 
-/// An open session.
+/// The original's main loop looks at new connections only now and then: up to 36 s.
+const GREETING: Duration = Duration::from_secs(45);
+/// Between two queries that wake a scheduler which sleeps.
+const NUDGE: Duration = Duration::from_millis(300);
+
+/// A session, opened again when the scheduler has closed it: the original ends idle ones.
 pub struct Control {
     stream: BufReader<TcpStream>,
+    host: Host,
+    scheduler: SocketAddrV4,
 }
 
 /// One line of `listcs`.
@@ -38,10 +46,13 @@ impl Control {
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
             }
         };
-        // The original's main loop looks at new connections only now and then: up to 36 s.
-        stream.set_read_timeout(Some(Duration::from_secs(45)))?;
+        let scheduler = SocketAddrV4::new(address, port - 1);
+        wait_greeting(host, &stream, scheduler)?;
+        stream.set_read_timeout(Some(GREETING))?;
         let mut session = Self {
             stream: BufReader::new(stream),
+            host: host.clone(),
+            scheduler,
         };
         loop {
             if session.line()?.starts_with("200 ") {
@@ -65,6 +76,15 @@ impl Control {
 
     /// Sends a command and collects the lines of its answer.
     pub fn command(&mut self, command: &str) -> Result<Vec<String>> {
+        if let Ok(lines) = self.ask(command) {
+            return Ok(lines);
+        }
+        let (address, port) = (*self.scheduler.ip(), self.scheduler.port() + 1);
+        *self = Self::open(&self.host.clone(), address, port, GREETING)?;
+        self.ask(command)
+    }
+
+    fn ask(&mut self, command: &str) -> Result<Vec<String>> {
         self.stream
             .get_mut()
             .write_all(format!("{command}\n").as_bytes())?;
@@ -103,6 +123,21 @@ impl Control {
                 bail!("after {limit:?} still not: {what}; the scheduler lists {hosts:?}");
             }
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Waits for the first byte; a discovery query wakes a scheduler that sleeps.
+fn wait_greeting(host: &Host, stream: &TcpStream, scheduler: SocketAddrV4) -> Result<()> {
+    let nudge = host.datagrams(0)?;
+    stream.set_read_timeout(Some(NUDGE))?;
+    let end = Instant::now() + GREETING;
+    loop {
+        match stream.peek(&mut [0]) {
+            Ok(_) => return Ok(()),
+            Err(e) if e.kind() != ErrorKind::WouldBlock => return Err(e.into()),
+            Err(_) if Instant::now() > end => bail!("the scheduler's control port says nothing"),
+            Err(_) => drop(nudge.send_to(&discovery::query(Version::MAX), scheduler)),
         }
     }
 }
