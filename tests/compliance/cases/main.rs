@@ -6,17 +6,32 @@ use std::process::ExitCode;
 use compliance::Theme;
 use compliance::bed::BedSpec;
 
+mod algorithms;
+mod arguments;
+mod builds;
 mod compile;
+mod debug;
+mod life;
 mod pch;
 mod sanitize;
+mod schedulers;
+mod slots;
 mod split;
+mod toolchains;
 mod versions;
 
 fn main() -> ExitCode {
-    let mut rows = compile::cases();
-    rows.extend(split::cases());
-    rows.extend(pch::cases());
-    rows.extend(sanitize::cases());
-    rows.extend(versions::cases());
-    compliance::harness::run(&[Theme { name: "compile", bed: BedSpec::Cluster, cases: rows }])
+    let compile = [compile::cases(), split::cases(), pch::cases(), sanitize::cases(), versions::cases(), arguments::cases()];
+    let cluster = [life::first(), toolchains::cases(), debug::cases(), slots::cases(), builds::cases(), life::last()];
+    let schedulers = [schedulers::cases(), algorithms::cases()];
+    let theme = |name, bed, cases: Vec<Vec<compliance::Case>>| Theme {
+        name,
+        bed,
+        cases: cases.into_iter().flatten().collect(),
+    };
+    compliance::harness::run(&[
+        theme("compile", BedSpec::Cluster, compile.into()),
+        theme("cluster", BedSpec::Cluster, cluster.into()),
+        theme("schedulers", BedSpec::Nothing, schedulers.into()),
+    ])
 }

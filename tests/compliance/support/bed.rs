@@ -1,8 +1,9 @@
 //! The cluster that cases run on: a scheduler, `localice` that only submits, and two executors.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::{Cluster, Host, Launch, Output, Programs, Suite};
@@ -68,6 +69,19 @@ impl Bed {
     /// The host that submits.
     pub fn local(&self) -> Result<Host> {
         Ok(self.running()?.cluster.host(LOCAL)?.clone())
+    }
+
+    /// Waits until clients find the submitting host's daemon.
+    pub fn wait_for_daemon(&self) -> Result<()> {
+        let socket = self.local()?.run().join("icecc/iceccd.socket");
+        let end = Instant::now() + USABLE;
+        while let Err(e) = UnixStream::connect(&socket) {
+            if Instant::now() > end {
+                return Err(e).with_context(|| socket.display().to_string());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// A directory that every host sees, with the suite's sources in it.
@@ -157,11 +171,20 @@ pub fn wait_usable(cluster: &mut Cluster) -> Result<()> {
 
 /// Puts this suite's sources into a fresh directory.
 pub fn copy_sources(to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources");
-    for entry in fs::read_dir(&from).with_context(|| from.display().to_string())? {
+    copy(&from, to)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
         let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
 }

@@ -10,6 +10,10 @@ use crate::bed::Bed;
 use crate::case::{Case, Theme};
 use crate::need::Need;
 
+/// How much of a failure's text is shown.
+const LINES: usize = 60;
+const COLUMNS: usize = 300;
+
 #[derive(Default)]
 struct Count {
     passed: usize,
@@ -116,7 +120,10 @@ fn judge(case: &Case, suite: Suite, result: Result<(), String>, count: &mut Coun
         }
         Err(text) => {
             count.failed.push(name.to_owned());
-            println!("FAILED, {took:.1} s\n{}", text.replace('\n', "\n    "));
+            println!("FAILED, {took:.1} s");
+            for line in text.lines().take(LINES) {
+                println!("    {}", line.chars().take(COLUMNS).collect::<String>());
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod case;
 pub mod harness;
 pub mod need;
 pub mod outputs;
+pub mod recorder;
 pub mod watch;
 
 pub use bed::Bed;
