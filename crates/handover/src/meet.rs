@@ -50,6 +50,8 @@ const INHERITED: &[&str] = &[
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
     variable::FLOE_RUNTIME_DIR,
+    // Names the test cluster that the agent belongs to, and ends with.
+    variable::FLOE_LAB,
     variable::FLOE_STATE_DIR,
     variable::FLOE_CACHE_DIR,
     variable::FLOE_PROGRAM,

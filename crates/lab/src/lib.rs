@@ -34,6 +34,6 @@ pub mod swarm;
 pub use cluster::{Cluster, ClusterBuilder, DaemonSpec};
 pub use host::{Host, HostSpec, LinkSpec};
 pub use launch::Launch;
-pub use process::{Output, Process, Signal};
+pub use process::{Output, Process, Signal, sweep_below};
 pub use programs::{Programs, Suite};
 pub use rig::{Kind, Lab, LabOptions};

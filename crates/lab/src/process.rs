@@ -1,6 +1,7 @@
 //! A program that was started on a host: signals, bounded waits, captured output.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -177,24 +178,40 @@ pub(crate) fn kill(pid: i32, signal: Signal) {
 /// Processes whose environment carries the mark of a loopback host: those it started and what
 /// they started, also after they detached.
 pub(crate) fn marked(mark: &str) -> Vec<i32> {
-    let wanted = format!("FLOE_LAB={mark}");
+    carrying(|value| value == mark.as_bytes())
+}
+
+fn carrying(wanted: impl Fn(&[u8]) -> bool) -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
+    let carries = |one: &[u8]| one.strip_prefix(b"FLOE_LAB=").is_some_and(&wanted);
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| {
             fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|all| all.split(|b| *b == 0).any(|one| one == wanted.as_bytes()))
+                .is_ok_and(|all| all.split(|b| *b == 0).any(carries))
         })
         .collect()
 }
 
 /// Ends everything that carries the mark, until nothing is left.
 pub(crate) fn sweep(mark: &str) {
+    end_all(|| marked(mark));
+}
+
+/// Ends everything that runs on loopback hosts whose labs lie below `directory`: for programs that
+/// are interrupted while they own a lab.
+pub fn sweep_below(directory: &Path) {
+    let mut prefix = directory.as_os_str().as_bytes().to_owned();
+    prefix.push(b'/');
+    end_all(|| carrying(|value| value.starts_with(&prefix)));
+}
+
+fn end_all(left: impl Fn() -> Vec<i32>) {
     for _ in 0..50 {
-        let left = marked(mark);
+        let left = left();
         if left.is_empty() {
             return;
         }

@@ -2,6 +2,7 @@
 //! user's own rights; then COMMAND, or a small project that floe carries, compiled through them.
 
 mod compare;
+mod interrupt;
 mod report;
 mod sample;
 mod stage;
@@ -30,6 +31,7 @@ fn try_it(options: &TryOptions) -> anyhow::Result<ExitCode> {
         "starting a scheduler and two executors on loopback (in {})",
         directory.path().display()
     ))?;
+    interrupt::guard(directory.path(), options.keep)?;
     let code = perform(options, directory.path());
     if options.keep {
         say(&format!(

@@ -130,7 +130,10 @@ impl Stage {
     }
 
     fn as_client(&self, launch: Launch) -> Launch {
-        let launch = launch.env("PATH", &self.path);
+        // Should this program be killed, the agent does not stay for long.
+        let launch = launch
+            .env("PATH", &self.path)
+            .env(variable::FLOE_AGENT_IDLE, "10");
         match &self.programs.floe {
             Some(floe) => launch.env(variable::FLOE_PROGRAM, floe),
             None => launch,
