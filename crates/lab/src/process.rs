@@ -58,12 +58,12 @@ impl Process {
     }
 
     /// Where its standard output goes.
-    pub fn stdout_file(&self) -> &std::path::Path {
+    pub fn stdout_file(&self) -> &Path {
         &self.stdout
     }
 
     /// Where its standard error goes: a daemon's log.
-    pub fn stderr_file(&self) -> &std::path::Path {
+    pub fn stderr_file(&self) -> &Path {
         &self.stderr
     }
 
