@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::core::{Action, Core, Event, Placement, Report};
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
-use crate::load::{self, Announcer, Meter, Own, Reading, Sample};
+use crate::load::{self, Announcer, Meter, Own, Pressure, Reading, Sample};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
 use crate::status::Status;
@@ -72,6 +72,8 @@ pub(crate) struct Desk {
     announcer: Announcer,
     /// None until the first sample is in.
     reading: Option<Reading>,
+    /// Its helper process died: this host takes no compiles until the daemon is started anew.
+    sandbox_lost: bool,
     /// Processor time of foreign compiles that ended since the last sample.
     ended: Duration,
 }
@@ -100,6 +102,7 @@ impl Desk {
             meter: Meter::new(slots),
             announcer: Announcer::default(),
             reading: None,
+            sandbox_lost: false,
             ended: Duration::ZERO,
             config,
         }
@@ -202,6 +205,7 @@ impl Desk {
                 self.next_sample = Instant::now();
                 Event::InstallEnded { client }
             }
+            Said::SandboxLost => return self.sandbox_lost(),
             Said::ToolchainsChanged => return self.announce_toolchains(),
             Said::Blacklist(blacklist) => return self.report(Message::BlacklistHostEnv(blacklist)),
             Said::StatusWanted => {
@@ -424,10 +428,24 @@ impl Desk {
             ended: std::mem::take(&mut self.ended),
             running: self.core.compiling(),
         };
-        let reading = self.meter.read(sample, own, elapsed);
+        let mut reading = self.meter.read(sample, own, elapsed);
+        if self.sandbox_lost {
+            (reading.value, reading.pressure) = (1000, Pressure::Full);
+        }
         self.reading = Some(reading);
         self.decide(Event::Pressure(reading.pressure), None);
         self.announce_load();
+    }
+
+    /// The helper cannot be started from a program with threads. The scheduler is told to send
+    /// nothing more; own clients are served as before.
+    fn sandbox_lost(&mut self) {
+        if !std::mem::replace(&mut self.sandbox_lost, true) {
+            tracing::error!(
+                "the sandbox's helper process died: no compiles of other hosts are taken any more; restart the daemon"
+            );
+            self.next_sample = Instant::now();
+        }
     }
 
     fn memory_per_compile(&self) -> u32 {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use icecream::{Message, Version};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
-use transport::{Channel, Sender, TransportError};
+use transport::{Channel, Options, Sender, TransportError};
 
 use crate::config::{Config, Find, SCHEDULER_PORT};
 use backoff::Backoff;
@@ -102,7 +102,11 @@ async fn connect(config: &Config) -> Result<Channel, String> {
         Find::Broadcast { port } => discover::discover(config, *port).await?,
     };
     let bind = config.bind.map(IpAddr::from);
-    Channel::connect_tcp(address, CONNECT, bind)
+    let options = Options {
+        slow_network: config.slow_network,
+        ..Options::default()
+    };
+    Channel::connect_tcp_with(address, CONNECT, bind, options)
         .await
         .map_err(|error| refused(address, &error))
 }

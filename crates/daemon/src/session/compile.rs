@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use icecream::{CompileFile, CompileResult, FileChunk, Message, chunk};
 use job::JobId;
-use sandbox::Limits;
+use sandbox::{Limits, SpawnError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use transport::Channel;
@@ -170,6 +170,9 @@ impl Session {
 
     /// This host failed, or the toolchain, or the request made no sense: not the compiler.
     async fn failed(&mut self, task: Task, usage: Usage, failure: Failure) -> Result<(), End> {
+        if sandbox_is_lost(&task, &failure).await {
+            self.tell(Said::SandboxLost).await;
+        }
         let Task { job, toolchain, .. } = task;
         tracing::warn!("job {job}: {failure}");
         tracing::info!(
@@ -272,6 +275,18 @@ impl From<Failure> for Stop {
 impl From<End> for Stop {
     fn from(end: End) -> Self {
         Self::Client(end)
+    }
+}
+
+/// Whether no job can be started any more, or only this one came to grief.
+async fn sandbox_is_lost(task: &Task, failure: &Failure) -> bool {
+    let gone = |failure: &Failure| matches!(failure, Failure::Spawn(SpawnError::Gone));
+    match failure {
+        Failure::Lost(_) => {
+            let again = task.executor.verify(task.toolchain.root().to_owned()).await;
+            again.is_err_and(|failure| gone(&failure))
+        }
+        failure => gone(failure),
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) enum Said {
     InstallEnded,
     /// The list of toolchains is not what the scheduler was told.
     ToolchainsChanged,
+    /// No compile can be started any more.
+    SandboxLost,
     /// The session is over; nothing follows.
     Left {
         farewell: bool,

@@ -252,6 +252,32 @@ async fn an_ending_daemon_drops_its_compiles_so_that_clients_compile_themselves(
 }
 
 #[tokio::test]
+async fn without_its_helper_a_daemon_sends_compiles_back_and_asks_for_no_more() {
+    let Some((rig, _scheduler, mut line, name)) = with_gcc(&[]).await else {
+        return;
+    };
+    rig.kill_sandbox_helper();
+    let mut client = rig.remote_client().await;
+    client
+        .send(&Message::CompileFile(compile_file(&name, 5)))
+        .await
+        .unwrap();
+    send_file(&mut client, SOURCE).await;
+    let Message::CompileResult(result) = hear(&mut client).await else {
+        panic!()
+    };
+    assert!(result.out_of_memory, "the client compiles locally");
+    loop {
+        if let Message::Stats(stats) = hear(&mut line).await
+            && stats.load == 1000
+        {
+            break;
+        }
+    }
+    assert!(rig.log().contains("restart the daemon"));
+}
+
+#[tokio::test]
 async fn a_missing_toolchain_is_said_and_the_list_renewed() {
     let scheduler = FakeScheduler::new().await;
     let rig = Rig::start(scheduler.address, &[]).await;

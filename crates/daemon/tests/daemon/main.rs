@@ -3,6 +3,8 @@
 //! Everything is on loopback. Where the kernel forbids sandboxes, the tests of foreign compiles
 //! print SKIPPED.
 
+#![allow(clippy::unwrap_used)]
+
 mod abuse;
 mod foreign;
 mod local;

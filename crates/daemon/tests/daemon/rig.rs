@@ -108,6 +108,19 @@ impl Rig {
         let _gone = rustix::process::kill_process(pid, signal);
     }
 
+    /// Kills the helper process that starts sandboxes: the daemon's only child.
+    pub(crate) fn kill_sandbox_helper(&self) {
+        let tasks = format!("/proc/{}/task", self.daemon.id());
+        let tasks = std::fs::read_dir(tasks)
+            .unwrap()
+            .map(|task| task.unwrap().path());
+        let children: String = tasks
+            .map(|task| std::fs::read_to_string(task.join("children")).unwrap())
+            .collect();
+        let child = rustix::process::Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(child, rustix::process::Signal::KILL).unwrap();
+    }
+
     /// Waits for the daemon's end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         for _ in 0..1500 {
