@@ -68,7 +68,7 @@ pub(crate) fn run() -> Result<Count> {
 }
 
 fn formatting() -> Result<Vec<String>> {
-    step::run(step::cargo().args(["fmt", "--all", "--check"]))?;
+    step::run(step::cargo().args(["fmt", "--all", "--check", "--", "-l"]))?;
     Ok(Vec::new())
 }
 

@@ -12,6 +12,11 @@ pub(crate) struct LabDir {
     path: PathBuf,
 }
 
+/// What the names of labs begin with; the process id follows.
+const PREFIX: &str = "floe-lab-";
+/// Marks a lab that stays for whoever looks into a failure.
+const KEPT: &str = "kept";
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 impl LabDir {
@@ -22,9 +27,10 @@ impl LabDir {
             Some(parent) => parent.to_owned(),
             None => env::var_os("FLOE_LAB_DIR").map_or_else(|| "/var/tmp".into(), PathBuf::from),
         };
+        sweep(&parent);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = parent.join(format!("floe-lab-{}-{number}", std::process::id()));
+            let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => {
                     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
@@ -57,10 +63,29 @@ impl LabDir {
 impl Drop for LabDir {
     fn drop(&mut self) {
         if env::var_os("FLOE_LAB_KEEP").is_some() || std::thread::panicking() {
+            let _ = fs::write(self.path.join(KEPT), "");
             eprintln!("lab kept: {}", self.path.display());
             return;
         }
         let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes what labs left whose process was killed. Their hosts ended with it.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+            continue;
+        };
+        let owner = rest.split('-').next().unwrap_or_default();
+        let path = entry.path();
+        if !Path::new("/proc").join(owner).exists() && !path.join(KEPT).exists() {
+            let _ = fs::remove_dir_all(path);
+        }
     }
 }
 

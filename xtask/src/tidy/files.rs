@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::modules;
+
 /// The longest file, not counting its tests.
 const LONGEST: usize = 400;
 /// Files that are longer, each with the length that it may have. Entries only shrink and go.
@@ -40,8 +42,18 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 
 pub(super) fn lengths() -> Result<Vec<String>> {
     let mut complaints = Vec::new();
-    for path in sources()? {
-        let text = fs::read_to_string(&path)?;
+    let texts = modules::texts()?;
+    let for_tests = modules::for_tests(&texts);
+    let is_test = |path: &Path| {
+        path.components().any(|part| part.as_os_str() == "tests")
+            || for_tests
+                .iter()
+                .any(|module| path.with_extension("").starts_with(module))
+    };
+    for (path, text) in &texts {
+        if is_test(path) {
+            continue;
+        }
         let length = text
             .lines()
             .take_while(|line| *line != "#[cfg(test)]")

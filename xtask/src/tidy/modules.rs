@@ -9,10 +9,7 @@ use anyhow::Result;
 use super::files;
 
 pub(super) fn forgotten() -> Result<Vec<String>> {
-    let texts: BTreeMap<PathBuf, String> = files::sources()?
-        .into_iter()
-        .map(|path| Ok((path.clone(), fs::read_to_string(&path)?)))
-        .collect::<Result<_>>()?;
+    let texts = texts()?;
     let manifests = manifests()?;
     let lost = texts
         .keys()
@@ -20,6 +17,12 @@ pub(super) fn forgotten() -> Result<Vec<String>> {
     Ok(lost
         .map(|path| format!("{} is in no module: name it with `mod`", path.display()))
         .collect())
+}
+
+/// All files of Rust and what they say.
+pub(super) fn texts() -> Result<BTreeMap<PathBuf, String>> {
+    let read = |path: PathBuf| Ok((path.clone(), fs::read_to_string(&path)?));
+    files::sources()?.into_iter().map(read).collect()
 }
 
 fn manifests() -> Result<Vec<(PathBuf, String)>> {
@@ -59,6 +62,25 @@ fn is_root(path: &Path, manifests: &[(PathBuf, String)]) -> bool {
     }
 }
 
+/// Paths without extension of modules that are compiled for tests only: those named behind
+/// `#[cfg(test)]`.
+pub(super) fn for_tests(texts: &BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for (parent, text) in texts {
+        let base = match parent.file_stem().and_then(|stem| stem.to_str()) {
+            Some("lib" | "main" | "mod") | None => parent.with_file_name(""),
+            Some(_) => parent.with_extension(""),
+        };
+        for (at, _) in text.match_indices("#[cfg(test)]") {
+            let mut lines = text[at..].lines().map(str::trim).skip(1);
+            let named = lines.find(|line| !line.starts_with("#[path"));
+            let name = named.and_then(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+            found.extend(name.map(|name| base.join(name)));
+        }
+    }
+    found
+}
+
 /// Whether the file that must name it does.
 fn is_named(path: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
     let (Some(directory), Some(stem)) = (path.parent(), path.file_stem()) else {
@@ -86,6 +108,16 @@ fn is_named(path: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
         parents.push(directory.with_extension("rs"));
         (parents, stem.into_owned())
     };
+    let attribute = format!(
+        "#[path = \"{}\"]",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    );
+    if siblings(directory, texts)
+        .iter()
+        .any(|parent| texts[parent].contains(&attribute))
+    {
+        return true;
+    }
     parents
         .iter()
         .filter(|parent| parent.as_path() != path)
