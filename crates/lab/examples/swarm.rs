@@ -10,10 +10,17 @@ use lab::swarm::{Plan, run};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let scheduler = arguments.next().context("which scheduler? give ADDRESS:PORT")?.parse()?;
+    let scheduler = arguments
+        .next()
+        .context("which scheduler? give ADDRESS:PORT")?
+        .parse()?;
     let mut numbers = Vec::new();
     for argument in arguments {
-        numbers.push(argument.parse::<u32>().with_context(|| format!("{argument} is not a number"))?);
+        numbers.push(
+            argument
+                .parse::<u32>()
+                .with_context(|| format!("{argument} is not a number"))?,
+        );
     }
     let number = |at: usize, default: u32| numbers.get(at).copied().unwrap_or(default);
     let plan = Plan {
@@ -23,7 +30,9 @@ fn main() -> Result<()> {
         open: number(4, 50),
         ..Plan::bench(scheduler, Duration::from_millis(number(0, 0).into()))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     println!("{:#?}", runtime.block_on(run(&plan))?);
     Ok(())
 }

@@ -97,11 +97,17 @@ pub async fn run(plan: &Plan) -> Result<Findings> {
     let mut hosts = Vec::with_capacity(executors.len());
     for (index, channel) in executors.into_iter().enumerate() {
         let (receiver, mut sender) = channel.split();
-        sender.send(&Message::Stats(idle())).await.with_context(|| format!("daemon {index}"))?;
+        sender
+            .send(&Message::Stats(idle()))
+            .await
+            .with_context(|| format!("daemon {index}"))?;
         tasks.spawn(drain(receiver));
         hosts.push(Mutex::new(Host { sender, jobs: 0 }));
     }
-    let floor = Arc::new(Floor { hosts, over: AtomicBool::new(false) });
+    let floor = Arc::new(Floor {
+        hosts,
+        over: AtomicBool::new(false),
+    });
     let mut loads = JoinSet::new();
     let began = Instant::now();
     for channel in submitters {
@@ -117,7 +123,12 @@ pub async fn run(plan: &Plan) -> Result<Findings> {
     findings(logins, elapsed, &counts, &floor)
 }
 
-fn findings(logins: Duration, elapsed: Duration, counts: &Counts, floor: &Floor) -> Result<Findings> {
+fn findings(
+    logins: Duration,
+    elapsed: Duration,
+    counts: &Counts,
+    floor: &Floor,
+) -> Result<Findings> {
     let mut waits = counts.waits.clone();
     if waits.is_empty() {
         bail!("the scheduler placed no job at all; its log says why");
@@ -133,12 +144,21 @@ fn findings(logins: Duration, elapsed: Duration, counts: &Counts, floor: &Floor)
         median: at(50),
         p99: at(99),
         worst: at(100),
-        share: (jobs.iter().copied().min().unwrap_or(0), jobs.iter().copied().max().unwrap_or(0)),
+        share: (
+            jobs.iter().copied().min().unwrap_or(0),
+            jobs.iter().copied().max().unwrap_or(0),
+        ),
     })
 }
 
 /// Logs `count` daemons in, all at once, and waits until each has its configuration.
-async fn login_all(plan: &Plan, first: u32, count: u32, slots: u32, port: u16) -> Result<Vec<Channel>> {
+async fn login_all(
+    plan: &Plan,
+    first: u32,
+    count: u32,
+    slots: u32,
+    port: u16,
+) -> Result<Vec<Channel>> {
     let mut logins = JoinSet::new();
     for index in 0..count {
         let (scheduler, patience) = (plan.scheduler, plan.patience);
@@ -146,7 +166,8 @@ async fn login_all(plan: &Plan, first: u32, count: u32, slots: u32, port: u16) -
             let address = Ipv4Addr::from(first + index);
             let one = login(scheduler, address, slots, port, patience);
             let channel = timeout(patience, one).await;
-            let channel = channel.with_context(|| format!("{address} was not let in within {patience:?}"))?;
+            let channel =
+                channel.with_context(|| format!("{address} was not let in within {patience:?}"))?;
             anyhow::Ok((index, channel?))
         });
     }
@@ -166,7 +187,10 @@ async fn login(
     patience: Duration,
 ) -> Result<Channel> {
     let mut channel = Channel::connect_tcp(scheduler, patience, Some(IpAddr::V4(address))).await?;
-    let environment = Environment { platform: PLATFORM.to_owned(), name: TOOLCHAIN.to_owned() };
+    let environment = Environment {
+        platform: PLATFORM.to_owned(),
+        name: TOOLCHAIN.to_owned(),
+    };
     let login = Login {
         port: port.into(),
         max_kids: slots,
@@ -260,7 +284,16 @@ impl Submitter {
         let (receiver, sender) = channel.split();
         let asked = vec![Instant::now(); plan.open as usize];
         let (open, job) = (plan.open, plan.job);
-        Self { open, job, receiver, sender, floor, asked, running: VecDeque::new(), counts: Counts::default() }
+        Self {
+            open,
+            job,
+            receiver,
+            sender,
+            floor,
+            asked,
+            running: VecDeque::new(),
+            counts: Counts::default(),
+        }
     }
 
     async fn work(mut self) -> Result<Counts> {
@@ -268,7 +301,12 @@ impl Submitter {
         let now = tokio::time::Instant::now();
         for client in 0..self.open {
             let ends = now + self.job * client / self.open;
-            self.running.push_back(Running { ends, job: 0, host: None, client });
+            self.running.push_back(Running {
+                ends,
+                job: 0,
+                host: None,
+                client,
+            });
         }
         while !self.floor.over.load(Ordering::Relaxed) {
             let next = self.running.front().map(|running| running.ends);
@@ -299,7 +337,8 @@ impl Submitter {
 
     fn ask(&mut self, client: u32) -> Result<()> {
         self.asked[client as usize] = Instant::now();
-        self.sender.feed(&Message::GetCs(request(client + 1, self.open)))?;
+        self.sender
+            .feed(&Message::GetCs(request(client + 1, self.open)))?;
         Ok(())
     }
 
@@ -314,7 +353,10 @@ impl Submitter {
             _ => return Ok(()),
         };
         let client = client.wrapping_sub(1);
-        let asked = self.asked.get(client as usize).context("an answer for nobody")?;
+        let asked = self
+            .asked
+            .get(client as usize)
+            .context("an answer for nobody")?;
         let wait = u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX);
         match host {
             Some(host) => {
@@ -323,7 +365,12 @@ impl Submitter {
             }
             None => self.counts.sent_home += 1,
         }
-        let running = Running { ends: tokio::time::Instant::now() + self.job, job, host, client };
+        let running = Running {
+            ends: tokio::time::Instant::now() + self.job,
+            job,
+            host,
+            client,
+        };
         if self.job.is_zero() {
             return self.finish(&running, &[begin(job), done(job, host.is_none())]);
         }
@@ -356,12 +403,21 @@ impl Submitter {
 }
 
 fn idle() -> Stats {
-    Stats { load: 0, load_avg_1: 0, load_avg_5: 0, load_avg_10: 0, free_mem: 16_000 }
+    Stats {
+        load: 0,
+        load_avg_1: 0,
+        load_avg_5: 0,
+        load_avg_10: 0,
+        free_mem: 16_000,
+    }
 }
 
 fn request(client_id: u32, client_count: u32) -> GetCs {
     GetCs {
-        versions: vec![Environment { platform: PLATFORM.to_owned(), name: TOOLCHAIN.to_owned() }],
+        versions: vec![Environment {
+            platform: PLATFORM.to_owned(),
+            name: TOOLCHAIN.to_owned(),
+        }],
         filename: b"src/some/file.cpp".to_vec(),
         lang: 1,
         count: 1,
@@ -378,7 +434,11 @@ fn request(client_id: u32, client_count: u32) -> GetCs {
 }
 
 fn begin(job_id: u32) -> Message {
-    Message::JobBegin(JobBegin { job_id, start_time: 1, client_count: 1 })
+    Message::JobBegin(JobBegin {
+        job_id,
+        start_time: 1,
+        client_count: 1,
+    })
 }
 
 fn done(job_id: u32, at_home: bool) -> Message {
@@ -395,6 +455,12 @@ fn done(job_id: u32, at_home: bool) -> Message {
 
 fn allow_many_connections() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-        .context("the limit of open files cannot be raised")
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )
+    .context("the limit of open files cannot be raised")
 }

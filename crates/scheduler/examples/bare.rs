@@ -1,4 +1,4 @@
-//! A scheduler without command line and log, for measurements: `bare [PORT [ALGORITHM]]`.
+//! A scheduler without command line and log, for measurements: `bare [PORT [ALGORITHM [THREADS]]]`.
 
 use scheduler::Config;
 
@@ -14,13 +14,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(algorithm) = arguments.next() {
         config.algorithm = algorithm.parse()?;
     }
-    let mut builder = match std::env::var("THREADS")
-        .ok()
-        .and_then(|threads| threads.parse().ok())
-    {
+    let mut builder = match arguments.next() {
         Some(threads) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
-            builder.worker_threads(threads);
+            builder.worker_threads(threads.parse()?);
             builder
         }
         None => tokio::runtime::Builder::new_current_thread(),

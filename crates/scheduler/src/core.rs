@@ -1,5 +1,7 @@
 //! What the scheduler's one task owns: the cluster, who is connected, and who watches.
 
+mod answers;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::connection::{Hello, Newcomer, Peer};
-use crate::control::{Command, report};
+use crate::control::Command;
 use crate::monitor;
 use crate::outbox::Outbox;
 use crate::probe;
@@ -328,83 +330,6 @@ impl Core {
         self.event(now, Event::Yield);
         self.daemons.clear();
         self.monitors.clear();
-    }
-
-    fn ask_internals(&mut self, names: &[String]) -> Vec<Internals> {
-        let mut asked = Vec::new();
-        let hosts: Vec<_> = self
-            .cluster
-            .hosts()
-            .iter()
-            .map(|host| (host.id, host.name.to_string()))
-            .collect();
-        for (host, name) in hosts {
-            let wanted = |wanted: &String| {
-                self.cluster
-                    .host(host)
-                    .is_some_and(|host| host.is_called(wanted))
-            };
-            if !names.is_empty() && !names.iter().any(wanted) {
-                continue;
-            }
-            let peer = Peer(host.0);
-            let Some(daemon) = self.daemons.get_mut(&peer) else {
-                continue;
-            };
-            let (sender, text) = oneshot::channel();
-            daemon.curious.retain(|curious| !curious.is_closed());
-            let first = daemon.curious.is_empty();
-            daemon.curious.push(sender);
-            asked.push(Internals { name, text });
-            if first {
-                daemon.unanswered = daemon.unanswered.saturating_add(1);
-                self.tell(peer, Message::GetInternals);
-            }
-        }
-        asked
-    }
-
-    fn described(&mut self, now: Time, peer: Peer, text: &str) {
-        let Some(daemon) = self.daemons.get_mut(&peer) else {
-            return;
-        };
-        if daemon.unanswered == 0 {
-            self.closed(now, peer, Some("it answered a question that nobody asked"));
-            return;
-        }
-        daemon.unanswered -= 1;
-        for curious in daemon.curious.drain(..) {
-            let _gone = curious.send(text.to_owned());
-        }
-    }
-
-    fn command(&mut self, now: Time, command: Command) -> String {
-        match command {
-            Command::Greeting => report::greeting(&self.cluster, self.started.elapsed()),
-            Command::ListHosts => report::hosts(&self.cluster, now),
-            Command::ListJobs => report::jobs(&self.cluster),
-            Command::ListBlocks => report::blocks(&self.cluster),
-            Command::Remove(names) => {
-                let text = report::removing(&self.cluster, &names);
-                for name in names {
-                    self.event(now, Event::Remove { name });
-                }
-                text
-            }
-            Command::Block(names) => {
-                let text = report::removing(&self.cluster, &names);
-                for name in names {
-                    self.event(now, Event::Block { name });
-                }
-                text
-            }
-            Command::Unblock(names) => {
-                for name in names {
-                    self.event(now, Event::Unblock { name });
-                }
-                String::new()
-            }
-        }
     }
 
     /// Carries out what the cluster decided.
