@@ -53,12 +53,16 @@ pub(crate) fn icecc_scheduler(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// `icecc-create-env …` and `floe create-env …`.
+/// `icecc-create-env …` and `floe create-env …`; with `--build-native` first it is what
+/// `icecc --build-native …` becomes.
 pub(crate) fn create_env(arguments: &[OsString]) -> ExitCode {
-    ExitCode::from(toolchain::create_env::main(
-        arguments,
-        &mut std::io::stdout(),
-    ))
+    let out = &mut std::io::stdout();
+    ExitCode::from(match arguments {
+        [first, rest @ ..] if first == "--build-native" => {
+            toolchain::create_env::build_native(rest, out)
+        }
+        _ => toolchain::create_env::main(arguments, out),
+    })
 }
 
 fn under_icecream_name<O: clap::Args>(
