@@ -16,6 +16,8 @@ pub(crate) struct LabDir {
 const PREFIX: &str = "floe-lab-";
 /// Marks a lab that stays for whoever looks into a failure.
 const KEPT: &str = "kept";
+/// Says whose process id is in a lab's name.
+const OWNER: &str = "owner";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -34,6 +36,7 @@ impl LabDir {
             match fs::create_dir(&path) {
                 Ok(()) => {
                     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+                    fs::write(path.join(OWNER), process_ids())?;
                     return Ok(Self {
                         path: path.canonicalize()?,
                     });
@@ -71,6 +74,12 @@ impl Drop for LabDir {
     }
 }
 
+/// Names the view of process ids that this process has.
+fn process_ids() -> String {
+    fs::read_link("/proc/self/ns/pid")
+        .map_or_else(|_| String::new(), |link| link.display().to_string())
+}
+
 /// Removes what labs left whose process was killed. Their hosts ended with it.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
@@ -83,7 +92,10 @@ fn sweep(parent: &Path) {
         };
         let owner = rest.split('-').next().unwrap_or_default();
         let path = entry.path();
-        if !Path::new("/proc").join(owner).exists() && !path.join(KEPT).exists() {
+        // Inside a host other process ids are seen, which say nothing about a lab around it.
+        let ours = fs::read_to_string(path.join(OWNER)).is_ok_and(|text| text == process_ids());
+        let alive = Path::new("/proc").join(owner).exists();
+        if ours && !alive && !path.join(KEPT).exists() {
             let _ = fs::remove_dir_all(path);
         }
     }
