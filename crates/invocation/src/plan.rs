@@ -35,7 +35,7 @@ pub struct Settings {
     pub source_date_epoch: bool,
 }
 
-/// What the pure room may ask of the file system.
+/// What the pure room may ask of the file system. All paths are absolute.
 pub trait Files {
     /// The content of a response file; `None` when it cannot be read (the word is then kept).
     fn response_file(&self, path: &Path) -> Option<Vec<u8>>;
@@ -92,9 +92,12 @@ pub struct Remote {
     /// The source needs no preprocessing (`.i`, `.ii`): it is sent as it is.
     pub preprocessed: bool,
     /// Only includes are resolved before sending (`-fdirectives-only`, `-frewrite-includes`).
+    /// Macros are then expanded by the executor, which has another clock: look through the text
+    /// with [`crate::ClockScan`], and for gcc at its files with [`crate::brings_macros_back`].
     pub includes_only: bool,
     /// Full argument list of the local preprocessing step, source included, text on stdout.
     /// Dependency files are written by it; their target is added when the user named none.
+    /// Empty for a preprocessed source: its text goes through [`crate::preprocessed_text`].
     pub preprocess: Vec<OsString>,
     /// Arguments for the remote compiler in the user's order and spelling, without source, `-o`
     /// and what the preprocessor consumed; ends with `-c` or `-S` (and `-fdirectives-only`).
@@ -103,7 +106,8 @@ pub struct Remote {
     pub extra_files: Vec<PathBuf>,
     /// The command names no `-target`; clang needs this host's added.
     pub add_target: bool,
-    /// Native CPU options that must be replaced before sending; empty when there are none.
+    /// Native CPU options that must be replaced before sending, with [`Remote::replace_native`];
+    /// empty when there are none.
     pub native_options: Vec<OsString>,
     /// Diagnostics of the remote compiler would lack source lines: repeat locally if there are any.
     pub repeat_on_diagnostics: bool,

@@ -182,6 +182,22 @@ fn sources_of_every_sort_come_through() {
 }
 
 #[test]
+fn cross_compiled_objects_are_equal() {
+    let lines = [
+        ("-O2 dir/sub.x/s.c", Same),
+        ("-O2 a.c", Same),
+        ("-municode -mwindows level.c", Same),
+        ("-fno-builtin utf.c", Same),
+    ];
+    check(cases(
+        "x86_64-w64-mingw32-gcc",
+        &Settings::default(),
+        &lines,
+    ));
+    check(cases("x86_64-w64-mingw32-gcc", &full(), &lines));
+}
+
+#[test]
 fn what_text_cannot_keep_stays() {
     let lines = [
         ("-g3 a.c", Stays(Reason::NotInText)),
@@ -230,6 +246,7 @@ fn links_of_intermediate_objects_are_equal() {
         panic!("stays")
     };
     let text = lab.text("gcc", &remote).unwrap();
-    lab.execute(&remote, &text, &lab.path("out/x.o")).unwrap();
+    lab.execute("gcc", &remote, &text, &lab.path("out/x.o"))
+        .unwrap();
     assert!(plain == link());
 }

@@ -119,6 +119,7 @@ impl Lab {
     /// What an executor makes of the text.
     pub(crate) fn execute(
         &self,
+        compiler: &str,
         remote: &Remote,
         text: &[u8],
         output: &Path,
@@ -134,13 +135,13 @@ impl Lab {
             garbage_collection: None,
             dwarf_root: None,
         });
-        run(
-            remote.family.program(remote.language),
-            &arguments,
-            &self.executor(),
-            text,
-        )
-        .map(drop)
+        // A cross compiler has the plain name only inside its toolchain.
+        let program = if compiler.contains("mingw") {
+            compiler
+        } else {
+            remote.family.program(remote.language)
+        };
+        run(program, &arguments, &self.executor(), text).map(drop)
     }
 }
 
@@ -265,7 +266,7 @@ fn one(lab: &Lab, case: &Case) -> Result<(), String> {
     let text = lab
         .text(case.compiler, &remote)
         .map_err(|error| format!("preprocessing: {error}"))?;
-    lab.execute(&remote, &text, &sent)
+    lab.execute(case.compiler, &remote, &text, &sent)
         .map_err(|error| format!("remotely: {error}"))?;
     compare::objects(&object, &sent, case.expect == Expect::SameButProducer)
 }

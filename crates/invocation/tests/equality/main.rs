@@ -5,7 +5,7 @@
 //! debug information objects must be equal byte for byte; with it, in everything but the producer
 //! string and columns. A case that cannot keep this must be one that the plan keeps local.
 //!
-//! Needs gcc, g++, clang and llvm-dwarfdump (Debian: gcc g++ clang llvm).
+//! Needs gcc, g++, clang, MinGW and llvm-dwarfdump (Debian: gcc g++ clang gcc-mingw-w64-x86-64 llvm).
 
 #![allow(clippy::unwrap_used)] // the lint spares test functions, not their helpers
 

@@ -49,7 +49,8 @@ fn plain_options_compile_the_same() {
                 .any(|word| word.to_string_lossy().ends_with("=native"))
         );
         let text = lab.text(compiler, &remote).unwrap();
-        lab.execute(&remote, &text, &lab.path("exec/x.o")).unwrap();
+        lab.execute(compiler, &remote, &text, &lab.path("exec/x.o"))
+            .unwrap();
         assert_eq!(
             compare::objects(&lab.path("out/x.o"), &lab.path("exec/x.o"), false),
             Ok(()),

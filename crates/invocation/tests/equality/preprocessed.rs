@@ -46,7 +46,8 @@ fn text_is_sent_with_the_names_it_lacks() {
         };
         assert!(remote.preprocessed);
         let text = lab.text(compiler, &remote).unwrap();
-        lab.execute(&remote, &text, &lab.path("exec/x.o")).unwrap();
+        lab.execute(compiler, &remote, &text, &lab.path("exec/x.o"))
+            .unwrap();
         let debug = line.iter().any(|word| word == "-g");
         let same = compare::objects(&lab.path("out/x.o"), &lab.path("exec/x.o"), debug);
         assert_eq!(same, Ok(()), "{compiler} {line:?}");
