@@ -1,5 +1,5 @@
 //! A compile for another host, from COMPILE_FILE to the last byte of the object
-//! (icecream-protocol 5.3).
+//!.
 
 use std::io::Read as _;
 use std::time::Duration;

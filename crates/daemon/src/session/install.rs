@@ -1,4 +1,4 @@
-//! A toolchain arrives, and is asked about (icecream-protocol 5.4).
+//! A toolchain arrives, and is asked about.
 
 use std::time::Duration;
 

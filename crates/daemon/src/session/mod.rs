@@ -215,8 +215,8 @@ impl Session {
 /// tells when it dies.
 async fn hear(channel: &mut Channel, place: Place) -> Result<Message, End> {
     let message = match place {
-        Place::Here => channel.receive().await?,
-        _ => match timeout(IDLE, channel.receive()).await {
+        Place::Here | Place::Loopback => channel.receive().await?,
+        Place::Elsewhere => match timeout(IDLE, channel.receive()).await {
             Ok(message) => message?,
             Err(_) => return Err(End::Silent(IDLE)),
         },

@@ -1,21 +1,24 @@
 //! The one task that owns the daemon's state. It waits in one place ([`Desk::next`]) and changes
 //! things in another ([`Desk::apply`]), which never waits.
 
+mod load;
+mod scheduler;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use icecream::{GetCs, Login, Message, Stats, StatusText};
+use icecream::{GetCs, Message, StatusText};
 use job::{ClientId, JobId};
 use tokio::sync::mpsc;
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
-use crate::core::{Action, Core, Event, Placement, Report};
+use crate::core::{Action, Core, Event};
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
-use crate::load::{self, Announcer, Meter, Own, Pressure, Reading, Sample};
+use crate::load::{Announcer, Meter, Reading, Sample};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
 use crate::status::Status;
@@ -23,8 +26,6 @@ use crate::wire;
 
 /// How often the load is read until a scheduler says otherwise.
 const SAMPLING: Duration = Duration::from_secs(3);
-/// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
-const LEAST_MEMORY_MIB: u32 = 512;
 
 /// Where events come from.
 pub(crate) struct Inboxes {
@@ -223,70 +224,6 @@ impl Desk {
         self.decide(event, None);
     }
 
-    fn linked(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Found(line) => {
-                let known = line
-                    .own
-                    .map_or_else(|| "unknown".to_owned(), |own| own.to_string());
-                tracing::info!(
-                    "Connected to scheduler {} (I am known as {known})",
-                    line.scheduler
-                );
-                self.line = Some(line);
-                self.log_in();
-                self.announcer.reset();
-                self.announce_load();
-                self.decide(Event::SchedulerFound, None);
-            }
-            LinkEvent::Lost { why } => {
-                self.cause = why;
-                if self.line.take().is_some() {
-                    self.decide(Event::SchedulerLost, None);
-                }
-            }
-            LinkEvent::Said(message) => self.scheduler_said(message),
-        }
-    }
-
-    fn scheduler_said(&mut self, message: Message) {
-        match message {
-            Message::UseCs(found) => {
-                let (client, placement) = wire::placement(found);
-                let event = if self.is_here(&placement) {
-                    Event::SentHome {
-                        client,
-                        job: placement.job,
-                    }
-                } else {
-                    Event::Placed { client, placement }
-                };
-                self.decide(event, None);
-            }
-            Message::NoCs(none) => {
-                let (client, job) = wire::sent_home(&none);
-                self.decide(Event::SentHome { client, job }, None);
-            }
-            Message::CsConf(conf) => {
-                let seconds = conf.max_scheduler_pong.clamp(1, 60);
-                self.sampling = Duration::from_secs(seconds.into());
-            }
-            Message::GetInternals => {
-                let text = self.status();
-                self.report(Message::StatusText(StatusText { text }));
-            }
-            Message::Ping => {}
-            _ => {
-                tracing::warn!(
-                    "the scheduler sent a message that has no place here; starting over"
-                );
-                self.line = None;
-                self.cause = "it broke the protocol".to_owned();
-                self.decide(Event::SchedulerLost, None);
-            }
-        }
-    }
-
     /// Hands the core one event and does what it decides. `request` is the one that the event is
     /// about.
     fn decide(&mut self, event: Event, mut request: Option<GetCs>) {
@@ -316,29 +253,6 @@ impl Desk {
         }
     }
 
-    fn tell_scheduler(&mut self, report: Report, request: &mut Option<GetCs>) {
-        let request = matches!(report, Report::Request { .. })
-            .then(|| request.take())
-            .flatten();
-        if let Some(message) = wire::report(report, request, unix_seconds()) {
-            self.report(message);
-        }
-    }
-
-    /// Never waits: a scheduler that does not read is as good as none.
-    fn report(&mut self, message: Message) {
-        let Some(line) = &self.line else { return };
-        if line.outgoing.try_send(message).is_err() {
-            tracing::warn!(
-                "scheduler {} takes no messages; looking for it anew",
-                line.scheduler
-            );
-            self.line = None;
-            "it took no messages".clone_into(&mut self.cause);
-            self.decide(Event::SchedulerLost, None);
-        }
-    }
-
     fn order(&mut self, client: ClientId, order: Order) {
         let Some(seat) = self.seats.get(&client) else {
             return;
@@ -365,94 +279,6 @@ impl Desk {
         );
     }
 
-    fn log_in(&mut self) {
-        let login = Login {
-            port: self.port().into(),
-            max_kids: self.config.slots,
-            environments: self.shop.toolchains.environments(),
-            node_name: self.config.node_name.clone(),
-            host_platform: self.shop.platform.as_str().to_owned(),
-            chroot_possible: self.shop.takes_compiles(),
-            no_remote: !self.shop.takes_compiles(),
-            features: self.config.features,
-        };
-        self.report(Message::Login(login));
-    }
-
-    fn announce_toolchains(&mut self) {
-        let renewal = Login {
-            port: 0,
-            max_kids: 0,
-            environments: self.shop.toolchains.environments(),
-            node_name: self.config.node_name.clone(),
-            host_platform: String::new(),
-            chroot_possible: self.shop.takes_compiles(),
-            no_remote: !self.shop.takes_compiles(),
-            features: self.config.features,
-        };
-        self.report(Message::Login(renewal));
-    }
-
-    fn announce_load(&mut self) {
-        let Some(Reading {
-            value,
-            averages,
-            free_memory,
-            ..
-        }) = self.reading
-        else {
-            return;
-        };
-        if self.line.is_some() && self.announcer.worth(value) {
-            self.report(Message::Stats(Stats {
-                load: value,
-                load_avg_1: averages[0],
-                load_avg_5: averages[1],
-                load_avg_10: averages[2],
-                free_mem: free_memory,
-            }));
-        }
-    }
-
-    fn take_sample(&mut self) {
-        self.next_sample = Instant::now() + self.sampling;
-        let config = Arc::clone(&self.config);
-        self.sampler
-            .spawn_blocking(move || load::sample(&config.proc_paths, &config.base_dir));
-    }
-
-    fn sampled(&mut self, sample: &Sample) {
-        let elapsed = self.last_sample.elapsed();
-        self.last_sample = Instant::now();
-        let own = Own {
-            ended: std::mem::take(&mut self.ended),
-            running: self.core.compiling(),
-        };
-        let mut reading = self.meter.read(sample, own, elapsed);
-        if self.sandbox_lost {
-            (reading.value, reading.pressure) = (1000, Pressure::Full);
-        }
-        self.reading = Some(reading);
-        self.decide(Event::Pressure(reading.pressure), None);
-        self.announce_load();
-    }
-
-    /// The helper cannot be started from a program with threads. The scheduler is told to send
-    /// nothing more; own clients are served as before.
-    fn sandbox_lost(&mut self) {
-        if !std::mem::replace(&mut self.sandbox_lost, true) {
-            tracing::error!(
-                "the sandbox's helper process died: no compiles of other hosts are taken any more; restart the daemon"
-            );
-            self.next_sample = Instant::now();
-        }
-    }
-
-    fn memory_per_compile(&self) -> u32 {
-        let free = self.reading.map_or(0, |reading| reading.free_memory);
-        (free / self.config.slots.clamp(1, 4)).max(LEAST_MEMORY_MIB)
-    }
-
     /// The port that other hosts' clients reach this daemon at; 0 for none.
     fn port(&self) -> u16 {
         if self.shop.takes_compiles() {
@@ -460,13 +286,6 @@ impl Desk {
         } else {
             0
         }
-    }
-
-    /// Older schedulers name this host instead of saying "nobody".
-    fn is_here(&self, placement: &Placement) -> bool {
-        let own = self.line.as_ref().and_then(|line| line.own);
-        placement.port == u32::from(self.port())
-            && own.is_some_and(|own| placement.host == own.to_string())
     }
 
     fn status(&self) -> String {

@@ -1,0 +1,53 @@
+//! The desk and the load: sampled on another thread, judged here, told to the scheduler.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Desk;
+use crate::core::Event;
+use crate::load::{self, Own, Pressure, Sample};
+
+/// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
+const LEAST_MEMORY_MIB: u32 = 512;
+
+impl Desk {
+    pub(super) fn take_sample(&mut self) {
+        self.next_sample = Instant::now() + self.sampling;
+        let config = Arc::clone(&self.config);
+        self.sampler
+            .spawn_blocking(move || load::sample(&config.proc_paths, &config.base_dir));
+    }
+
+    pub(super) fn sampled(&mut self, sample: &Sample) {
+        let elapsed = self.last_sample.elapsed();
+        self.last_sample = Instant::now();
+        let own = Own {
+            ended: std::mem::take(&mut self.ended),
+            running: self.core.compiling(),
+        };
+        let mut reading = self.meter.read(sample, own, elapsed);
+        if self.sandbox_lost {
+            (reading.value, reading.pressure) = (1000, Pressure::Full);
+        }
+        self.reading = Some(reading);
+        self.decide(Event::Pressure(reading.pressure), None);
+        self.announce_load();
+    }
+
+    /// The helper cannot be started from a program with threads. The scheduler is told to send
+    /// nothing more; own clients are served as before.
+    pub(super) fn sandbox_lost(&mut self) {
+        if !std::mem::replace(&mut self.sandbox_lost, true) {
+            tracing::error!(
+                "the sandbox's helper process died: no compiles of other hosts are taken any more; restart the daemon"
+            );
+            self.next_sample = Instant::now();
+        }
+    }
+
+    pub(super) fn memory_per_compile(&self) -> u32 {
+        let free = self.reading.map_or(0, |reading| reading.free_memory);
+        (free / self.config.slots.clamp(1, 4)).max(LEAST_MEMORY_MIB)
+    }
+}
