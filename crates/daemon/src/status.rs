@@ -1,4 +1,4 @@
-//! The text that answers "how are you": icecream's lines (icecream-protocol 7.6), and one more that
+//! The text that answers "how are you": icecream's lines, and one more that
 //! names the scheduler.
 
 use std::fmt::Write as _;

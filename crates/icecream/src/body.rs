@@ -1,4 +1,4 @@
-//! Which fields each message has, in the order of the wire (protocol notes, sections 3.2 to 3.17).
+//! Which fields each message has, in the order of the wire.
 
 use crate::codec::{Field, Reader, Writer};
 use crate::error::Malformed;

@@ -1,5 +1,4 @@
-//! What FILE_CHUNK carries: pieces of a file, each a Zstandard frame of its own (protocol notes,
-//! section 2.3).
+//! What FILE_CHUNK carries: pieces of a file, each a Zstandard frame of its own.
 //!
 //! LZO, compression 0, is what peers below version 40 send; no peer accepted here does.
 

@@ -1,5 +1,4 @@
-//! The primitive encodings: big-endian words, strings that count their NUL, lists (protocol notes,
-//! section 2.2). A [`Reader`] cannot leave the frame it was made for.
+//! The primitive encodings: big-endian words, strings that count their NUL, lists. A [`Reader`] cannot leave the frame it was made for.
 
 use crate::Version;
 use crate::error::Malformed;

@@ -1,5 +1,5 @@
 //! The handshake: both ends send their maximum at once, then both send the minimum of the two, as
-//! little-endian words (protocol notes, section 1.2).
+//! little-endian words.
 
 use crate::Version;
 use crate::error::HandshakeError;

@@ -1,4 +1,4 @@
-//! Message types: their numbers on the wire and their usual names (protocol notes, section 3.1).
+//! Message types: their numbers on the wire and their usual names.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The text of MON_STATS: one `Key:Value` per line (protocol notes, section 3.17).
+//! The text of MON_STATS: one `Key:Value` per line.
 //!
 //! Written exactly as icecc-scheduler 1.4 writes it, read tolerantly.
 

@@ -1,4 +1,4 @@
-//! The command line that an executor runs for a job (icecream-protocol 6.4).
+//! The command line that an executor runs for a job.
 
 use std::ffi::{OsStr, OsString};
 

@@ -1,4 +1,4 @@
-//! `-march=native` and its kin: what they stand for on this host (icecream-behaviour 2.5).
+//! `-march=native` and its kin: what they stand for on this host.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

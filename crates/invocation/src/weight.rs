@@ -9,7 +9,7 @@ const OPTIMISE_1: u32 = 0x4;
 const OPTIMISE_2: u32 = 0x8;
 const OPTIMISE_MORE: u32 = 0x10;
 
-/// The mask for a command line; later options win (icecream-protocol 3.6).
+/// The mask for a command line; later options win.
 pub(crate) fn weight(arguments: &[OsString]) -> u32 {
     let mut flags = 0;
     for argument in arguments {

@@ -54,7 +54,13 @@ impl NodeName {
     /// Keeps what is printable of `given`, at most 255 characters: a name is never a reason to
     /// refuse a host, and never able to forge a line of a log or of the control port.
     pub fn display(given: &str) -> Self {
-        Self(given.chars().filter(|c| !c.is_control() && !c.is_whitespace()).take(255).collect())
+        Self(
+            given
+                .chars()
+                .filter(|c| !c.is_control() && !c.is_whitespace())
+                .take(255)
+                .collect(),
+        )
     }
 
     pub fn as_str(&self) -> &str {
@@ -73,7 +79,11 @@ impl fmt::Display for NodeName {
 }
 
 /// Checks that `given` may stand as one component of a path.
-pub(crate) fn component(what: &'static str, given: &str, max: usize) -> Result<String, InvalidName> {
+pub(crate) fn component(
+    what: &'static str,
+    given: &str,
+    max: usize,
+) -> Result<String, InvalidName> {
     let refuse = |why| Err(InvalidName::new(what, given, why));
     if given.is_empty() {
         return refuse("it is empty");
@@ -84,7 +94,10 @@ pub(crate) fn component(what: &'static str, given: &str, max: usize) -> Result<S
     if given.starts_with('.') {
         return refuse("it starts with a dot");
     }
-    if !given.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'\\' | b'"' | b'\'')) {
+    if !given
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'\\' | b'"' | b'\''))
+    {
         return refuse("only printable ASCII without spaces, slashes and quotes is allowed");
     }
     Ok(given.to_owned())
@@ -96,7 +109,19 @@ mod tests {
 
     #[test]
     fn what_could_leave_a_directory_is_no_name() {
-        for bad in ["", ".", "..", "a/b", "../x", "a b", "a\0b", "ü", "a\nb", "'x'", &"x".repeat(201)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../x",
+            "a b",
+            "a\0b",
+            "ü",
+            "a\nb",
+            "'x'",
+            &"x".repeat(201),
+        ] {
             assert!(EnvironmentName::parse(bad).is_err(), "{bad:?}");
         }
         for good in ["8b59cf5c35b2033fe114a01a619d2eea", "gcc-12.2_x", "tinyenv"] {

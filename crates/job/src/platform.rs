@@ -1,5 +1,5 @@
 //! Platform strings: `x86_64`, `aarch64`, … as `uname -m` prints them on Linux, and
-//! `<sysname>_<machine>` elsewhere (icecream-protocol 6.8).
+//! `<sysname>_<machine>` elsewhere.
 
 use std::fmt;
 

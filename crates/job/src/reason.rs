@@ -106,7 +106,11 @@ mod tests {
     #[test]
     fn codes_are_unique_and_spelled_alike() {
         let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        assert!(
+            codes
+                .iter()
+                .all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());

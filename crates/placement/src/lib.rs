@@ -4,8 +4,7 @@
 //! waiting jobs to hosts. Both append [`Action`]s for the adapter to carry out. The adapter may
 //! apply many events before it places, so that a burst costs one pass over the queue.
 //!
-//! The rules are those of icecream's scheduler (`icecream-protocol` 5.7, 7.1 to 7.5: protocol 43
-//! and 44) where a peer could tell the difference, with these changes, each on purpose:
+//! The rules are those of icecream's scheduler (protocols 43 and 44) where a peer could tell the difference, with these changes, each on purpose:
 //!
 //! - An eligible host with a free slot never idles while a job that it could take waits; slots
 //!   beyond a host's own ("preload") are used only when no host has a free one.

@@ -1,5 +1,5 @@
 //! The jobs that wait for a host: lower niceness first, submitters of the same niceness in turn,
-//! the jobs of one submitter in the order in which they came (icecream-protocol 7.1).
+//! the jobs of one submitter in the order in which they came.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;

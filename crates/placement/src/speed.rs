@@ -1,4 +1,4 @@
-//! How fast hosts compile, measured by what their jobs produced (icecream-protocol 7.3).
+//! How fast hosts compile, measured by what their jobs produced.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! The control port: plain lines over TCP, with icecream's commands and texts (protocol notes 7.6).
+//! The control port: plain lines over TCP, with icecream's commands and texts.
 //! Each session is a task of its own; the longest answer, `internals`, delays nobody else.
 
 pub(crate) mod report;

@@ -1,5 +1,5 @@
 //! The UDP port: answers to those who look for a scheduler, announcements to other schedulers, and
-//! who yields to whom (protocol notes 4).
+//! who yields to whom.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -6,7 +6,7 @@
 //! shake hands, probe ports, answer UDP and talk at the control port. A peer that stops reading
 //! fills its own queue and is dropped; a peer that talks nonsense loses its own connection.
 //!
-//! Ports, times and texts are icecream's (protocol notes 1.1, 1.5, 4, 5.1, 5.9, 7.6), so that its
+//! Ports, times and texts are icecream's, so that its
 //! daemons, monitors and scripts work unchanged. Log lines that scripts look for keep its wording.
 
 mod config;

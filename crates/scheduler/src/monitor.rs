@@ -1,4 +1,4 @@
-//! What monitors are told (protocol notes 3.17, 5.9), and the log lines for the same events.
+//! What monitors are told, and the log lines for the same events.
 
 use icecream::Message;
 use icecream::monitor::{HostState, HostStats, LoadDetail};

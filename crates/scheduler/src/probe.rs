@@ -1,5 +1,5 @@
 //! Whether a daemon's port can be reached from here: a connection that is closed at once, as
-//! icecream's scheduler makes it (protocol notes 5.1).
+//! icecream's scheduler makes it.
 
 use std::net::SocketAddr;
 use std::time::Duration;

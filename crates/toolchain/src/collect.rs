@@ -1,4 +1,4 @@
-//! From a compiler to its files, in icecream's archive layout (behaviour reference 3.3, 3.4): the
+//! From a compiler to its files, in icecream's archive layout: the
 //! drivers, what they run, the libraries of all of them, and a program to try the result with.
 
 use std::collections::BTreeMap;

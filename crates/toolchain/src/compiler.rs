@@ -1,5 +1,5 @@
 //! Which compiler is it really? Looks through symlinks, ccache links and scripts to the driver that
-//! does the work (behaviour reference 3.2; the output of gcc 12 and clang 14 with `-v`, measured).
+//! does the work (the output of gcc 12 and clang 14 with `-v`, measured).
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The compressions that icecream's archives come in (behaviour reference 3.5). Blocks are compressed
+//! The compressions that icecream's archives come in. Blocks are compressed
 //! independently and concatenated, which every one of the formats allows, so that all cores work.
 
 use std::io::{self, BufRead, Write};

@@ -1,5 +1,4 @@
-//! The command line of `icecc-create-env` and of `icecc --build-native` (behaviour reference 1.6,
-//! 3.1): makes an archive for ICECC_VERSION in the current directory.
+//! The command line of `icecc-create-env` and of `icecc --build-native`: makes an archive for ICECC_VERSION in the current directory.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! The command line of `icecc-test-env` (behaviour reference 1.7): unpacks an archive and tries what
+//! The command line of `icecc-test-env`: unpacks an archive and tries what
 //! is in it, each program in a chroot.
 
 use std::ffi::OsString;

@@ -1,5 +1,4 @@
-//! Socket options of a TCP channel, as icecream 1.4 sets them (protocol notes, section 1.4, seen
-//! with strace): a dead host is noticed within 36 s when idle and within 9 s when it owes an answer.
+//! Socket options of a TCP channel, as icecream 1.4 sets them: a dead host is noticed within 36 s when idle and within 9 s when it owes an answer.
 
 use std::os::fd::AsFd;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A job's environment as the wrapper sent it, and the settings in it (behaviour reference 1.9).
+//! A job's environment as the wrapper sent it, and the settings in it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -122,7 +122,7 @@ impl Environment {
         }
     }
 
-    /// Where the daemon may be, in the order of trying (behaviour reference 1.11).
+    /// Where the daemon may be, in the order of trying.
     pub(crate) fn daemon_places(&self) -> DaemonPlaces {
         if let Some(only) = self.get(variable::TEST_SOCKET) {
             return DaemonPlaces {

@@ -1,4 +1,4 @@
-//! ICECC_VERSION: archives that the user made (behaviour reference 3.8).
+//! ICECC_VERSION: archives that the user made.
 //!
 //! A comma list of `[PLATFORM:]FILE[=PREFIX]`. If any entry has a prefix, only those apply whose
 //! prefix is the compiler's name up to its last dash; entries without one then belong to compilers

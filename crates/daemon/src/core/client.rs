@@ -72,7 +72,7 @@ pub(super) struct Compile {
 }
 
 impl Work {
-    /// The word that icecream's status text uses for this state (protocol 7.6).
+    /// The word that icecream's status text uses for this state.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Idle => "unknown",

@@ -177,7 +177,7 @@ pub enum From {
     Submitter,
 }
 
-/// icecream's numbers for how a job ended without a compiler's exit code (protocol 6.6).
+/// icecream's numbers for how a job ended without a compiler's exit code.
 pub mod code {
     /// The client was gone when its job was placed.
     pub const CLIENT_GONE: i32 = 107;

@@ -1,5 +1,5 @@
 //! The daemon's mind: which client may run what now, and what the scheduler is told of it.
-//! `(now, event) -> actions`; it owns no socket and no clock. Facts: icecream-protocol 5 and 6.5.
+//! `(now, event) -> actions`; it owns no socket and no clock.
 //!
 //! Three decisions differ from icecream on purpose. A scheduler that goes away takes nothing with
 //! it: clients stay, foreign compiles go on, unanswered requests are answered "compile it

@@ -1,5 +1,5 @@
 //! Who is served next when a slot is free: local jobs, then own jobs sent home, then foreign
-//! compiles; within a class the lower niceness, then the earlier arrival (behaviour 5.1).
+//! compiles; within a class the lower niceness, then the earlier arrival.
 
 use std::collections::BTreeSet;
 

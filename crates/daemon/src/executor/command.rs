@@ -1,4 +1,4 @@
-//! The compiler's command line, directory and output (protocol notes, sections 5.11 and 6.4).
+//! The compiler's command line, directory and output.
 
 use std::ffi::{CString, OsStr};
 use std::fs::DirBuilder;

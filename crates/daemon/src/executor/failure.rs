@@ -49,7 +49,7 @@ impl Failure {
         )
     }
 
-    /// The number that icecream's schedulers are told (protocol notes, section 6.6).
+    /// The number that icecream's schedulers are told.
     pub fn code(&self) -> i32 {
         match self {
             Self::ClientGone => 118,

@@ -1,8 +1,7 @@
 //! Runs one foreign job: a compiler of another host's, in a sandbox, on text that arrives while
 //! it runs.
 //!
-//! What icecream's executors do, and what their clients rely on: protocol notes, sections 3.9,
-//! 3.11, 5.7, 5.11 and 6.4. Different on purpose: no `--param ggc-…` (it shows in the debug
+//! It does what icecream's executors do and what their clients rely on. Different on purpose: no `--param ggc-…` (it shows in the debug
 //! information), and a compiler that a signal killed asks the client to compile again.
 
 mod child;

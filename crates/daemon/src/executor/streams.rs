@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{Failure, Source};
 
 /// Most that a result can carry of the compiler's words: with its other fields it must fit a frame
-/// of 1 MiB (protocol notes, section 3.11).
+/// of 1 MiB.
 pub(super) const MAX_SAID: usize = 900 << 10;
 
 /// Fewer changes between us and the compiler than with the usual 64 KiB. A user may have 64 MiB in

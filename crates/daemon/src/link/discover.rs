@@ -1,4 +1,4 @@
-//! Finding a scheduler by broadcast (icecream-protocol 4).
+//! Finding a scheduler by broadcast.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -17,7 +17,7 @@ use crate::config::{Config, Find, SCHEDULER_PORT};
 use backoff::Backoff;
 
 /// Connecting and shaking hands. icecream's scheduler may take half a minute to notice a
-/// connection when all its peers are quiet (icecream-protocol 1.5).
+/// connection when all its peers are quiet.
 const CONNECT: Duration = Duration::from_secs(40);
 /// A session that lasted this long was a good one.
 const GOOD_SESSION: Duration = Duration::from_secs(30);

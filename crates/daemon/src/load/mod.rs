@@ -1,5 +1,4 @@
-//! How busy this host is, in icecream's measure: 0 idle to 1000 "give me nothing"
-//! (icecream-protocol 6.7).
+//! How busy this host is, in icecream's measure: 0 idle to 1000 "give me nothing".
 
 mod figures;
 mod meter;

@@ -1,5 +1,4 @@
 //! A compile for another host, from COMPILE_FILE to the last byte of the object
-//!.
 
 use std::io::Read as _;
 use std::time::Duration;

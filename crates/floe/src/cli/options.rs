@@ -132,7 +132,7 @@ pub(crate) struct DaemonOptions {
     #[arg(short = 'b', long = "env-basedir", value_name = "DIR")]
     pub(crate) base_dir: Option<PathBuf>,
     /// Limit of the toolchains' size
-    #[arg(long = "cache-limit", value_name = "MB", default_value_t = 256)]
+    #[arg(long = "cache-limit", value_name = "MB", default_value_t = 1024)]
     pub(crate) cache_limit: u64,
     /// TCP port for foreign jobs
     #[arg(short = 'p', long, default_value_t = 10245, value_parser = clap::value_parser!(u16).range(1..))]

@@ -1,4 +1,4 @@
-//! icecream's flaws that lie in reading command lines (icecream-behaviour 7), by number.
+//! icecream's flaws that lie in reading command lines, by number.
 
 use job::Reason;
 

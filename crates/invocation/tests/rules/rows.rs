@@ -1,4 +1,4 @@
-//! icecream's classification, row by row (icecream-behaviour 2.2): kept, or kept out with a reason.
+//! icecream's classification, row by row: kept, or kept out with a reason.
 
 use job::Reason;
 

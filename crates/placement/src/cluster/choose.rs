@@ -250,7 +250,7 @@ impl Cluster {
 }
 
 /// How gladly a submitter compiles its own job: the more clients it has, the more it has to
-/// preprocess and to send (icecream-protocol 7.3).
+/// preprocess and to send.
 fn eagerness(from: &Host) -> f64 {
     let known = from.client_count as usize;
     let clients = if known > 0 {

@@ -1,4 +1,4 @@
-//! The executor's unpacked toolchains, in icecream's layout (protocol reference 6.1):
+//! The executor's unpacked toolchains, in icecream's layout:
 //! `<base>/target=<platform>/<name>/`, within a limit, least recently used dropped first.
 //!
 //! Unlike icecream, which empties its base directory at every start (flaws F33, F39), this keeps what

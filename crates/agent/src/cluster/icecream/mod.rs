@@ -1,5 +1,4 @@
-//! icecream's way: GET_CS and slots from the daemon, one TCP conversation with the executor
-//! (protocol notes, section 5).
+//! icecream's way: GET_CS and slots from the daemon, one TCP conversation with the executor.
 
 mod daemon;
 mod executor;

@@ -1,5 +1,5 @@
 //! What a scheduler's control port says, read back into values. The forms are those of
-//! `listcs` (protocol notes 7.6), which Debian's scheduler and ours share.
+//! `listcs`, which Debian's scheduler and ours share.
 
 use serde::Serialize;
 
