@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::hub::Hub;
+use crate::text::Pragmas;
 use crate::toolbox::Toolbox;
 
 /// Preprocessed text kept in memory by all jobs together, compressed.
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) toolbox: Toolbox,
     pub(crate) text_budget: Arc<Semaphore>,
+    /// What is known of headers that a text can misrepresent.
+    pub(crate) pragmas: Arc<Pragmas>,
     pub(crate) uid: u32,
 }
 
@@ -30,6 +33,7 @@ impl Shared {
             hub,
             toolbox,
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
+            pragmas: Arc::default(),
             uid: rustix::process::geteuid().as_raw(),
         }
     }

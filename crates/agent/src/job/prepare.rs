@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::Arc;
 
 use invocation::{Family, Language, Plan, Remote};
 use job::Reason;
@@ -171,7 +172,7 @@ pub(crate) fn wish(outline: &Outline, plan: &Remote, toolchains: Vec<Toolchain>)
 }
 
 /// What the preprocessor is told.
-pub(crate) fn order(outline: &Outline, plan: &Remote, permit: Permit) -> Order {
+pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: Permit) -> Order {
     let source = match plan.preprocessed {
         true => Source::Preprocessed(plan.source.clone()),
         false => Source::Preprocessor {
@@ -179,6 +180,8 @@ pub(crate) fn order(outline: &Outline, plan: &Remote, permit: Permit) -> Order {
             arguments: plan.preprocess.clone(),
             // Else the preprocessor has expanded them here.
             clock_matters: plan.includes_only,
+            pragmas: (plan.includes_only && plan.family == Family::Gcc)
+                .then(|| Arc::clone(&shared.pragmas)),
         },
     };
     Order {

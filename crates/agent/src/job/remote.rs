@@ -45,7 +45,10 @@ pub(crate) async fn compile(
     let wish = prepare::wish(outline, plan, kit.toolchains);
     chronicle.enter(Phase::Queue);
     let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
-    let text = Text::start(prepare::order(outline, plan, permit), &shared.text_budget);
+    let text = Text::start(
+        prepare::order(outline, shared, plan, permit),
+        &shared.text_budget,
+    );
     let mut travel = Travel {
         outline,
         shared,

@@ -1,6 +1,7 @@
 //! The text that travels: produced by a preprocessor (or read from a file), compressed piece by
 //! piece while it is produced, kept for another try as long as memory allows.
 
+mod pragmas;
 mod process;
 mod produce;
 
@@ -11,6 +12,7 @@ use std::time::Instant;
 use job::Reason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+pub(crate) use pragmas::Pragmas;
 use process::Process;
 pub(crate) use produce::{Order, Source};
 

@@ -21,7 +21,7 @@ use rustix::process::{Pid, PidfdFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Kept, NoText, Process, Production};
+use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{PIECE_LEN, Piece};
 use crate::hub::Permit;
 use crate::shared::BUDGET_UNIT;
@@ -48,6 +48,8 @@ pub(crate) enum Source {
         arguments: Vec<OsString>,
         /// Macros are expanded elsewhere: those that ask for the time must not travel.
         clock_matters: bool,
+        /// The text is one that loses macros which a pragma brings back: look for such headers.
+        pragmas: Option<Arc<Pragmas>>,
     },
     /// A source that was preprocessed before.
     Preprocessed(PathBuf),
@@ -92,6 +94,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
         filled: 0,
         bytes: 0,
         clock: None,
+        entered: None,
     };
     let made = match order.source {
         Source::File(ref path) => packer.take_file(&order.directory.join(path)),
@@ -105,7 +108,9 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             ref program,
             ref arguments,
             clock_matters,
+            ref pragmas,
         } => {
+            packer.entered = pragmas.is_some().then(invocation::EnteredFiles::default);
             packer.clock = clock_matters.then(invocation::ClockScan::default);
             let mut command = Command::new(program);
             command
@@ -115,6 +120,8 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
                 .current_dir(&order.directory)
                 .stdin(Stdio::null());
             preprocess(&mut packer, command, order, process)
+                .and_then(|()| packer.pack())
+                .and_then(|()| check_headers(pragmas.as_deref(), packer.entered.take(), order))
         }
     };
     made?;
@@ -122,6 +129,25 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
     Ok(Production {
         bytes: packer.bytes,
     })
+}
+
+/// Refuses a text that was made from headers which it misrepresents.
+fn check_headers(
+    pragmas: Option<&Pragmas>,
+    entered: Option<invocation::EnteredFiles>,
+    order: &Order,
+) -> Result<(), NoText> {
+    let (Some(pragmas), Some(entered)) = (pragmas, entered) else {
+        return Ok(());
+    };
+    let offender = pragmas.offender(&order.directory, entered.into_paths());
+    match offender.map_err(failed("reading a header again"))? {
+        None => Ok(()),
+        Some(header) => Err(NoText {
+            reason: Reason::NotInText,
+            detail: format!("{}: #pragma pop_macro", header.display()),
+        }),
+    }
 }
 
 fn preprocess(
@@ -187,6 +213,7 @@ struct Packer<'a> {
     filled: usize,
     bytes: u64,
     clock: Option<invocation::ClockScan>,
+    entered: Option<invocation::EnteredFiles>,
 }
 
 impl Packer<'_> {
@@ -268,6 +295,9 @@ impl Packer<'_> {
                 reason: Reason::ClockInSource,
                 detail: name.to_owned(),
             });
+        }
+        if let Some(entered) = &mut self.entered {
+            entered.feed(text);
         }
         let packed = Piece::pack(text, self.level);
         let piece = packed.map_err(|detail| NoText {
