@@ -25,6 +25,9 @@ packages! {
     "make", "/usr/bin/make", "real projects are built";
     "icecc", "/usr/sbin/iceccd", "C++ icecream, the peer";
     "icecream-sundae", "/usr/bin/icecream-sundae", "a monitor of C++ icecream";
+    "gdb", "/usr/bin/gdb", "debug information is looked at as its users do";
+    "g++-11", "/usr/bin/g++-11", "a second version of a compiler";
+    "libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a", "sanitized programs are linked";
     "ccache", "/usr/bin/ccache", "is used in front of the wrapper";
     "dpkg-dev", "/usr/bin/dpkg-source", "sources of real projects are unpacked";
     "iproute2", "/usr/sbin/ip", "hosts of a lab are connected";

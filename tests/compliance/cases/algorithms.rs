@@ -12,7 +12,11 @@ use lab::{Cluster, HostSpec, Kind, Lab};
 
 pub(crate) fn cases() -> Vec<Case> {
     let algorithm = |id, title, name: &'static str| {
-        Case::new(id, title, move |bed| builds_with(bed, name)).gap(Debian, "ended with exit status: 1", "1.4 has one algorithm and no option for it")
+        Case::new(id, title, move |bed| builds_with(bed, name)).gap(
+            Debian,
+            "ended with exit status: 1",
+            "1.4 has one algorithm and no option for it",
+        )
     };
     vec![
         algorithm("T83", "fastest", "FASTEST"),
@@ -37,13 +41,20 @@ fn builds_with(bed: &mut Bed, algorithm: &str) -> Result<()> {
     wait_usable(&mut cluster)?;
     let mut watcher = Watcher::start(cluster.host(SCHEDULER)?, cluster.scheduler_address()?)?;
     let mark = watcher.mark();
-    let build = cluster.client(LOCAL, suite, "make")?.args(["-j2", "-f", "spread.mk"]).env("CC", "gcc").dir(&work);
+    let build = cluster
+        .client(LOCAL, suite, "make")?
+        .args(["-j2", "-f", "spread.mk"])
+        .env("CC", "gcc")
+        .dir(&work);
     succeeded(&build.run(COMMAND)?)?;
     let seen = watcher.since(mark, cluster.host(LOCAL)?)?;
     ensure!(seen.local == 1, "{seen:?}");
     let on = |host: &str| seen.remote.iter().filter(|one| *one == host).count();
     if algorithm == "round_robin" {
-        ensure!(on(ONE) > 0 && on(TWO) > 0, "one host had nothing to do: {seen:?}");
+        ensure!(
+            on(ONE) > 0 && on(TWO) > 0,
+            "one host had nothing to do: {seen:?}"
+        );
     }
     Ok(())
 }
@@ -52,7 +63,10 @@ fn builds_with(bed: &mut Bed, algorithm: &str) -> Result<()> {
 fn accepts(bed: &Bed, algorithm: &str) -> Result<()> {
     let mut lab = Lab::new(Kind::Namespaces)?;
     let host = lab.host(&HostSpec::new("alone"))?;
-    let mut scheduler = host.command(&bed.programs.scheduler).args(["-a", algorithm]).start()?;
+    let mut scheduler = host
+        .command(&bed.programs.scheduler)
+        .args(["-a", algorithm])
+        .start()?;
     let end = Instant::now() + Duration::from_secs(20);
     while host.connect(host.address(), 8766).is_err() {
         if !scheduler.is_running() {

@@ -10,20 +10,48 @@ use lab::cluster::SCHEDULER;
 pub(crate) fn cases() -> Vec<Case> {
     let clang = Need::Program("clang", "clang");
     vec![
-        Case::new("T13", "-march=native of clang is sent as what it means here", |bed| {
-            let flags = flags(bed, &["clang", "-march=native", "-c", "plain.c", "-o", "plain.o"])?;
-            ensure!(!flags.contains("native"), "{flags}");
-            ensure!(flags.contains("-target-feature"), "{flags}");
-            Ok(())
-        })
+        Case::new(
+            "T13",
+            "-march=native of clang is sent as what it means here",
+            |bed| {
+                let flags = flags(
+                    bed,
+                    &["clang", "-march=native", "-c", "plain.c", "-o", "plain.o"],
+                )?;
+                ensure!(!flags.contains("native"), "{flags}");
+                ensure!(flags.contains("-target-feature"), "{flags}");
+                Ok(())
+            },
+        )
         .needs(clang),
-        Case::new("T14", "-march=native of gcc is sent as what it means here", |bed| {
-            let flags = flags(bed, &["gcc", "-march=native", "-c", "plain.c", "-o", "plain.o"])?;
-            ensure!(!flags.contains("native") && flags.contains(" -march="), "{flags}");
-            Ok(())
-        }),
+        Case::new(
+            "T14",
+            "-march=native of gcc is sent as what it means here",
+            |bed| {
+                let flags = flags(
+                    bed,
+                    &["gcc", "-march=native", "-c", "plain.c", "-o", "plain.o"],
+                )?;
+                ensure!(
+                    !flags.contains("native") && flags.contains(" -march="),
+                    "{flags}"
+                );
+                Ok(())
+            },
+        ),
         Case::new("T31_wire", "-target X is sent", |bed| {
-            let flags = flags(bed, &["clang", "-target", "i686-linux-gnu", "-c", "plain.c", "-o", "plain.o"])?;
+            let flags = flags(
+                bed,
+                &[
+                    "clang",
+                    "-target",
+                    "i686-linux-gnu",
+                    "-c",
+                    "plain.c",
+                    "-o",
+                    "plain.o",
+                ],
+            )?;
             ensure!(flags.contains(" -target i686-linux-gnu "), "{flags}");
             Ok(())
         })
@@ -34,19 +62,41 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(())
         })
         .needs(clang),
-        Case::new("T33_wire", "--target=X is sent, and no second target", |bed| {
-            let flags = flags(bed, &["clang", "--target=i686-linux-gnu", "-c", "plain.c", "-o", "plain.o"])?;
-            ensure!(flags.contains(" --target=i686-linux-gnu "), "{flags}");
-            ensure!(!flags.contains(" -target "), "{flags}");
-            Ok(())
-        })
+        Case::new(
+            "T33_wire",
+            "--target=X is sent, and no second target",
+            |bed| {
+                let flags = flags(
+                    bed,
+                    &[
+                        "clang",
+                        "--target=i686-linux-gnu",
+                        "-c",
+                        "plain.c",
+                        "-o",
+                        "plain.o",
+                    ],
+                )?;
+                ensure!(flags.contains(" --target=i686-linux-gnu "), "{flags}");
+                ensure!(!flags.contains(" -target "), "{flags}");
+                Ok(())
+            },
+        )
         .needs(clang),
-        Case::new("T75", "a toolchain packed in a way that the host cannot unpack", |bed| {
-            let (asked, seen) = record(bed, &["gcc", "-c", "plain.c", "-o", "plain.o"], "zstd", 0)?;
-            ensure!(asked.connections == 0 && seen.remote.is_empty(), "{asked:?} {seen:?}");
-            ensure!(seen.home + seen.local == 1, "{seen:?}");
-            Ok(())
-        }),
+        Case::new(
+            "T75",
+            "a toolchain packed in a way that the host cannot unpack",
+            |bed| {
+                let (asked, seen) =
+                    record(bed, &["gcc", "-c", "plain.c", "-o", "plain.o"], "zstd", 0)?;
+                ensure!(
+                    asked.connections == 0 && seen.remote.is_empty(),
+                    "{asked:?} {seen:?}"
+                );
+                ensure!(seen.home + seen.local == 1, "{seen:?}");
+                Ok(())
+            },
+        ),
     ]
 }
 
@@ -57,7 +107,12 @@ fn flags(bed: &mut Bed, command: &[&str]) -> Result<String> {
     Ok(format!(" {} ", asked.compiles[0].join(" ")))
 }
 
-fn record(bed: &mut Bed, command: &[&str], compression: &str, features: u32) -> Result<(Asked, Seen)> {
+fn record(
+    bed: &mut Bed,
+    command: &[&str],
+    compression: &str,
+    features: u32,
+) -> Result<(Asked, Seen)> {
     let scheduler = bed.cluster()?.scheduler_address()?;
     let host = bed.cluster()?.host(SCHEDULER)?.clone();
     let recorder = Recorder::start(&host, scheduler, features)?;

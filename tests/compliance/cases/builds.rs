@@ -12,18 +12,37 @@ use lab::{Launch, Signal};
 pub(crate) fn cases() -> Vec<Case> {
     let ccache = Need::Program("ccache", "ccache");
     vec![
-        Case::new("T76", "a link named c++ in front of PATH, at home", |bed| linked(bed, LOCAL)),
-        Case::new("T77", "a link named c++ in front of PATH, elsewhere", |bed| linked(bed, ONE)),
+        Case::new("T76", "a link named c++ in front of PATH, at home", |bed| {
+            linked(bed, LOCAL)
+        }),
+        Case::new(
+            "T77",
+            "a link named c++ in front of PATH, elsewhere",
+            |bed| linked(bed, ONE),
+        ),
         Case::new("T78", "make -j10 uses both hosts", spread),
-        Case::new("T72", "ccache keeps none of the wrapper's own words", cached).needs(ccache),
-        Case::new("T79", "a host without slots of its own still links", no_slots),
+        Case::new(
+            "T72",
+            "ccache keeps none of the wrapper's own words",
+            cached,
+        )
+        .needs(ccache),
+        Case::new(
+            "T79",
+            "a host without slots of its own still links",
+            no_slots,
+        ),
     ]
 }
 
 fn linked(bed: &mut Bed, preferred: &str) -> Result<()> {
     let work = bed.work()?.to_owned();
     let object = work.join("plain.o");
-    succeeded(&bed.plain("c++")?.args(["-Wall", "-c", "plain.cpp", "-o", "expected.o"]).run(COMMAND)?)?;
+    succeeded(
+        &bed.plain("c++")?
+            .args(["-Wall", "-c", "plain.cpp", "-o", "expected.o"])
+            .run(COMMAND)?,
+    )?;
     let _ = fs::remove_file(&object);
     let path = format!("{}:/usr/bin:/bin", bed.programs.links.display());
     let launch = bed
@@ -33,7 +52,11 @@ fn linked(bed: &mut Bed, preferred: &str) -> Result<()> {
         .env("ICECC_PREFERRED_HOST", preferred);
     let (output, seen) = bed.observe(launch)?;
     succeeded(&output)?;
-    let fits = if preferred == LOCAL { seen.home == 1 } else { seen.remote == [preferred] };
+    let fits = if preferred == LOCAL {
+        seen.home == 1
+    } else {
+        seen.remote == [preferred]
+    };
     ensure!(fits && seen.local == 0, "{seen:?}");
     outputs::same(&work.join("expected.o"), &object)
 }
@@ -48,8 +71,14 @@ fn spread(bed: &mut Bed) -> Result<()> {
     succeeded(&output)?;
     ensure!(bed.work()?.join("spread").exists(), "nothing was linked");
     let on = |host: &str| seen.remote.iter().filter(|one| *one == host).count();
-    ensure!(on(ONE) > 0 && on(TWO) > 0, "one host had nothing to do: {seen:?}");
-    ensure!(seen.local == 1 && seen.exits.iter().all(|exit| *exit == 0), "{seen:?}");
+    ensure!(
+        on(ONE) > 0 && on(TWO) > 0,
+        "one host had nothing to do: {seen:?}"
+    );
+    ensure!(
+        seen.local == 1 && seen.exits.iter().all(|exit| *exit == 0),
+        "{seen:?}"
+    );
     Ok(())
 }
 
@@ -62,7 +91,14 @@ fn cached(bed: &mut Bed) -> Result<()> {
     let run = |bed: &mut Bed| -> Result<String> {
         let launch = bed
             .plain("ccache")?
-            .args(["gcc", "-Wall", "-c", "unused_variable.c", "-o", "unused_variable.o"])
+            .args([
+                "gcc",
+                "-Wall",
+                "-c",
+                "unused_variable.c",
+                "-o",
+                "unused_variable.o",
+            ])
             .env("CCACHE_PREFIX", &bed.programs.client)
             .env("CCACHE_DIR", &cache)
             .env("ICECC_VERSION", "brokenenv.tar.gz");
@@ -72,17 +108,33 @@ fn cached(bed: &mut Bed) -> Result<()> {
     };
     let plain = bed
         .plain("ccache")?
-        .args(["gcc", "-Wall", "-c", "unused_variable.c", "-o", "unused_variable.o"])
+        .args([
+            "gcc",
+            "-Wall",
+            "-c",
+            "unused_variable.c",
+            "-o",
+            "unused_variable.o",
+        ])
         .env("CCACHE_DIR", work.join("ccache-plain"))
         .run(COMMAND)?;
     let compiler = String::from_utf8_lossy(&plain.stderr).into_owned();
     let first = run(bed)?;
-    ensure!(first.contains(&compiler), "the compiler's own words are lost:\n{first}");
+    ensure!(
+        first.contains(&compiler),
+        "the compiler's own words are lost:\n{first}"
+    );
     let second = run(bed)?;
     ensure!(second == compiler, "replayed from the cache:\n{second}");
-    let hits = bed.plain("ccache")?.args(["--print-stats"]).env("CCACHE_DIR", &cache).run(COMMAND)?;
+    let hits = bed
+        .plain("ccache")?
+        .args(["--print-stats"])
+        .env("CCACHE_DIR", &cache)
+        .run(COMMAND)?;
     let hits = String::from_utf8_lossy(&hits.stdout).into_owned();
-    let hit = hits.lines().any(|line| line.contains("_cache_hit") && !line.ends_with("\t0"));
+    let hit = hits
+        .lines()
+        .any(|line| line.contains("_cache_hit") && !line.ends_with("\t0"));
     ensure!(hit, "nothing came from the cache:\n{hits}");
     Ok(())
 }
@@ -94,7 +146,17 @@ fn no_slots(bed: &mut Bed) -> Result<()> {
     let mut daemon = bed
         .local()?
         .command(&bed.programs.daemon)
-        .args(["-n", "lab", "-N", LOCAL, "-m", "0", "--no-remote", "-s", &format!("{address}:{port}")])
+        .args([
+            "-n",
+            "lab",
+            "-N",
+            LOCAL,
+            "-m",
+            "0",
+            "--no-remote",
+            "-s",
+            &format!("{address}:{port}"),
+        ])
         .log("daemon-without-slots")
         .start()?;
     let result = built_without_slots(bed);
@@ -107,22 +169,41 @@ fn no_slots(bed: &mut Bed) -> Result<()> {
 }
 
 fn built_without_slots(bed: &mut Bed) -> Result<()> {
-    bed.cluster()?.control()?.wait_hosts(COMMAND, "the daemon without slots is there", |hosts| {
-        hosts.iter().any(|host| host.name == LOCAL && host.slots == 0)
-    })?;
+    bed.cluster()?.control()?.wait_hosts(
+        COMMAND,
+        "the daemon without slots is there",
+        |hosts| {
+            hosts
+                .iter()
+                .any(|host| host.name == LOCAL && host.slots == 0)
+        },
+    )?;
     let work = bed.work()?.to_owned();
     for (source, host) in [("returns", ONE), ("part", TWO)] {
         let (input, object) = (format!("{source}.c"), format!("{source}.o"));
-        let launch = bed.wrapped(&["gcc", "-Wall", "-c", &input, "-o", &object])?.env("ICECC_PREFERRED_HOST", host);
+        let launch = bed
+            .wrapped(&["gcc", "-Wall", "-c", &input, "-o", &object])?
+            .env("ICECC_PREFERRED_HOST", host);
         let (output, seen) = bed.observe(launch)?;
         succeeded(&output)?;
-        ensure!(seen.remote == [host] && seen.local == 0, "{source}: {seen:?}");
+        ensure!(
+            seen.remote == [host] && seen.local == 0,
+            "{source}: {seen:?}"
+        );
     }
-    let (output, seen) = bed.observe(bed.wrapped(&["gcc", "returns.o", "part.o", "-o", "returns"])?)?;
+    let (output, seen) =
+        bed.observe(bed.wrapped(&["gcc", "returns.o", "part.o", "-o", "returns"])?)?;
     succeeded(&output)?;
-    ensure!(seen.local == 1 && seen.remote.is_empty(), "the link: {seen:?}");
+    ensure!(
+        seen.local == 1 && seen.remote.is_empty(),
+        "the link: {seen:?}"
+    );
     let program: PathBuf = work.join("returns");
     let ran = bed.plain(program)?.run(COMMAND)?;
-    ensure!(ran.status.code() == Some(123), "the program: {}", ran.status);
+    ensure!(
+        ran.status.code() == Some(123),
+        "the program: {}",
+        ran.status
+    );
     Ok(())
 }

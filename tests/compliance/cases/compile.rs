@@ -130,7 +130,12 @@ const ROWS: &[Row] = &[
         place: Place::Aborted,
         exit: Exit::Code(1),
         messages: Messages::SameFromFloe,
-        gap: Some((Debian, With::Clang, "wanted Aborted", "1.4 expands clang's macros at home and takes a failure there as final")),
+        gap: Some((
+            Debian,
+            With::Clang,
+            "wanted Aborted",
+            "1.4 expands clang's macros at home and takes a failure there as final",
+        )),
         ..ROW
     },
     Row {
@@ -164,14 +169,24 @@ const ROWS: &[Row] = &[
         title: "macros are expanded by the compiler that warns",
         command: "CC -Wall -Wextra -Werror -c macro_warning.c -o macro_warning.o",
         outputs: &["macro_warning.o"],
-        gap: Some((Debian, With::Clang, "self-comparison", "1.4 expands clang's macros at home")),
+        gap: Some((
+            Debian,
+            With::Clang,
+            "self-comparison",
+            "1.4 expands clang's macros at home",
+        )),
         ..ROW
     },
     Row {
         id: "T26",
         title: "-Wunused-macros",
         command: "CC -Wall -Wunused-macros -c unused_macro.c -o unused_macro.o",
-        instead: Some((Floe, With::Gcc, Place::Aborted, "gcc's preprocessor warns: the local compiler says it once, in its own order")),
+        instead: Some((
+            Floe,
+            With::Gcc,
+            Place::Aborted,
+            "gcc's preprocessor warns: the local compiler says it once, in its own order",
+        )),
         outputs: &["unused_macro.o"],
         ..ROW
     },
@@ -231,7 +246,12 @@ const ROWS: &[Row] = &[
         command: "CC -c syntax_error.c -o syntax_error.o",
         outputs: &["syntax_error.o"],
         exit: Exit::Code(1),
-        instead: Some((Floe, With::Both, Place::RemoteThenLocal, "what a foreign compiler says of an error is never shown: the local one decides")),
+        instead: Some((
+            Floe,
+            With::Both,
+            Place::RemoteThenLocal,
+            "what a foreign compiler says of an error is never shown: the local one decides",
+        )),
         ..ROW
     },
     Row {
@@ -268,7 +288,12 @@ const ROWS: &[Row] = &[
         command: "CC -fno-diagnostics-show-caret -c syntax_error.c -o syntax_error.o",
         outputs: &["syntax_error.o"],
         exit: Exit::Code(1),
-        instead: Some((Floe, With::Both, Place::RemoteThenLocal, "what a foreign compiler says of an error is never shown: the local one decides")),
+        instead: Some((
+            Floe,
+            With::Both,
+            Place::RemoteThenLocal,
+            "what a foreign compiler says of an error is never shown: the local one decides",
+        )),
         ..ROW
     },
     Row {
@@ -312,4 +337,3 @@ const ROWS: &[Row] = &[
         ..ROW
     },
 ];
-

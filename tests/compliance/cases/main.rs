@@ -11,19 +11,36 @@ mod arguments;
 mod builds;
 mod compile;
 mod debug;
+mod flaws;
 mod life;
 mod pch;
 mod sanitize;
 mod schedulers;
+mod sleep;
 mod slots;
 mod split;
 mod toolchains;
 mod versions;
 
 fn main() -> ExitCode {
-    let compile = [compile::cases(), split::cases(), pch::cases(), sanitize::cases(), versions::cases(), arguments::cases()];
-    let cluster = [life::first(), toolchains::cases(), debug::cases(), slots::cases(), builds::cases(), life::last()];
-    let schedulers = [schedulers::cases(), algorithms::cases()];
+    let compile = [
+        compile::cases(),
+        split::cases(),
+        pch::cases(),
+        sanitize::cases(),
+        versions::cases(),
+        arguments::cases(),
+        flaws::cases(),
+    ];
+    let cluster = [
+        life::first(),
+        toolchains::cases(),
+        debug::cases(),
+        slots::cases(),
+        builds::cases(),
+        life::last(),
+    ];
+    let schedulers = [schedulers::cases(), sleep::cases(), algorithms::cases()];
     let theme = |name, bed, cases: Vec<Vec<compliance::Case>>| Theme {
         name,
         bed,

@@ -50,10 +50,22 @@ const ROWS: &[Row] = &[
 fn precompile(bed: &mut Bed, with: With, name: &str) -> Result<()> {
     let work = bed.work()?.to_owned();
     let _ = fs::remove_file(work.join(name));
-    let compiler = if with == With::Clang { "clang++" } else { "g++" };
+    let compiler = if with == With::Clang {
+        "clang++"
+    } else {
+        "g++"
+    };
     let made = bed
         .plain(compiler)?
-        .args(["-Wall", "-Werror", "-x", "c++-header", "precompiled.h", "-o", name])
+        .args([
+            "-Wall",
+            "-Werror",
+            "-x",
+            "c++-header",
+            "precompiled.h",
+            "-o",
+            name,
+        ])
         .run(COMMAND)?;
     succeeded(&made)
 }
@@ -79,8 +91,19 @@ fn build_plugin(bed: &mut Bed, _: With) -> Result<()> {
     }
     let built = bed
         .plain("clang++")?
-        .args(["-std=c++14", "-fno-rtti", "-fPIC", "-shared", "-I/usr/lib/llvm-14/include"])
-        .args(["-D_GNU_SOURCE", "-D__STDC_CONSTANT_MACROS", "-D__STDC_FORMAT_MACROS", "-D__STDC_LIMIT_MACROS"])
+        .args([
+            "-std=c++14",
+            "-fno-rtti",
+            "-fPIC",
+            "-shared",
+            "-I/usr/lib/llvm-14/include",
+        ])
+        .args([
+            "-D_GNU_SOURCE",
+            "-D__STDC_CONSTANT_MACROS",
+            "-D__STDC_FORMAT_MACROS",
+            "-D__STDC_LIMIT_MACROS",
+        ])
         .args(["plugin.cpp", "-o", "plugin.so"])
         .run(COMMAND)?;
     succeeded(&built)

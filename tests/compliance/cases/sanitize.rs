@@ -78,9 +78,13 @@ fn reports(bed: &mut Bed, runs: &Runs, compiler: &str, wanted: bool) -> Result<(
         .run(COMMAND)?;
     succeeded(&linked)?;
     let program = bed.work()?.join("sanitized");
-    let ran = bed.plain(program)?.env("ASAN_OPTIONS", "detect_leaks=0").run(COMMAND)?;
+    let ran = bed
+        .plain(program)?
+        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .run(COMMAND)?;
     let said = text(&ran);
-    let reported = said.contains("AddressSanitizer: heap-buffer-overflow") && said.contains("sanitized.c:");
+    let reported =
+        said.contains("AddressSanitizer: heap-buffer-overflow") && said.contains("sanitized.c:");
     ensure!(reported == wanted, "the program said:\n{said}");
     Ok(())
 }

@@ -13,12 +13,20 @@ use lab::{Host, HostSpec, Kind, Lab, Launch, Process, Signal};
 const NET: &str = "compliance";
 const FIRST: u16 = 8767;
 const SECOND: u16 = 8769;
-const DAEMONS: [(&str, &str); 3] = [("localice", "10245"), ("remoteice1", "10246"), ("remoteice2", "10247")];
+const DAEMONS: [(&str, &str); 3] = [
+    ("localice", "10245"),
+    ("remoteice1", "10246"),
+    ("remoteice2", "10247"),
+];
 /// The original tries again after 3 s under `ICECC_TESTS`, and its scheduler sleeps at times.
 const MOVED: Duration = Duration::from_secs(60);
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("T80-T82", "another net name displaces nobody; an older scheduler takes over; daemons return", moving)]
+    vec![Case::new(
+        "T80-T82",
+        "another net name displaces nobody; an older scheduler takes over; daemons return",
+        moving,
+    )]
 }
 
 fn moving(bed: &mut Bed) -> Result<()> {
@@ -29,14 +37,28 @@ fn moving(bed: &mut Bed) -> Result<()> {
     let mut daemons: Vec<Process> = Vec::new();
     for (name, port) in DAEMONS {
         let launch = tested(host.command(&bed.programs.daemon))
-            .args(["-n", NET, "-N", name, "-m", "2", "-p", port, "-b", &format!("/var/tmp/{name}"), "-vvv"])
+            .args([
+                "-n",
+                NET,
+                "-N",
+                name,
+                "-m",
+                "2",
+                "-p",
+                port,
+                "-b",
+                &format!("/var/tmp/{name}"),
+                "-vvv",
+            ])
             .env("ICECC_TEST_SOCKET", format!("/run/{name}.socket"))
             .env("ICECC_SCHEDULER", format!(":{FIRST}"))
             .log(name);
         daemons.push(launch.start()?);
     }
     let mut first = control(&host, FIRST)?;
-    first.wait_hosts(MOVED, "all daemons found the first scheduler", |hosts| hosts.len() == 3)?;
+    first.wait_hosts(MOVED, "all daemons found the first scheduler", |hosts| {
+        hosts.len() == 3
+    })?;
 
     // T80: one with another name.
     let mut other = scheduler(bed, &host, SECOND, "compliance-other", true).start()?;
@@ -45,7 +67,10 @@ fn moving(bed: &mut Bed) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(5);
     while Instant::now() < end {
         let (here, there) = (first.hosts()?, second.hosts()?);
-        ensure!(here.len() == 3 && there.is_empty(), "T80: {here:?} left, {there:?} moved");
+        ensure!(
+            here.len() == 3 && there.is_empty(),
+            "T80: {here:?} left, {there:?} moved"
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     other.kill(Signal::TERM);
@@ -55,7 +80,11 @@ fn moving(bed: &mut Bed) -> Result<()> {
     let mut older = scheduler(bed, &host, SECOND, NET, true).start()?;
     wait_listening(&host, SECOND)?;
     let mut second = control(&host, SECOND)?;
-    second.wait_hosts(MOVED, "T81: all daemons moved to the older scheduler", |hosts| hosts.len() == 3)?;
+    second.wait_hosts(
+        MOVED,
+        "T81: all daemons moved to the older scheduler",
+        |hosts| hosts.len() == 3,
+    )?;
 
     // T82: it goes away.
     older.kill(Signal::TERM);
@@ -70,14 +99,20 @@ fn moving(bed: &mut Bed) -> Result<()> {
 
 /// The variables that keep broadcasts on loopback and send them to both ports.
 fn tested(launch: Launch) -> Launch {
-    launch.env("ICECC_TESTS", "1").env("ICECC_TEST_SCHEDULER_PORTS", format!("{FIRST}:{SECOND}"))
+    launch
+        .env("ICECC_TESTS", "1")
+        .env("ICECC_TEST_SCHEDULER_PORTS", format!("{FIRST}:{SECOND}"))
 }
 
 fn scheduler(bed: &Bed, host: &Host, port: u16, net: &str, older: bool) -> Launch {
     let launch = tested(host.command(&bed.programs.scheduler))
         .args(["-p", &port.to_string(), "-n", net, "-vvv"])
         .log(&format!("scheduler-{port}"));
-    if older { launch.env("ICECC_FAKE_STARTTIME", "1") } else { launch }
+    if older {
+        launch.env("ICECC_FAKE_STARTTIME", "1")
+    } else {
+        launch
+    }
 }
 
 fn wait_listening(host: &Host, port: u16) -> Result<()> {

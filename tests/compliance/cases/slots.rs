@@ -9,15 +9,32 @@ use lab::Suite::Debian;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        Case::new("T04", "links that use all processors run one after the other", serialized_links).gap(
+        Case::new(
+            "T04",
+            "links that use all processors run one after the other",
+            serialized_links,
+        )
+        .gap(
             Debian,
             "another link is running",
             "jobs that take all slots came after 1.4",
         ),
-        Case::new("T67", "icerun runs as many commands as there are slots", |bed| serialized_commands(bed, true)),
-        Case::new("T68", "icerun looks for a bare name in PATH only", bare_name),
+        Case::new(
+            "T67",
+            "icerun runs as many commands as there are slots",
+            |bed| serialized_commands(bed, true),
+        ),
+        Case::new(
+            "T68",
+            "icerun looks for a bare name in PATH only",
+            bare_name,
+        ),
         Case::new("T69", "icerun runs a compiler as it is", unchanged),
-        Case::new("T70", "the wrapper inside the wrapper is refused", recursion),
+        Case::new(
+            "T70",
+            "the wrapper inside the wrapper is refused",
+            recursion,
+        ),
         Case::new("T71", "the wrapper inside icerun is not", once),
     ]
 }
@@ -30,7 +47,10 @@ fn serialized_links(bed: &mut Bed) -> Result<()> {
         .env("ICECC", &bed.programs.client);
     let (output, seen) = bed.observe(launch)?;
     succeeded(&output)?;
-    ensure!(seen.local == 2 && seen.home == 0 && seen.remote.is_empty(), "{seen:?}");
+    ensure!(
+        seen.local == 2 && seen.home == 0 && seen.remote.is_empty(),
+        "{seen:?}"
+    );
     Ok(())
 }
 
@@ -40,11 +60,17 @@ pub(crate) fn serialized_commands(bed: &mut Bed, watched: bool) -> Result<()> {
     let _ = fs::remove_file(&log);
     let script = "for n in 1 2 3; do \"$ICERUN\" \"$PWD/counted.sh\" & \"$ICERUN\" ./counted.sh & \
                   \"$ICERUN\" ../work/counted.sh & done; PATH=$PWD:$PATH \"$ICERUN\" counted.sh & wait";
-    let launch = bed.client("sh")?.args(["-c", script]).env("ICERUN", &bed.programs.icerun);
+    let launch = bed
+        .client("sh")?
+        .args(["-c", script])
+        .env("ICERUN", &bed.programs.icerun);
     if watched {
         let (output, seen) = bed.observe(launch)?;
         succeeded(&output)?;
-        ensure!(seen.local == 10 && seen.remote.is_empty() && seen.home == 0, "{seen:?}");
+        ensure!(
+            seen.local == 10 && seen.remote.is_empty() && seen.home == 0,
+            "{seen:?}"
+        );
     } else {
         succeeded(&launch.run(COMMAND)?)?;
     }
@@ -55,7 +81,10 @@ pub(crate) fn serialized_commands(bed: &mut Bed, watched: bool) -> Result<()> {
         most = most.max(now);
     }
     ensure!(text.lines().count() == 20, "{} lines", text.lines().count());
-    ensure!(most == 2, "{most} ran at once, the daemon on {LOCAL} has 2 slots");
+    ensure!(
+        most == 2,
+        "{most} ran at once, the daemon on {LOCAL} has 2 slots"
+    );
     Ok(())
 }
 
@@ -70,9 +99,21 @@ fn bare_name(bed: &mut Bed) -> Result<()> {
 }
 
 fn unchanged(bed: &mut Bed) -> Result<()> {
-    let arguments = ["-c", "two words", "-DX=\"y\"", "-O2", "-march=native", "--", "-"];
+    let arguments = [
+        "-c",
+        "two words",
+        "-DX=\"y\"",
+        "-O2",
+        "-march=native",
+        "--",
+        "-",
+    ];
     let path = bed.work()?.join("fake").display().to_string() + ":/usr/bin:/bin";
-    let launch = bed.client(&bed.programs.icerun)?.arg("gcc").args(arguments).env("PATH", path);
+    let launch = bed
+        .client(&bed.programs.icerun)?
+        .arg("gcc")
+        .args(arguments)
+        .env("PATH", path);
     let (output, seen) = bed.observe(launch)?;
     ensure!(output.status.code() == Some(44), "{}", output.status);
     let got = fs::read_to_string(bed.work()?.join("fake.arguments"))?;

@@ -56,7 +56,12 @@ const ROWS: &[Row] = &[
         place: Place::Aborted,
         exit: Exit::Code(1),
         messages: Messages::SameFromFloe,
-        gap: Some((Debian, With::Clang, "wanted Aborted", "1.4 expands clang's macros at home and takes a failure there as final")),
+        gap: Some((
+            Debian,
+            With::Clang,
+            "wanted Aborted",
+            "1.4 expands clang's macros at home and takes a failure there as final",
+        )),
         ..ROW
     },
 ];

@@ -12,15 +12,32 @@ pub(crate) fn cases() -> Vec<Case> {
     let test_env = Need::Program("icecc-test-env", "icecc");
     let clang = Need::Program("clang", "clang");
     vec![
-        Case::new("T01_gcc", "--build-native packs gcc", |bed| packed(bed, "gcc").map(drop)).needs(test_env),
-        Case::new("T01_clang", "--build-native packs clang", |bed| packed(bed, "clang").map(drop))
-            .needs(test_env)
-            .needs(clang),
-        Case::new("T89", "--build-native packs what a link leads to", through_link).needs(test_env),
-        Case::new("T90", "--build-native packs what a script calls", through_script).needs(test_env),
+        Case::new("T01_gcc", "--build-native packs gcc", |bed| {
+            packed(bed, "gcc").map(drop)
+        })
+        .needs(test_env),
+        Case::new("T01_clang", "--build-native packs clang", |bed| {
+            packed(bed, "clang").map(drop)
+        })
+        .needs(test_env)
+        .needs(clang),
+        Case::new(
+            "T89",
+            "--build-native packs what a link leads to",
+            through_link,
+        )
+        .needs(test_env),
+        Case::new(
+            "T90",
+            "--build-native packs what a script calls",
+            through_script,
+        )
+        .needs(test_env),
         Case::new("T73", "a broken archive", broken),
         // xz would do as well, but takes more than a minute.
-        Case::new("T74", "an archive compressed with zstd", |bed| compressed(bed, "zstd")),
+        Case::new("T74", "an archive compressed with zstd", |bed| {
+            compressed(bed, "zstd")
+        }),
     ]
 }
 
@@ -44,7 +61,11 @@ fn packed(bed: &mut Bed, compiler: &str) -> Result<String> {
         .to_owned();
     ensure!(name.contains(".tar"), "created {name}");
     // In a chroot of its own it runs true, the compilers and the assembler.
-    let tried = bed.plain("icecc-test-env")?.arg("-q").arg(directory.join(&name)).run(COMMAND)?;
+    let tried = bed
+        .plain("icecc-test-env")?
+        .arg("-q")
+        .arg(directory.join(&name))
+        .run(COMMAND)?;
     succeeded(&tried)?;
     Ok(name)
 }
@@ -72,7 +93,10 @@ fn through_script(bed: &mut Bed) -> Result<()> {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
     }
     let name = packed(bed, &scripts.join("gcc").display().to_string())?;
-    ensure!(name == expected, "{name}, but {expected} without the script");
+    ensure!(
+        name == expected,
+        "{name}, but {expected} without the script"
+    );
     Ok(())
 }
 
@@ -103,7 +127,10 @@ fn compressed(bed: &mut Bed, compression: &str) -> Result<()> {
     let extra = bed.work()?.join(format!("extra-{compression}.txt"));
     fs::write(&extra, compression)?;
     let extra = extra.display().to_string();
-    let variables = [("ICECC_ENV_COMPRESSION", compression), ("ICECC_EXTRAFILES", &extra)];
+    let variables = [
+        ("ICECC_ENV_COMPRESSION", compression),
+        ("ICECC_EXTRAFILES", &extra),
+    ];
     let seen = compile(bed, &variables)?;
     ensure!(seen.remote == [ONE] && seen.local == 0, "{seen:?}");
     Ok(())

@@ -32,6 +32,8 @@ pub enum BedSpec {
 pub struct Bed {
     pub suite: Suite,
     pub programs: Programs,
+    /// Variables that the case at hand sets for both kinds of run.
+    pub variables: Vec<(&'static str, &'static str)>,
     running: Option<Running>,
 }
 
@@ -47,7 +49,12 @@ impl Bed {
             BedSpec::Nothing => None,
             BedSpec::Cluster => Some(Running::start(suite)?),
         };
-        Ok(Self { suite, programs: Programs::locate(suite)?, running })
+        Ok(Self {
+            suite,
+            programs: Programs::locate(suite)?,
+            variables: Vec::new(),
+            running,
+        })
     }
 
     fn running(&self) -> Result<&Running> {
@@ -153,18 +160,31 @@ impl Running {
             .start()?;
         let work = cluster.lab().shared().join("work");
         copy_sources(&work)?;
-        let watcher = Watcher::start(cluster.host(lab::cluster::SCHEDULER)?, cluster.scheduler_address()?)?;
+        let watcher = Watcher::start(
+            cluster.host(lab::cluster::SCHEDULER)?,
+            cluster.scheduler_address()?,
+        )?;
         wait_usable(&mut cluster)?;
-        let running = Self { watcher, cluster, work };
+        let running = Self {
+            watcher,
+            cluster,
+            work,
+        };
         Ok(running)
     }
 }
 
 /// Waits until both executors take jobs.
 pub fn wait_usable(cluster: &mut Cluster) -> Result<()> {
-    let usable = cluster.control()?.wait_hosts(USABLE, "both executors take jobs", |hosts| {
-        [ONE, TWO].iter().all(|name| hosts.iter().any(|host| host.name == *name && host.load < 1000))
-    });
+    let usable = cluster
+        .control()?
+        .wait_hosts(USABLE, "both executors take jobs", |hosts| {
+            [ONE, TWO].iter().all(|name| {
+                hosts
+                    .iter()
+                    .any(|host| host.name == *name && host.load < 1000)
+            })
+        });
     usable.with_context(|| cluster.logs())?;
     Ok(())
 }

@@ -137,7 +137,9 @@ impl Runs {
 }
 
 fn kept(directory: &Path, run: &str, name: &str) -> PathBuf {
-    directory.join(run).join(Path::new(name).file_name().unwrap_or_default())
+    directory
+        .join(run)
+        .join(Path::new(name).file_name().unwrap_or_default())
 }
 
 /// The cases of rows: one for each compiler that a row is for.
@@ -171,7 +173,11 @@ fn case(row: &'static Row, with: With) -> Case {
             other => other,
         })
         .collect();
-    let mut case = Case::new(&format!("{}{}", row.id, with.suffix()), row.title, move |bed| check(bed, row, with, &command));
+    let mut case = Case::new(
+        &format!("{}{}", row.id, with.suffix()),
+        row.title,
+        move |bed| check(bed, row, with, &command),
+    );
     if with == With::Clang {
         case = case.needs(Need::Program("clang", "clang"));
     }
@@ -189,13 +195,19 @@ fn case(row: &'static Row, with: With) -> Case {
 fn check(bed: &mut Bed, row: &Row, with: With, command: &[&str]) -> Result<()> {
     let work = bed.work()?.to_owned();
     let shown = work.display().to_string();
-    let command: Vec<String> = command.iter().map(|word| word.replace("WORK", &shown)).collect();
+    let command: Vec<String> = command
+        .iter()
+        .map(|word| word.replace("WORK", &shown))
+        .collect();
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     let kept = work.join("kept");
     let _ = fs::remove_dir_all(&kept);
     let place = match row.instead {
         Some((suite, only, place, why)) if suite == bed.suite && only.covers(with) => {
-            ensure!(place != row.place && !why.is_empty(), "the row differs from itself");
+            ensure!(
+                place != row.place && !why.is_empty(),
+                "the row differs from itself"
+            );
             place
         }
         _ => row.place,
@@ -206,7 +218,12 @@ fn check(bed: &mut Bed, row: &Row, with: With, command: &[&str]) -> Result<()> {
     let (local, seen_local) = run(bed, row, &command, Some(LOCAL), "local")?;
     let (remote, seen_remote) = run(bed, row, &command, Some(ONE), "remote")?;
     let (plain, _) = run(bed, row, &command, None, "plain")?;
-    let runs = Runs { local, remote, plain, kept };
+    let runs = Runs {
+        local,
+        remote,
+        plain,
+        kept,
+    };
 
     expect_exit(&runs.plain, row.exit, &runs.plain).context("the plain run")?;
     expect_exit(&runs.local, row.exit, &runs.plain).context("the run for localice")?;
@@ -232,12 +249,17 @@ fn check(bed: &mut Bed, row: &Row, with: With, command: &[&str]) -> Result<()> {
             written.keys()
         );
         for (file, path) in &written {
-            outputs::same(path, &found[file]).with_context(|| format!("{file} of the run for {name}"))?;
+            outputs::same(path, &found[file])
+                .with_context(|| format!("{file} of the run for {name}"))?;
         }
     }
     for output in row.outputs {
         let expected = row.exit == Exit::Code(0);
-        let base = Path::new(output).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let base = Path::new(output)
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         ensure!(
             written.contains_key(&base) == expected || output.ends_with(".dwo"),
             "the plain run wrote {:?}",
@@ -251,7 +273,13 @@ fn check(bed: &mut Bed, row: &Row, with: With, command: &[&str]) -> Result<()> {
 }
 
 /// Runs the command once and moves away what it wrote.
-fn run(bed: &mut Bed, row: &Row, command: &[&str], preferred: Option<&str>, name: &str) -> Result<(Output, Seen)> {
+fn run(
+    bed: &mut Bed,
+    row: &Row,
+    command: &[&str],
+    preferred: Option<&str>,
+    name: &str,
+) -> Result<(Output, Seen)> {
     let work = bed.work()?.to_owned();
     for output in row.outputs {
         let _ = fs::remove_file(work.join(output));
@@ -259,7 +287,10 @@ fn run(bed: &mut Bed, row: &Row, command: &[&str], preferred: Option<&str>, name
     let observed = match preferred {
         Some(host) => {
             let launch = bed.wrapped(command)?.env("ICECC_PREFERRED_HOST", host);
-            let set = row.environment.iter().map(|(name, value)| (name, value.replace("WORK", &work.display().to_string())));
+            let set = row
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value.replace("WORK", &work.display().to_string())));
             bed.observe(launch.envs(set))?
         }
         None => {
@@ -283,7 +314,10 @@ fn present(kept: &Path, run: &str) -> Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(kept.join(run))? {
         let entry = entry?;
-        found.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
+        found.insert(
+            entry.file_name().to_string_lossy().into_owned(),
+            entry.path(),
+        );
     }
     Ok(found)
 }

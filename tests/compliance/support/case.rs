@@ -36,7 +36,13 @@ impl Case {
         title: &'static str,
         check: impl Fn(&mut Bed) -> Result<()> + 'static,
     ) -> Self {
-        Self { id: id.to_owned(), title, needs: Vec::new(), gaps: Vec::new(), check: Box::new(check) }
+        Self {
+            id: id.to_owned(),
+            title,
+            needs: Vec::new(),
+            gaps: Vec::new(),
+            check: Box::new(check),
+        }
     }
 
     pub fn needs(mut self, need: Need) -> Self {

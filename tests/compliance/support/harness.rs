@@ -83,18 +83,23 @@ fn run_theme(suite: Suite, theme: &Theme, words: &[String], count: &mut Count) {
         print!("test {name} ({}) ... ", case.title);
         let _ = std::io::stdout().flush();
         let needs = [Need::Namespaces, Need::Suite(suite)];
-        let missing = needs.iter().chain(&case.needs).find_map(|need| need.missing());
+        let missing = needs
+            .iter()
+            .chain(&case.needs)
+            .find_map(|need| need.missing());
         if let Some(why) = missing {
             println!("ignored, {}", why.replace('\n', " "));
             count.skipped += 1;
             continue;
         }
         let began = Instant::now();
-        let bed = bed.get_or_insert_with(|| Bed::start(suite, theme.bed).map_err(|e| format!("{e:#}")));
+        let bed =
+            bed.get_or_insert_with(|| Bed::start(suite, theme.bed).map_err(|e| format!("{e:#}")));
         let result = match bed {
             Ok(bed) => {
                 bed.forget();
-                (case.check)(bed).map_err(|e| format!("{e:#}\nthe client's last words:\n{}", bed.hints()))
+                (case.check)(bed)
+                    .map_err(|e| format!("{e:#}\nthe client's last words:\n{}", bed.hints()))
             }
             Err(why) => Err(format!("no cluster: {why}")),
         };
@@ -103,15 +108,28 @@ fn run_theme(suite: Suite, theme: &Theme, words: &[String], count: &mut Count) {
     }
 }
 
-fn judge(case: &Case, suite: Suite, result: Result<(), String>, count: &mut Count, name: &str, took: f64) {
+fn judge(
+    case: &Case,
+    suite: Suite,
+    result: Result<(), String>,
+    count: &mut Count,
+    name: &str,
+    took: f64,
+) {
     let verdict = match (case.gap_of(suite), result) {
         (None, result) => result.map(|()| String::new()),
         (Some(gap), Err(text)) if text.contains(gap.shows) => {
             count.gaps += 1;
             Ok(format!(", known gap: {}", gap.why))
         }
-        (Some(gap), Err(text)) => Err(format!("expected to fail with {:?} ({}), but: {text}", gap.shows, gap.why)),
-        (Some(gap), Ok(())) => Err(format!("the gap is closed, take it off the list: {}", gap.why)),
+        (Some(gap), Err(text)) => Err(format!(
+            "expected to fail with {:?} ({}), but: {text}",
+            gap.shows, gap.why
+        )),
+        (Some(gap), Ok(())) => Err(format!(
+            "the gap is closed, take it off the list: {}",
+            gap.why
+        )),
     };
     match verdict {
         Ok(remark) => {

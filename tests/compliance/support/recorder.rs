@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use icecream::{Environment, Login, Message, Stats, Version, VerifyEnvResult, discovery};
+use icecream::{Environment, Login, Message, Stats, VerifyEnvResult, Version, discovery};
 use lab::Host;
 use tokio::sync::{mpsc, oneshot};
 use transport::Channel;
@@ -46,7 +46,10 @@ impl Recorder {
         let (stop, stopped) = oneshot::channel();
         let (ready, login) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name(NAME.into()).spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            else {
                 return;
             };
             runtime.block_on(async {
@@ -67,12 +70,19 @@ impl Recorder {
             }
             nudge.send_to(&discovery::query(Version::MAX), scheduler)?;
         }
-        Ok(Self { asked, stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            asked,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     /// What it was asked so far.
     pub fn asked(&self) -> Asked {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -96,8 +106,20 @@ async fn serve(
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut scheduler = Channel::accept(tokio::net::TcpStream::from_std(stream)?, PATIENCE).await?;
-    scheduler.send(&Message::Login(login(u32::from(PORT), features, Vec::new()))).await?;
-    let idle = Stats { load: 0, load_avg_1: 0, load_avg_5: 0, load_avg_10: 0, free_mem: 8000 };
+    scheduler
+        .send(&Message::Login(login(
+            u32::from(PORT),
+            features,
+            Vec::new(),
+        )))
+        .await?;
+    let idle = Stats {
+        load: 0,
+        load_avg_1: 0,
+        load_avg_5: 0,
+        load_avg_10: 0,
+        free_mem: 8000,
+    };
     scheduler.send(&Message::Stats(idle)).await?;
     let (installed, mut renewals) = mpsc::channel::<Environment>(16);
     let mut environments = Vec::new();
@@ -133,11 +155,17 @@ fn login(port: u32, features: u32, environments: Vec<Environment>) -> Login {
     }
 }
 
-async fn client(peer: tokio::net::TcpStream, asked: Arc<Mutex<Asked>>, installed: mpsc::Sender<Environment>) {
+async fn client(
+    peer: tokio::net::TcpStream,
+    asked: Arc<Mutex<Asked>>,
+    installed: mpsc::Sender<Environment>,
+) {
     let Ok(mut channel) = Channel::accept(peer, PATIENCE).await else {
         return; // a probe
     };
-    let note = |change: &dyn Fn(&mut Asked)| change(&mut asked.lock().unwrap_or_else(PoisonError::into_inner));
+    let note = |change: &dyn Fn(&mut Asked)| {
+        change(&mut asked.lock().unwrap_or_else(PoisonError::into_inner));
+    };
     let mut counted = false;
     while let Ok(Some(message)) = channel.receive().await {
         if !std::mem::replace(&mut counted, true) {
@@ -145,15 +173,23 @@ async fn client(peer: tokio::net::TcpStream, asked: Arc<Mutex<Asked>>, installed
         }
         match message {
             Message::TransferEnv(transfer) => {
-                let environment = Environment { platform: transfer.target, name: transfer.name };
+                let environment = Environment {
+                    platform: transfer.target,
+                    name: transfer.name,
+                };
                 let _ = installed.send(environment).await;
             }
             Message::VerifyEnv(_) => {
-                let _ = channel.send(&Message::VerifyEnvResult(VerifyEnvResult { ok: true })).await;
+                let _ = channel
+                    .send(&Message::VerifyEnvResult(VerifyEnvResult { ok: true }))
+                    .await;
             }
             Message::CompileFile(compile) => {
-                let flags: Vec<String> =
-                    compile.flags.iter().map(|flag| String::from_utf8_lossy(flag).into_owned()).collect();
+                let flags: Vec<String> = compile
+                    .flags
+                    .iter()
+                    .map(|flag| String::from_utf8_lossy(flag).into_owned())
+                    .collect();
                 note(&|asked| asked.compiles.push(flags.clone()));
                 return;
             }

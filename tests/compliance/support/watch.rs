@@ -20,11 +20,26 @@ const LATE: Duration = Duration::from_secs(15);
 /// What monitors are told, with host names in the place of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    Asked { job: u32, submitter: String },
-    Begun { job: u32, host: String },
-    Done { job: u32, exit: i32 },
-    LocalBegun { job: u32, host: String, file: String },
-    LocalDone { job: u32 },
+    Asked {
+        job: u32,
+        submitter: String,
+    },
+    Begun {
+        job: u32,
+        host: String,
+    },
+    Done {
+        job: u32,
+        exit: i32,
+    },
+    LocalBegun {
+        job: u32,
+        host: String,
+        file: String,
+    },
+    LocalDone {
+        job: u32,
+    },
 }
 
 #[derive(Default)]
@@ -88,14 +103,19 @@ impl Watcher {
         let end = Instant::now() + LOGIN;
         loop {
             let query = discovery::query(Version::MAX);
-            nudge.send_to(&query, scheduler).context("waking the scheduler")?;
+            nudge
+                .send_to(&query, scheduler)
+                .context("waking the scheduler")?;
             match login.recv_timeout(Duration::from_millis(300)) {
                 Ok(()) => break,
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) if Instant::now() < end => {}
                 Err(_) => bail!("the scheduler does not take a monitor"),
             }
         }
-        Ok(Self { shared, barriers: 0 })
+        Ok(Self {
+            shared,
+            barriers: 0,
+        })
     }
 
     /// The number of events so far.
@@ -104,7 +124,10 @@ impl Watcher {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
-        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until `done` holds for the events from `mark` on.
@@ -144,7 +167,9 @@ impl Watcher {
         let asked = offered(&before[..position], submitter.name());
         let events = self.wait(mark, |events| {
             asked.iter().all(|job| {
-                events.iter().any(|event| matches!(event, Event::Done { job: done, .. } if done == job))
+                events
+                    .iter()
+                    .any(|event| matches!(event, Event::Done { job: done, .. } if done == job))
             })
         })?;
         let mut seen = Seen::default();
@@ -163,7 +188,9 @@ impl Watcher {
         }
         seen.local = before[..position]
             .iter()
-            .filter(|event| matches!(event, Event::LocalBegun { host, .. } if host == submitter.name()))
+            .filter(
+                |event| matches!(event, Event::LocalBegun { host, .. } if host == submitter.name()),
+            )
             .count();
         Ok(seen)
     }
@@ -184,7 +211,10 @@ async fn listen(
     ready: &std::sync::mpsc::Sender<()>,
 ) -> Result<()> {
     let stream = tokio::net::TcpStream::from_std(stream)?;
-    let options = Options { reading: Reading::Monitor, ..Options::default() };
+    let options = Options {
+        reading: Reading::Monitor,
+        ..Options::default()
+    };
     let mut channel = Channel::accept_with(stream, LOGIN, options).await?;
     channel.send(&Message::MonLogin).await?;
     let _ = ready.send(());
@@ -213,7 +243,10 @@ impl Log {
                 job: begun.job_id,
                 host: self.name(begun.host_id),
             },
-            Message::MonJobDone(done) => Event::Done { job: done.job_id, exit: done.exit_code },
+            Message::MonJobDone(done) => Event::Done {
+                job: done.job_id,
+                exit: done.exit_code,
+            },
             Message::MonLocalJobBegin(begun) => Event::LocalBegun {
                 job: begun.job_id,
                 host: self.name(begun.host_id),
@@ -226,13 +259,18 @@ impl Log {
     }
 
     fn name(&self, host: u32) -> String {
-        self.hosts.get(&host).cloned().unwrap_or_else(|| format!("host {host}"))
+        self.hosts
+            .get(&host)
+            .cloned()
+            .unwrap_or_else(|| format!("host {host}"))
     }
 }
 
 /// Takes a local slot of a daemon under a name, and gives it back.
 fn local_job(socket: &Path, name: &str) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut channel = Channel::connect_unix(socket, LATE).await?;
         channel

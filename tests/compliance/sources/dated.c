@@ -1,0 +1,1 @@
+const char *dated(void) { return __DATE__ " " __TIME__; }
