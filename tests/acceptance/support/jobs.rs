@@ -16,7 +16,7 @@ pub struct Jobs {
     pub remote: BTreeMap<String, usize>,
     /// Compiled here, by reason; Debian's client says only that it did.
     pub local: BTreeMap<String, usize>,
-    /// Tries that gave no result, by reason.
+    /// Tries that broke, by reason.
     pub failed_tries: BTreeMap<String, usize>,
 }
 
@@ -52,6 +52,10 @@ fn floe(cluster: &Cluster, host: &Host) -> Result<Jobs> {
     for record in settled(&host.home().join(".local/state/floe"))? {
         for failed in &record.failed_tries {
             let reason = Reason::try_from(failed.reason).unwrap_or(Reason::Unspecified);
+            // It gave a result; the local compiler repeats it with its own words.
+            if reason == Reason::Diagnostics {
+                continue;
+            }
             *jobs
                 .failed_tries
                 .entry(reason.code().to_owned())

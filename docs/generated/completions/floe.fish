@@ -1,0 +1,74 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_floe_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_floe_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_floe_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_floe_using_subcommand
+    set -l cmd (__fish_floe_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c floe -n "__fish_floe_needs_command" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_needs_command" -s V -l version -d 'Print version'
+complete -c floe -n "__fish_floe_needs_command" -f -a "try" -d 'Try floe on this machine: a scheduler and two executors on loopback compile a small project'
+complete -c floe -n "__fish_floe_needs_command" -f -a "status" -d 'Show the scheduler, its hosts with their slots, and the running jobs'
+complete -c floe -n "__fish_floe_needs_command" -f -a "explain" -d 'Say where a file\'s last compile ran, and why'
+complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
+complete -c floe -n "__fish_floe_needs_command" -f -a "scheduler" -d 'Run the scheduler of a network'
+complete -c floe -n "__fish_floe_needs_command" -f -a "agent" -d 'Run the agent behind this user\'s wrappers (the first wrapper starts it by itself)'
+complete -c floe -n "__fish_floe_needs_command" -f -a "create-env" -d 'Pack a compiler into an archive that executors can run (icecc-create-env\'s options)'
+complete -c floe -n "__fish_floe_needs_command" -f -a "generate" -d 'Write man pages, completions and references below DIR'
+complete -c floe -n "__fish_floe_using_subcommand try" -l keep -d 'Keep the directory with logs and objects, and print its path'
+complete -c floe -n "__fish_floe_using_subcommand try" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand status" -s s -l scheduler-host -d 'Ask this scheduler instead of the daemon\'s' -r
+complete -c floe -n "__fish_floe_using_subcommand status" -l json -d 'Print JSON'
+complete -c floe -n "__fish_floe_using_subcommand status" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand explain" -s n -l count -d 'How many compiles to show when no file is named' -r
+complete -c floe -n "__fish_floe_using_subcommand explain" -l json -d 'Print JSON'
+complete -c floe -n "__fish_floe_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s n -l netname -d 'Network name: only schedulers of this name are used' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes -d 'Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory for toolchains and scratch files' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Limit of the toolchains\' size' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s v -d 'Say more; repeat for even more'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s n -l netname -d 'Network name' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s p -l port -d 'TCP and UDP port; the control port is the next one' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -d 'How hosts are chosen: fastest, round_robin, least_busy or random' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s r -l persistent-client-connection -d 'Keep the daemons when a better scheduler announces itself'
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s d -l daemonize -d 'Detach and run in the background'
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s v -d 'Say more; repeat for even more'
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand agent" -l idle -d 'Leave after this many seconds without a wrapper [default: FLOE_AGENT_IDLE or 300]' -r
+complete -c floe -n "__fish_floe_using_subcommand agent" -l stop -d 'Ask the running agent to leave when its jobs are done'
+complete -c floe -n "__fish_floe_using_subcommand agent" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand create-env" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand generate" -s h -l help -d 'Print help'
