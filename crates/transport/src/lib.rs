@@ -7,6 +7,7 @@
 mod channel;
 mod discovery;
 mod error;
+mod halves;
 mod interfaces;
 mod listen;
 mod options;
@@ -14,9 +15,10 @@ mod resolve;
 mod scheduler;
 mod stream;
 
-pub use channel::{Channel, Options, Receiver, Sender};
+pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use error::{ListenError, TransportError};
+pub use halves::{Receiver, Sender};
 pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
 pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};

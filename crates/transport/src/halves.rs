@@ -1,0 +1,209 @@
+//! The two directions of a channel, each with one owner.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use icecream::{Agreement, Decoder, Encoder, Message, ProtocolError, Version};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::error::TransportError;
+use crate::stream::{Endpoint, ReadHalf, WriteHalf};
+
+/// A peer that takes no byte for this long is given up.
+const SEND_PROGRESS: Duration = Duration::from_secs(30);
+/// The most that one write carries under `ICECC_SLOW_NETWORK`.
+pub(crate) const SLOW_WRITE: usize = 10 * 1024;
+
+/// What both halves know of their connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) peer: Endpoint,
+    pub(crate) local: Endpoint,
+    pub(crate) peer_uid: Option<u32>,
+    pub(crate) agreement: Agreement,
+}
+
+/// The receiving direction of a channel.
+#[derive(Debug)]
+pub struct Receiver {
+    pub(crate) io: ReadHalf,
+    pub(crate) decoder: Decoder,
+    pub(crate) link: Arc<Link>,
+}
+
+impl Receiver {
+    /// The next message; None when the peer has closed the connection between two messages.
+    /// Dropping the wait loses nothing.
+    pub async fn receive(&mut self) -> Result<Option<Message>, TransportError> {
+        loop {
+            if let Some(message) = self.buffered()? {
+                return Ok(Some(message));
+            }
+            match self.io.read(self.decoder.space()).await {
+                Ok(0) if self.decoder.is_midway() => {
+                    return Err(TransportError::Closed {
+                        peer: self.link.peer.clone(),
+                        during: "a message",
+                    });
+                }
+                Ok(0) => return Ok(None),
+                Ok(count) => self.decoder.filled(count),
+                Err(source) => {
+                    let peer = self.link.peer.clone();
+                    return Err(TransportError::Broken {
+                        peer,
+                        doing: "receiving",
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The next message of those that have arrived already, without reading more.
+    pub fn buffered(&mut self) -> Result<Option<Message>, TransportError> {
+        self.decoder
+            .next_message()
+            .map_err(|source| TransportError::Protocol {
+                peer: self.link.peer.clone(),
+                source,
+            })
+    }
+
+    pub fn version(&self) -> Version {
+        self.link.agreement.version
+    }
+
+    /// The highest version the peer can speak.
+    pub fn peer_maximum(&self) -> u32 {
+        self.link.agreement.peer_maximum
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        &self.link.peer
+    }
+
+    pub fn local_addr(&self) -> &Endpoint {
+        &self.link.local
+    }
+}
+
+/// The sending direction of a channel. Dropping it ends the direction (the peer sees the end of the
+/// stream), whatever becomes of the receiving one.
+#[derive(Debug)]
+pub struct Sender {
+    pub(crate) io: WriteHalf,
+    pub(crate) encoder: Encoder,
+    pub(crate) limit: usize,
+    pub(crate) link: Arc<Link>,
+}
+
+impl Sender {
+    /// Sends one message, and what was fed before it.
+    pub async fn send(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.feed(message)?;
+        self.flush().await
+    }
+
+    /// Appends a message to what the next flush sends.
+    pub fn feed(&mut self, message: &Message) -> Result<(), TransportError> {
+        self.encoder
+            .encode(message)
+            .map_err(|source: ProtocolError| TransportError::Protocol {
+                peer: self.link.peer.clone(),
+                source,
+            })
+    }
+
+    /// Sends what was fed. Dropping the wait keeps what is not sent yet.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        loop {
+            let output = self.encoder.output();
+            if output.is_empty() {
+                return Ok(());
+            }
+            let piece = &output[..output.len().min(self.limit)];
+            let Ok(written) = timeout(SEND_PROGRESS, self.io.write(piece)).await else {
+                let peer = self.link.peer.clone();
+                return Err(TransportError::Stalled {
+                    peer,
+                    after: SEND_PROGRESS,
+                });
+            };
+            self.wrote(written)?;
+        }
+    }
+
+    /// Sends as much of what was fed as the kernel takes at once; true when nothing is left. For an
+    /// owner that must not wait; the deadline on progress is then its own affair.
+    pub fn try_flush(&mut self) -> Result<bool, TransportError> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        loop {
+            let output = self.encoder.output();
+            if output.is_empty() {
+                return Ok(true);
+            }
+            let piece = &output[..output.len().min(self.limit)];
+            let Poll::Ready(written) = Pin::new(&mut self.io).poll_write(&mut nobody, piece) else {
+                return Ok(false);
+            };
+            self.wrote(written)?;
+        }
+    }
+
+    fn wrote(&mut self, written: io::Result<usize>) -> Result<(), TransportError> {
+        let written = match written {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            other => other,
+        };
+        match written {
+            Ok(count) => {
+                self.encoder.sent(count);
+                Ok(())
+            }
+            Err(source) => Err(TransportError::Broken {
+                peer: self.link.peer.clone(),
+                doing: "sending",
+                source,
+            }),
+        }
+    }
+
+    /// Sends what was fed and ends this direction: the peer sees the end of the stream, and the
+    /// last message is not lost to a reset when the receiving direction is dropped later.
+    pub async fn finish(&mut self) -> Result<(), TransportError> {
+        self.flush().await?;
+        let ended = self.io.shutdown().await;
+        ended.map_err(|source| TransportError::Broken {
+            peer: self.link.peer.clone(),
+            doing: "ending",
+            source,
+        })
+    }
+
+    /// How many bytes are fed and not sent.
+    pub fn pending(&self) -> usize {
+        self.encoder.output().len()
+    }
+
+    pub fn version(&self) -> Version {
+        self.link.agreement.version
+    }
+
+    /// The highest version the peer can speak.
+    pub fn peer_maximum(&self) -> u32 {
+        self.link.agreement.peer_maximum
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        &self.link.peer
+    }
+
+    pub fn local_addr(&self) -> &Endpoint {
+        &self.link.local
+    }
+}
