@@ -5,6 +5,8 @@
 //! submitter keeps a number of jobs open, as `make -jN` does: it asks, "compiles" for a fixed time,
 //! and asks again. Run it where nobody minds, in a network namespace with `lo` up.
 
+mod messages;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use icecream::{Environment, GetCs, JobBegin, JobDone, Login, Message, Stats};
+use icecream::{Environment, Login, Message};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 use transport::{Channel, Receiver, Sender};
+
+use messages::{begin, done, idle, request};
 
 const PLATFORM: &str = "x86_64";
 const TOOLCHAIN: &str = "swarm";
@@ -400,57 +404,6 @@ impl Submitter {
         }
         self.ask(running.client)
     }
-}
-
-fn idle() -> Stats {
-    Stats {
-        load: 0,
-        load_avg_1: 0,
-        load_avg_5: 0,
-        load_avg_10: 0,
-        free_mem: 16_000,
-    }
-}
-
-fn request(client_id: u32, client_count: u32) -> GetCs {
-    GetCs {
-        versions: vec![Environment {
-            platform: PLATFORM.to_owned(),
-            name: TOOLCHAIN.to_owned(),
-        }],
-        filename: b"src/some/file.cpp".to_vec(),
-        lang: 1,
-        count: 1,
-        target: PLATFORM.to_owned(),
-        arg_flags: 8,
-        client_id,
-        preferred_host: String::new(),
-        ignore_unverified: 0,
-        minimal_host_version: 21,
-        client_count,
-        required_features: 0,
-        niceness: 0,
-    }
-}
-
-fn begin(job_id: u32) -> Message {
-    Message::JobBegin(JobBegin {
-        job_id,
-        start_time: 1,
-        client_count: 1,
-    })
-}
-
-fn done(job_id: u32, at_home: bool) -> Message {
-    Message::JobDone(JobDone {
-        job_id,
-        real_msec: 200,
-        user_msec: 190,
-        out_compressed: 100_000,
-        out_uncompressed: 100_000,
-        flags: at_home.into(),
-        ..JobDone::default()
-    })
 }
 
 fn allow_many_connections() -> Result<()> {

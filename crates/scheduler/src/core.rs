@@ -1,6 +1,7 @@
 //! What the scheduler's one task owns: the cluster, who is connected, and who watches.
 
 mod answers;
+mod telling;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use icecream::Message;
 use job::HostId;
-use placement::{Action, Assignment, Cluster, Event, Notice, Place, Settings, Time, WhyHome};
+use placement::{Action, Cluster, Event, Settings, Time};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -349,79 +350,6 @@ impl Core {
             }
         }
         self.actions = actions; // keeps its room
-    }
-
-    fn announce(&mut self, notice: &Notice) {
-        monitor::log(&self.cluster, notice);
-        if self.monitors.is_empty() {
-            return;
-        }
-        let Some(message) = monitor::message(&self.cluster, notice) else {
-            return;
-        };
-        for (peer, monitor) in &mut self.monitors {
-            if monitor.outbox.push(message.clone()) {
-                self.filled.push(*peer);
-            }
-        }
-    }
-
-    fn outbox(&mut self, peer: Peer) -> Option<&mut Outbox> {
-        match self.daemons.get_mut(&peer) {
-            Some(daemon) => Some(&mut daemon.outbox),
-            None => self
-                .monitors
-                .get_mut(&peer)
-                .map(|monitor| &mut monitor.outbox),
-        }
-    }
-
-    /// Queues a message for a connection, if it still is one.
-    fn tell(&mut self, peer: Peer, message: Message) {
-        if let Some(outbox) = self.outbox(peer)
-            && outbox.push(message)
-        {
-            self.filled.push(peer);
-        }
-    }
-
-    fn log_assignment(&self, assignment: &Assignment) {
-        let job = assignment.job;
-        match &assignment.place {
-            Place::Home(WhyHome::NoSuitableHost) => {
-                tracing::info!("No suitable host found, assigning submitter (job {job})");
-            }
-            Place::Home(why) => tracing::debug!("job {job} stays with its submitter: {why:?}"),
-            Place::Host {
-                host,
-                has_toolchain,
-                ..
-            } => {
-                let installs = if *has_toolchain {
-                    ""
-                } else {
-                    " (will install now)"
-                };
-                tracing::debug!("put {job} in joblist of {}{installs}", self.name(*host));
-            }
-        }
-    }
-
-    fn log_unreachable(&self, peer: Peer) {
-        if let Some(host) = self.cluster.host(HostId(peer.0)) {
-            tracing::warn!(
-                "host {} gets no jobs: its port {} at {} cannot be reached from here; is it open in its firewall?",
-                host.name,
-                host.port,
-                host.address
-            );
-        }
-    }
-
-    fn name(&self, host: HostId) -> &str {
-        self.cluster
-            .host(host)
-            .map_or("<unknown>", |host| host.name.as_str())
     }
 }
 
