@@ -151,6 +151,16 @@ pub(crate) fn cases() -> Vec<Case> {
             "signal: 6",
             "the word's first letter is taken without looking whether there is one",
         ),
+        Case::new(
+            "F12",
+            "icerun around a link needs no second slot to go on",
+            nested_links,
+        )
+        .gap(
+            Debian,
+            "still runs",
+            "each icerun keeps a slot while its own link waits for another",
+        ),
         Case::new("F15", "a bare name in ICECC_CC", |bed| {
             bed.variables = vec![("ICECC_CC", "gcc")];
             let result = same(bed, &["cc", "-c", "plain.c", "-o", "plain.o"], &["plain.o"]);
