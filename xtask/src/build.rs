@@ -9,7 +9,12 @@ use anyhow::{Context, Result};
 use crate::step;
 
 /// Names under which `floe` is icecream's programs.
-const FLOE_NAMES: &[&str] = &["iceccd", "icecc-scheduler", "icecc-create-env"];
+const FLOE_NAMES: &[&str] = &[
+    "iceccd",
+    "icecc-scheduler",
+    "icecc-create-env",
+    "icecc-test-env",
+];
 /// Compilers that the wrapper stands in for when their directory comes first in `PATH`.
 const COMPILERS: &[&str] = &["cc", "c++", "gcc", "g++", "clang", "clang++"];
 const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";

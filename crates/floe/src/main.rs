@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         names::Role::Daemon => cli::iceccd(&arguments),
         names::Role::Scheduler => cli::icecc_scheduler(&arguments),
         names::Role::CreateEnv => cli::create_env(&arguments[1..]),
+        names::Role::TestEnv => cli::test_env(&arguments[1..]),
         names::Role::Wrapper => wrapper::main(),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) enum Role {
     Daemon,
     Scheduler,
     CreateEnv,
+    TestEnv,
     Wrapper,
 }
 
@@ -23,6 +24,7 @@ pub(crate) fn role(argv0: Option<&OsStr>) -> Role {
         Some("iceccd") => Role::Daemon,
         Some("icecc-scheduler") => Role::Scheduler,
         Some("icecc-create-env") => Role::CreateEnv,
+        Some("icecc-test-env") => Role::TestEnv,
         Some(_) => Role::Wrapper,
     }
 }
@@ -39,6 +41,7 @@ mod tests {
             ("/usr/sbin/iceccd", Role::Daemon),
             ("icecc-scheduler", Role::Scheduler),
             ("/usr/lib/icecc/icecc-create-env", Role::CreateEnv),
+            ("icecc-test-env", Role::TestEnv),
             ("icecc", Role::Wrapper),
             ("icerun", Role::Wrapper),
             ("x86_64-linux-gnu-g++-12", Role::Wrapper),

@@ -65,6 +65,11 @@ pub(crate) fn create_env(arguments: &[OsString]) -> ExitCode {
     })
 }
 
+/// `icecc-test-env ARCHIVE`.
+pub(crate) fn test_env(arguments: &[OsString]) -> ExitCode {
+    ExitCode::from(toolchain::test_env::main(arguments, &mut std::io::stdout()))
+}
+
 fn under_icecream_name<O: clap::Args>(
     name: &'static str,
     arguments: &[OsString],
