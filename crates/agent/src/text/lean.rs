@@ -6,16 +6,14 @@
 //! stay that the compiler reads or could warn of. What the scanner does not understand it does not
 //! touch, nor anything after it.
 //!
-//! On the way it looks for macros that only this host can expand, as [`ClockScan`] does, and
-//! collects the names of the files that the text was made from.
+//! On the way it looks for macros that only this host can expand, as [`ClockScan`] does.
 
-use invocation::{ClockScan, EnteredFiles};
-use memchr::{memchr, memchr_iter, memchr2_iter, memmem};
+use invocation::ClockScan;
 
 /// What is read byte by byte: everything else is passed over.
 const SPECIAL: [bool; 256] = {
     let mut special = [false; 256];
-    let mut letters: &[u8] = b"\n\"'/\\";
+    let mut letters: &[u8] = b"\n\"'/_\\";
     while let [letter, rest @ ..] = letters {
         special[*letter as usize] = true;
         letters = rest;
@@ -33,7 +31,6 @@ pub(crate) struct Lean {
     pending: Vec<u8>,
     /// Set when nothing more is left out: the rest is only searched.
     plain: Option<ClockScan>,
-    entered: EnteredFiles,
 }
 
 /// A macro that asks for the time was found.
@@ -46,51 +43,46 @@ impl Lean {
         Self {
             pending: Vec::new(),
             plain: (!comments).then(ClockScan::default),
-            entered: EnteredFiles::default(),
         }
     }
 
     /// Appends to `out` what is left of `text` and of what was pending.
     pub(crate) fn feed(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), AsksForTime> {
-        if self.plain.is_some() {
-            return self.pass(text, out);
+        if let Some(search) = &mut self.plain {
+            out.extend_from_slice(text);
+            return search
+                .feed(text)
+                .map_or(Ok(()), |name| Err(AsksForTime(name)));
         }
         self.pending.extend_from_slice(text);
-        let handed_on = out.len();
         let mut scan = Scan {
             text: &self.pending,
-            copied: 0,
+            at: 0,
             out,
-            entered: &mut self.entered,
         };
-        let (done, stop) = scan.lines();
-        self.pending.drain(..done);
-        if let Some(name) = asks_for_time(&out[handed_on..]) {
+        let stop = scan.lines();
+        let done = scan.at;
+        if let Stop::AsksForTime(name) = stop {
             return Err(AsksForTime(name));
         }
+        self.pending.drain(..done);
         if stop == Stop::NotUnderstood || self.pending.len() > LONGEST_PENDING {
-            return self.finish(out);
+            return self.give_up(out);
         }
         Ok(())
     }
 
-    /// Hands on what is pending; from now on nothing is left out.
+    /// The text has ended.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), AsksForTime> {
+        self.give_up(out)
+    }
+
+    fn give_up(&mut self, out: &mut Vec<u8>) -> Result<(), AsksForTime> {
         let rest = std::mem::take(&mut self.pending);
-        self.pass(&rest, out)
-    }
-
-    /// The files that the text was made from.
-    pub(crate) fn into_entered(self) -> EnteredFiles {
-        self.entered
-    }
-
-    fn pass(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), AsksForTime> {
-        out.extend_from_slice(text);
-        self.entered.feed(text);
         let search = self.plain.get_or_insert_default();
+        out.extend_from_slice(&rest);
         search
-            .feed(text)
+            .feed(&rest)
             .map_or(Ok(()), |name| Err(AsksForTime(name)))
     }
 }
@@ -100,46 +92,51 @@ enum Stop {
     /// The text ends within a line.
     Short,
     NotUnderstood,
+    AsksForTime(&'static str),
 }
 
-/// A walk over whole lines.
+/// A walk over whole lines; `at` is always the start of a line that is not handed on yet.
 struct Scan<'a> {
     text: &'a [u8],
-    /// Up to here the text is handed on or left out.
-    copied: usize,
+    at: usize,
     out: &'a mut Vec<u8>,
-    entered: &'a mut EnteredFiles,
 }
 
 impl Scan<'_> {
-    /// Hands on as many lines as are understood; tells where the rest starts.
-    fn lines(&mut self) -> (usize, Stop) {
-        let mut start = 0;
+    fn lines(&mut self) -> Stop {
         loop {
-            match self.line(start) {
-                Ok(next) => start = next,
+            let before = self.out.len();
+            match self.line() {
+                Ok(next) => self.at = next,
                 Err(stop) => {
-                    self.out.extend_from_slice(&self.text[self.copied..start]);
-                    return (start, stop);
+                    self.out.truncate(before);
+                    return stop;
                 }
             }
         }
     }
 
-    /// Walks over one logical line, or several that a comment joins; gives the start of the next.
-    fn line(&mut self, start: usize) -> Result<usize, Stop> {
+    /// Hands on one logical line, or several that a comment joins; gives the start of the next.
+    fn line(&mut self) -> Result<usize, Stop> {
         let text = self.text;
-        let directive = first_letter(&text[start..]) == Some(b'#');
-        let mut at = start;
+        let directive = first_letter(&text[self.at..]) == Some(b'#');
+        let mut copied = self.at;
+        let mut at = self.at;
         loop {
-            let special = |byte: &u8| SPECIAL[usize::from(*byte)];
-            at += text[at..].iter().position(special).ok_or(Stop::Short)?;
+            at += text[at..]
+                .iter()
+                .position(|byte| SPECIAL[usize::from(*byte)])
+                .ok_or(Stop::Short)?;
             match text[at] {
                 b'\n' => {
-                    if directive {
-                        self.entered.feed(&text[start..=at]);
-                    }
+                    self.out.extend_from_slice(&text[copied..=at]);
                     return Ok(at + 1);
+                }
+                b'_' => {
+                    if let Some(name) = asks_for_time(text, at)? {
+                        return Err(Stop::AsksForTime(name));
+                    }
+                    at += 1;
                 }
                 // Before the end of a line it joins the next; elsewhere it means nothing.
                 b'\\' => {
@@ -155,23 +152,17 @@ impl Scan<'_> {
                 _ => match comment(text, at)? {
                     None => at += 1,
                     Some(comment) => {
-                        if !directive && comment.expendable && !ends_in_backslash(&text[start..at])
+                        if !directive && comment.expendable && !ends_in_backslash(&text[copied..at])
                         {
-                            // The end of the line follows: nothing can go wrong with it any more.
-                            self.leave_out(at, &comment);
+                            self.out.extend_from_slice(trim_end(&text[copied..at]));
+                            self.out.extend(std::iter::repeat_n(b'\n', comment.lines));
+                            copied = comment.end;
                         }
                         at = comment.end;
                     }
                 },
             }
         }
-    }
-
-    fn leave_out(&mut self, at: usize, comment: &Comment) {
-        self.out
-            .extend_from_slice(trim_end(&self.text[self.copied..at]));
-        self.out.extend(std::iter::repeat_n(b'\n', comment.lines));
-        self.copied = comment.end;
     }
 }
 
@@ -194,23 +185,21 @@ fn is_word(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric()
 }
 
-/// The first macro in `text` that only this host can expand. Its few possible ends are rarer than
-/// its start.
-fn asks_for_time(text: &[u8]) -> Option<&'static str> {
-    const NAMES: [&str; 4] = ["__DATE__", "__TIME__", "__BASE_FILE__", "__TIMESTAMP__"];
-    let stands = |end: usize, name: &&str| {
-        text[..end]
-            .strip_suffix(name.as_bytes())
-            .is_some_and(|before| {
-                !before.last().is_some_and(|byte| is_word(*byte))
-                    && !text.get(end).is_some_and(|byte| is_word(*byte))
-            })
-    };
-    let named = |ends: &[u8]| {
-        memmem::find_iter(text, ends)
-            .find_map(|at| NAMES.into_iter().find(|name| stands(at + ends.len(), name)))
-    };
-    named(b"E__").or_else(|| named(b"P__"))
+/// The macro whose name starts at `at`, if it is one that only this host can expand.
+fn asks_for_time(text: &[u8], at: usize) -> Result<Option<&'static str>, Stop> {
+    const NAMES: [&str; 4] = ["__DATE__", "__TIME__", "__TIMESTAMP__", "__BASE_FILE__"];
+    const LONGEST: usize = 14;
+    let here = &text[at..];
+    if here.len() < LONGEST && !here.contains(&b'\n') {
+        return Err(Stop::Short);
+    }
+    if !matches!(here, [b'_', b'_', b'D' | b'T' | b'B', ..]) || (at > 0 && is_word(text[at - 1])) {
+        return Ok(None);
+    }
+    Ok(NAMES.into_iter().find(|name| {
+        here.strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.first().is_none_or(|byte| !is_word(*byte)))
+    }))
 }
 
 /// The end of the string or character that starts at `at`.
@@ -265,7 +254,10 @@ fn comment(text: &[u8], at: usize) -> Result<Option<Comment>, Stop> {
 }
 
 fn line_comment(text: &[u8], at: usize) -> Result<Comment, Stop> {
-    let length = memchr(b'\n', &text[at..]).ok_or(Stop::Short)?;
+    let length = text[at..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .ok_or(Stop::Short)?;
     let inner = &text[at + 2..at + length];
     let joined = trim_end(inner);
     if joined.ends_with(b"\\") || joined.ends_with(b"??/") {
@@ -279,36 +271,41 @@ fn line_comment(text: &[u8], at: usize) -> Result<Comment, Stop> {
 }
 
 fn block_comment(text: &[u8], at: usize) -> Result<Comment, Stop> {
-    let inside = &text[at + 2..];
-    let mut nested = false;
-    let length = memchr_iter(b'/', inside)
-        .find(|slash| {
-            let ends = *slash > 0 && inside[slash - 1] == b'*';
-            nested |= !ends && inside.get(slash + 1) == Some(&b'*');
-            ends
-        })
-        .ok_or(Stop::Short)?
-        - 1;
-    let (inner, end) = (&inside[..length], at + 2 + length + 2);
-    let after = first_letter(&text[end..]).ok_or(Stop::Short)?;
-    // A comment in a comment is warned of, and so is a backslash that joins nothing.
-    let odd = || nested || memmem::find(inner, b"\\\n").is_some();
+    let mut from = at + 2;
+    let end = loop {
+        from += text[from..]
+            .iter()
+            .position(|byte| *byte == b'/')
+            .ok_or(Stop::Short)?;
+        if from > at + 2 && text[from - 1] == b'*' {
+            break from + 1;
+        }
+        from += 1;
+    };
+    let inner = &text[at + 2..end - 2];
+    let after = text[end..]
+        .iter()
+        .find(|byte| !matches!(byte, b' ' | b'\t'))
+        .ok_or(Stop::Short)?;
+    let alone = *after == b'\n';
+    // A comment in a comment is warned of, and so is a line's end that is none.
+    let odd = || {
+        inner
+            .windows(2)
+            .any(|pair| pair == b"/*" || pair == b"\\\n")
+    };
     Ok(Comment {
         end,
-        lines: memchr_iter(b'\n', inner).count(),
-        expendable: after == b'\n' && is_expendable(inner) && !odd(),
+        lines: inner.iter().filter(|byte| **byte == b'\n').count(),
+        expendable: alone && is_expendable(inner) && !odd(),
     })
 }
 
 /// Comments that mean something: `fall through` in any spelling, and letters outside of ASCII,
 /// which may be the invisible ones of which compilers warn.
 fn is_expendable(inner: &[u8]) -> bool {
-    let falls = |at: usize| {
-        inner[at..]
-            .get(..4)
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"fall"))
-    };
-    inner.is_ascii() && !memchr2_iter(b'f', b'F', inner).any(falls)
+    let falls = |word: &[u8]| matches!(word[0], b'f' | b'F') && word.eq_ignore_ascii_case(b"fall");
+    inner.is_ascii() && !inner.windows(4).any(falls)
 }
 
 #[cfg(test)]

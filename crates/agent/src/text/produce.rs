@@ -101,6 +101,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
         buffer: Vec::with_capacity(PIECE_LEN + READ_LEN),
         bytes: 0,
         lean: None,
+        entered: None,
     };
     let made = match order.source {
         Source::File(ref path) => packer.take_file(&order.directory.join(path)),
@@ -117,6 +118,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             comments,
             ref pragmas,
         } => {
+            packer.entered = pragmas.is_some().then(invocation::EnteredFiles::default);
             packer.lean = clock_matters.then(|| Lean::new(comments));
             let mut command = Command::new(program);
             command
@@ -127,13 +129,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
                 .stdin(Stdio::null());
             preprocess(&mut packer, command, order, process)
                 .and_then(|()| packer.finish())
-                .and_then(|()| {
-                    check_headers(
-                        pragmas.as_deref(),
-                        packer.lean.take().map(Lean::into_entered),
-                        order,
-                    )
-                })
+                .and_then(|()| check_headers(pragmas.as_deref(), packer.entered.take(), order))
         }
     };
     made?;
@@ -227,6 +223,7 @@ struct Packer<'a> {
     buffer: Vec<u8>,
     bytes: u64,
     lean: Option<Lean>,
+    entered: Option<invocation::EnteredFiles>,
 }
 
 impl Packer<'_> {
@@ -322,6 +319,9 @@ impl Packer<'_> {
 
     fn send(&mut self, range: Range<usize>) -> Result<(), NoText> {
         let text = &self.buffer[range];
+        if let Some(entered) = &mut self.entered {
+            entered.feed(text);
+        }
         let packed = Piece::pack(text, self.level);
         let piece = packed.map_err(|detail| NoText {
             reason: Reason::PreprocessorFailed,
