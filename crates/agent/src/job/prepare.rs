@@ -171,21 +171,6 @@ pub(crate) fn wish(outline: &Outline, plan: &Remote, toolchains: Vec<Toolchain>)
     }
 }
 
-/// Whether an option changes what a comment is, or makes the compiler look at what is beside it.
-fn reads_comments(option: &OsString) -> bool {
-    const ITSELF: &[&str] = &["-ansi", "-C", "-CC"];
-    const IN_IT: &[&str] = &[
-        "-std=c89",
-        "-std=c90",
-        "-std=iso9899:1990",
-        "-std=iso9899:199409",
-        "-traditional",
-        "whitespace",
-    ];
-    let option = option.to_string_lossy();
-    ITSELF.contains(&&*option) || IN_IT.iter().any(|part| option.contains(part))
-}
-
 /// What the preprocessor is told.
 pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: Permit) -> Order {
     let source = match plan.preprocessed {
@@ -195,7 +180,6 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
             arguments: plan.preprocess.clone(),
             // Else the preprocessor has expanded them here.
             clock_matters: plan.includes_only,
-            comments: plan.family == Family::Gcc && !plan.preprocess.iter().any(reads_comments),
             pragmas: (plan.includes_only && plan.family == Family::Gcc)
                 .then(|| Arc::clone(&shared.pragmas)),
         },

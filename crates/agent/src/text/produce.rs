@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -22,7 +21,6 @@ use rustix::process::{Pid, PidfdFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::lean::{AsksForTime, Lean};
 use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{PIECE_LEN, Piece};
 use crate::hub::Permit;
@@ -50,8 +48,6 @@ pub(crate) enum Source {
         arguments: Vec<OsString>,
         /// Macros are expanded elsewhere: those that ask for the time must not travel.
         clock_matters: bool,
-        /// The text has comments, and they can be left out.
-        comments: bool,
         /// The text is one that loses macros which a pragma brings back: look for such headers.
         pragmas: Option<Arc<Pragmas>>,
     },
@@ -68,9 +64,6 @@ pub(crate) struct Line {
     pub(super) unread: Arc<AtomicUsize>,
     pub(super) runtime: Handle,
 }
-
-/// The most that one read takes: a pipe's usual size.
-const READ_LEN: usize = 64 << 10;
 
 /// The kernel's usual limit for users; refused when the user has many such pipes already.
 const PIPE_SIZE: usize = 1 << 20;
@@ -97,10 +90,10 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
     let mut packer = Packer {
         line,
         level: order.level,
-        arrived: vec![0; READ_LEN],
-        buffer: Vec::with_capacity(PIECE_LEN + READ_LEN),
+        buffer: vec![0; PIECE_LEN],
+        filled: 0,
         bytes: 0,
-        lean: None,
+        clock: None,
         entered: None,
     };
     let made = match order.source {
@@ -115,11 +108,10 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             ref program,
             ref arguments,
             clock_matters,
-            comments,
             ref pragmas,
         } => {
             packer.entered = pragmas.is_some().then(invocation::EnteredFiles::default);
-            packer.lean = clock_matters.then(|| Lean::new(comments));
+            packer.clock = clock_matters.then(invocation::ClockScan::default);
             let mut command = Command::new(program);
             command
                 .args(arguments)
@@ -128,12 +120,12 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
                 .current_dir(&order.directory)
                 .stdin(Stdio::null());
             preprocess(&mut packer, command, order, process)
-                .and_then(|()| packer.finish())
+                .and_then(|()| packer.pack())
                 .and_then(|()| check_headers(pragmas.as_deref(), packer.entered.take(), order))
         }
     };
     made?;
-    packer.finish()?;
+    packer.pack()?;
     Ok(Production {
         bytes: packer.bytes,
     })
@@ -217,12 +209,10 @@ fn preprocess(
 struct Packer<'a> {
     line: &'a Line,
     level: i32,
-    /// What one read brings.
-    arrived: Vec<u8>,
-    /// What waits to fill a piece.
     buffer: Vec<u8>,
+    filled: usize,
     bytes: u64,
-    lean: Option<Lean>,
+    clock: Option<invocation::ClockScan>,
     entered: Option<invocation::EnteredFiles>,
 }
 
@@ -281,44 +271,31 @@ impl Packer<'_> {
     /// Reads what there is.
     fn take(&mut self, from: &mut impl Read) -> Result<Taken, NoText> {
         loop {
-            let count = match from.read(&mut self.arrived) {
+            match from.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => return Ok(Taken::End),
-                Ok(count) => count,
+                Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Taken::All),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(failed("reading the text")(error)),
-            };
-            let text = &self.arrived[..count];
-            match &mut self.lean {
-                Some(lean) => lean.feed(text, &mut self.buffer).map_err(asks_for_time)?,
-                None => self.buffer.extend_from_slice(text),
             }
-            self.pack(PIECE_LEN)?;
+            if self.filled == self.buffer.len() {
+                self.pack()?;
+            }
         }
     }
 
-    /// Sends what is left: the text has ended.
-    fn finish(&mut self) -> Result<(), NoText> {
-        if let Some(lean) = &mut self.lean {
-            lean.finish(&mut self.buffer).map_err(asks_for_time)?;
+    /// Sends what is in the buffer.
+    fn pack(&mut self) -> Result<(), NoText> {
+        if self.filled == 0 {
+            return Ok(());
         }
-        self.pack(1)
-    }
-
-    /// Sends what is in the buffer, as long as it has `least` bytes.
-    fn pack(&mut self, least: usize) -> Result<(), NoText> {
-        let mut sent = 0;
-        while self.buffer.len() - sent >= least {
-            let end = self.buffer.len().min(sent + PIECE_LEN);
-            self.send(sent..end)?;
-            sent = end;
+        let text = &self.buffer[..self.filled];
+        if let Some(name) = self.clock.as_mut().and_then(|clock| clock.feed(text)) {
+            return Err(NoText {
+                reason: Reason::ClockInSource,
+                detail: name.to_owned(),
+            });
         }
-        self.buffer.drain(..sent);
-        Ok(())
-    }
-
-    fn send(&mut self, range: Range<usize>) -> Result<(), NoText> {
-        let text = &self.buffer[range];
         if let Some(entered) = &mut self.entered {
             entered.feed(text);
         }
@@ -327,7 +304,8 @@ impl Packer<'_> {
             reason: Reason::PreprocessorFailed,
             detail,
         })?;
-        self.bytes += text.len() as u64;
+        self.bytes += self.filled as u64;
+        self.filled = 0;
         let room = self.room(piece.len())?;
         self.line.unread.fetch_add(1, Ordering::AcqRel);
         self.line
@@ -376,13 +354,6 @@ fn read_bounded(path: &std::path::Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(text)
-}
-
-fn asks_for_time(AsksForTime(name): AsksForTime) -> NoText {
-    NoText {
-        reason: Reason::ClockInSource,
-        detail: name.to_owned(),
-    }
 }
 
 fn gone() -> NoText {
