@@ -8,6 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use invocation::EnteredFiles;
+use job::Reason;
+
+use super::NoText;
+
 /// Headers remembered; beyond that everything is forgotten and asked anew.
 const MAX_KNOWN: usize = 200_000;
 
@@ -28,6 +33,28 @@ impl Stamp {
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
         }
+    }
+}
+
+/// Refuses a text that was made from headers which it misrepresents.
+pub(super) fn check(
+    pragmas: Option<&Pragmas>,
+    entered: Option<EnteredFiles>,
+    directory: &Path,
+) -> Result<(), NoText> {
+    let (Some(pragmas), Some(entered)) = (pragmas, entered) else {
+        return Ok(());
+    };
+    match pragmas.offender(directory, entered.into_paths()) {
+        Ok(None) => Ok(()),
+        Ok(Some(header)) => Err(NoText {
+            reason: Reason::NotInText,
+            detail: format!("{}: #pragma pop_macro", header.display()),
+        }),
+        Err(error) => Err(NoText {
+            reason: Reason::PreprocessorFailed,
+            detail: format!("reading a header again: {error}"),
+        }),
     }
 }
 

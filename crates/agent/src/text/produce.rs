@@ -21,7 +21,8 @@ use rustix::process::{Pid, PidfdFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::{Kept, NoText, Pragmas, Process, Production};
+use super::pragmas::{self, Pragmas};
+use super::{Kept, NoText, Process, Production};
 use crate::cluster::{PIECE_LEN, Piece};
 use crate::hub::Permit;
 use crate::shared::BUDGET_UNIT;
@@ -108,9 +109,9 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             ref program,
             ref arguments,
             clock_matters,
-            ref pragmas,
+            pragmas: ref headers,
         } => {
-            packer.entered = pragmas.is_some().then(invocation::EnteredFiles::default);
+            packer.entered = headers.is_some().then(invocation::EnteredFiles::default);
             packer.clock = clock_matters.then(invocation::ClockScan::default);
             let mut command = Command::new(program);
             command
@@ -121,7 +122,9 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
                 .stdin(Stdio::null());
             preprocess(&mut packer, command, order, process)
                 .and_then(|()| packer.pack())
-                .and_then(|()| check_headers(pragmas.as_deref(), packer.entered.take(), order))
+                .and_then(|()| {
+                    pragmas::check(headers.as_deref(), packer.entered.take(), &order.directory)
+                })
         }
     };
     made?;
@@ -129,25 +132,6 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
     Ok(Production {
         bytes: packer.bytes,
     })
-}
-
-/// Refuses a text that was made from headers which it misrepresents.
-fn check_headers(
-    pragmas: Option<&Pragmas>,
-    entered: Option<invocation::EnteredFiles>,
-    order: &Order,
-) -> Result<(), NoText> {
-    let (Some(pragmas), Some(entered)) = (pragmas, entered) else {
-        return Ok(());
-    };
-    let offender = pragmas.offender(&order.directory, entered.into_paths());
-    match offender.map_err(failed("reading a header again"))? {
-        None => Ok(()),
-        Some(header) => Err(NoText {
-            reason: Reason::NotInText,
-            detail: format!("{}: #pragma pop_macro", header.display()),
-        }),
-    }
 }
 
 fn preprocess(

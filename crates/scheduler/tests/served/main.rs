@@ -169,10 +169,13 @@ async fn a_monitor_that_does_not_read_is_dropped_and_delays_nobody() {
             busy.flush().await;
         }
     }
+    busy.feed(&peers::load(950));
     busy.flush().await;
     let mut submitter = served.submitter("desk").await;
     submitter.say(Message::GetCs(request(1))).await;
     within(submitter.next()).await;
+    // Read too early, it would keep up with a scheduler that has not come to the end yet.
+    served.settled("load=950").await;
     let mut heard = 0;
     while within(deaf.channel.receive())
         .await

@@ -93,10 +93,10 @@ impl Served {
         Daemon { channel, port: 0 }
     }
 
-    /// Waits until the control port shows `word` in its list of jobs.
+    /// Waits until the control port shows `word` in its lists of hosts and jobs.
     pub(crate) async fn settled(&self, word: &str) {
         within(async {
-            while !control(self.control, "listjobs\nquit\n")
+            while !control(self.control, "listcs\nlistjobs\nquit\n")
                 .await
                 .contains(word)
             {}
