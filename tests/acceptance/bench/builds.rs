@@ -107,7 +107,9 @@ fn measure(
     };
     let per_job = |way: &Way| Some(median(&way.submit)? * 1e3 / f64::from(jobs));
     table.row(
-        format!("CPU on the submit host per job, {what}"),
+        format!(
+            "CPU on the submit host per object, {what} (make, links and local repeats included)"
+        ),
         "ms",
         per_job(debian),
         per_job(floe),

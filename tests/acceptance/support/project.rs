@@ -310,9 +310,9 @@ fn shell(text: &str) -> Result<()> {
 /// The target directory that this program was built in.
 pub fn target() -> PathBuf {
     let me = std::env::current_exe().unwrap_or_default();
-    // target/<profile>/deps/<program>
+    // Tests lie deeper in it than programs; cargo marks the directory itself.
     me.ancestors()
-        .nth(3)
+        .find(|above| above.join("CACHEDIR.TAG").is_file())
         .unwrap_or(Path::new("target"))
         .to_owned()
 }
