@@ -6,6 +6,7 @@
 //! and asks again. Run it where nobody minds, in a network namespace with `lo` up.
 
 mod messages;
+mod plan;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,64 +23,13 @@ use tokio::time::{sleep, sleep_until, timeout};
 use transport::{Channel, Receiver, Sender};
 
 use messages::{begin, done, idle, request};
+pub use plan::{Findings, Plan};
 
 const PLATFORM: &str = "x86_64";
 const TOOLCHAIN: &str = "swarm";
 /// The first address of the executors; submitters follow from [`SUBMITTERS`].
 const EXECUTORS: u32 = 0x7f10_0001;
 const SUBMITTERS: u32 = 0x7f20_0001;
-
-/// What to load a scheduler with.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub scheduler: SocketAddr,
-    pub daemons: u32,
-    /// Slots of each daemon.
-    pub slots: u32,
-    pub submitters: u32,
-    /// Jobs that each submitter keeps open.
-    pub open: u32,
-    /// How long a job takes; zero for jobs that end when they begin.
-    pub job: Duration,
-    /// How long to go on.
-    pub run: Duration,
-    /// How long all logins together may take.
-    pub patience: Duration,
-}
-
-impl Plan {
-    /// The load of the bench table: 1,000 daemons of 8 slots, 20 submitters with 50 jobs each.
-    pub fn bench(scheduler: SocketAddr, job: Duration) -> Self {
-        Self {
-            scheduler,
-            daemons: 1000,
-            slots: 8,
-            submitters: 20,
-            open: 50,
-            job,
-            run: Duration::from_secs(10),
-            patience: Duration::from_secs(180),
-        }
-    }
-}
-
-/// What a scheduler did under the load.
-#[derive(Clone, Debug)]
-pub struct Findings {
-    /// From the first connection until every daemon has its configuration.
-    pub logins: Duration,
-    /// Jobs that got a host while the load was on.
-    pub placements: u64,
-    /// Jobs that were sent back to their submitter.
-    pub sent_home: u64,
-    pub per_second: f64,
-    /// From the request to the answer.
-    pub median: Duration,
-    pub p99: Duration,
-    pub worst: Duration,
-    /// The fewest and the most jobs that one daemon got.
-    pub share: (u64, u64),
-}
 
 /// Logs everybody in, runs the load, and counts.
 pub async fn run(plan: &Plan) -> Result<Findings> {
