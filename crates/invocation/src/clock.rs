@@ -1,8 +1,10 @@
 //! Macros that only this host can expand, found in text whose macros are expanded elsewhere.
 
+use memchr::memmem;
+
 /// Whatever these stand for is read from the clock, the environment, the file system or the
 /// command line of the host that expands them.
-const NAMES: [&[u8]; 4] = [b"__DATE__", b"__TIME__", b"__TIMESTAMP__", b"__BASE_FILE__"];
+const NAMES: [&str; 4] = ["__DATE__", "__TIME__", "__TIMESTAMP__", "__BASE_FILE__"];
 
 const LONGEST: usize = 13;
 
@@ -32,35 +34,12 @@ impl ClockScan {
 }
 
 fn find(text: &[u8]) -> Option<&'static str> {
-    // Each name has two underscores in a row, so every second byte is enough to see one of them.
-    let mut at = 1;
-    while let Some(&byte) = text.get(at) {
-        if byte == b'_' {
-            let start = if text[at - 1] == b'_' { at - 1 } else { at };
-            if let Some(name) = name_at(text, start) {
-                return Some(name);
-            }
-        }
-        at += 2;
-    }
-    None
-}
-
-fn name_at(text: &[u8], start: usize) -> Option<&'static str> {
-    let here = &text[start..];
-    if !matches!(here, [b'_', b'_', b'B' | b'D' | b'T', ..])
-        || (start > 0 && is_word(text[start - 1]))
-    {
-        return None;
-    }
-    let stands = |name: &&[u8]| {
-        here.strip_prefix(*name)
-            .is_some_and(|after| after.first().is_none_or(|&byte| !is_word(byte)))
-    };
-    NAMES
-        .iter()
-        .find(|name| stands(name))
-        .and_then(|name| std::str::from_utf8(name).ok())
+    NAMES.into_iter().find(|name| {
+        memmem::find_iter(text, name).any(|at| {
+            let after = text.get(at + name.len());
+            after.is_none_or(|&byte| !is_word(byte)) && (at == 0 || !is_word(text[at - 1]))
+        })
+    })
 }
 
 fn is_word(byte: u8) -> bool {

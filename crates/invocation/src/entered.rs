@@ -10,8 +10,13 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// Longer lines are no line markers.
-const LONGEST: usize = 8192;
+use memchr::{memchr, memmem, memrchr};
+
+/// How a line marker begins.
+const MARK: &[u8] = b"# ";
+
+/// Longer lines are no line markers: no path is that long, even with each byte escaped.
+const LONGEST: usize = 8192 + 64;
 
 /// Collects the names in line markers from text that arrives in pieces.
 #[derive(Clone, Debug, Default)]
@@ -19,28 +24,42 @@ pub struct EnteredFiles {
     names: BTreeSet<Vec<u8>>,
     /// The start of the line that the last piece broke off in.
     line: Vec<u8>,
-    /// The rest of the current line is of no interest.
-    skip: bool,
+    /// The last piece broke off in a line.
+    broken: bool,
 }
 
 impl EnteredFiles {
     pub fn feed(&mut self, piece: &[u8]) {
-        for part in piece.split_inclusive(|&byte| byte == b'\n') {
-            let whole = part.ends_with(b"\n");
-            if !self.skip {
-                let marker = self.line.first().or(part.first()) == Some(&b'#');
-                if marker && self.line.len() + part.len() <= LONGEST {
-                    self.line.extend_from_slice(part);
-                } else {
-                    self.skip = true;
-                }
+        let mut rest = piece;
+        if self.broken {
+            let end = memchr(b'\n', rest);
+            let (part, others) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            self.continue_line(part);
+            if end.is_none() {
+                return;
             }
-            if whole {
-                self.names.extend(entered(&self.line));
-                self.line.clear();
-                self.skip = false;
-            }
+            self.names.extend(entered(&self.line));
+            rest = others;
         }
+        let last_line = memrchr(b'\n', rest).map_or(0, |end| end + 1);
+        let (lines, open) = rest.split_at(last_line);
+        // Nearly all of a text is no marker: lines are not looked at one by one.
+        let first = lines.starts_with(MARK).then_some(0);
+        let others = memmem::find_iter(lines, b"\n# ").map(|at| at + 1);
+        for start in first.into_iter().chain(others) {
+            let line = &lines[start..];
+            let end = memchr(b'\n', line).unwrap_or(line.len());
+            self.names.extend(entered(&line[..end.min(LONGEST)]));
+        }
+        self.line.clear();
+        self.broken = !open.is_empty();
+        self.continue_line(open);
+    }
+
+    /// Keeps more of the open line, while it may still be a marker.
+    fn continue_line(&mut self, part: &[u8]) {
+        let room = LONGEST.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
     }
 
     /// The files, as the preprocessor named them: relative to its working directory, or absolute.
@@ -58,7 +77,7 @@ impl EnteredFiles {
 
 /// The name in `# 12 "name" 1 3`.
 fn entered(line: &[u8]) -> Option<Vec<u8>> {
-    let rest = line.strip_prefix(b"# ")?;
+    let rest = line.strip_prefix(MARK)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut rest = rest[digits..].strip_prefix(b" \"")?.iter();
     let mut name = Vec::new();
@@ -73,8 +92,7 @@ fn entered(line: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether a file has a pragma whose effect gcc's directives-only text loses.
 pub fn brings_macros_back(content: &[u8]) -> bool {
-    let name = b"pop_macro";
-    content.windows(name.len()).any(|window| window == name)
+    memmem::find(content, b"pop_macro").is_some()
 }
 
 #[cfg(test)]
