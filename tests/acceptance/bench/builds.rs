@@ -1,20 +1,18 @@
-//! CPU of whole builds: on the submit host for each job, and on all hosts against a local build.
-
-use std::time::Duration;
+//! CPU of the compiles of a build: on the submit host for each job, and on all hosts against a
+//! local build.
 
 use acceptance::project::{Project, REDIS, Tree};
-use anyhow::Result;
-use lab::{Cluster, HostSpec, Kind, Lab, LabOptions, Suite};
+use anyhow::{Context, Result};
+use lab::{Cluster, HostSpec, Kind, Lab, LabOptions, Programs, Suite};
 
 use crate::Options;
+use crate::replay::Recording;
 use crate::rig::{cluster, warm_up};
 use crate::table::{Table, median};
 
-const BUILD: Duration = Duration::from_secs(3600);
-
 pub(crate) fn redis(options: &Options, table: &mut Table) -> Result<()> {
     let tree = REDIS.open_unbuilt()?;
-    measure("redis", "C", &tree, REDIS.objects as u32, options, table)
+    measure("redis", "C", &tree, options, table)
 }
 
 /// Files of a large C++ program's size: some 3 MB of preprocessed text, seconds of compiling.
@@ -47,7 +45,7 @@ int part$n(const std::string &text) {
         "make -s -j$JOBS CXX=\"$CXX\" all",
     );
     let tree = CXX.open_unbuilt()?;
-    measure("60 C++ files", "C++", &tree, 60, options, table)
+    measure("large C++ files", "C++", &tree, options, table)
 }
 
 struct Way {
@@ -58,14 +56,19 @@ struct Way {
     wall: Vec<f64>,
 }
 
+/// Compiles at once: more than the executors have slots, so that none waits.
+const AT_ONCE: u32 = 6;
+
 fn measure(
     what: &str,
     language: &str,
     tree: &Tree,
-    jobs: u32,
     options: &Options,
     table: &mut Table,
 ) -> Result<()> {
+    let plain = plain_lab()?;
+    let local_host = plain.hosts().first().context("a lab without hosts")?;
+    let compiles = Recording::of(tree, local_host.command("sh"))?;
     let mut ways = Vec::new();
     for suite in Suite::BOTH {
         let cluster = cluster(suite)?;
@@ -80,24 +83,21 @@ fn measure(
     }
     let mut local = Vec::new();
     for _ in 0..options.builds {
-        local.push(plain(tree)?);
+        let before = local_host.cpu()?;
+        compiles.replay(|me| Ok(local_host.command(me)), 2, None)?;
+        local.push((local_host.cpu()? - before).as_secs_f64());
         for way in &mut ways {
-            tree.reset()?;
-            let cpu = |cluster: &Cluster| -> Result<(f64, f64)> {
-                let submit = cluster.host("submit")?.cpu()?.as_secs_f64();
-                let all = cluster
-                    .lab()
-                    .hosts()
-                    .iter()
-                    .map(|host| Ok(host.cpu()?.as_secs_f64()));
-                Ok((submit, all.sum::<Result<f64>>()?))
-            };
-            let before = cpu(&way.cluster)?;
+            let (cluster, suite) = (&way.cluster, way.suite);
+            let wrapper = Programs::locate(suite)?.client;
+            let before = cpu(cluster)?;
             let start = std::time::Instant::now();
-            let launch = way.cluster.client("submit", way.suite, "sh")?;
-            tree.build(launch, 6).run(BUILD)?.ok()?;
+            compiles.replay(
+                |me| cluster.client("submit", suite, me),
+                AT_ONCE,
+                Some(&wrapper),
+            )?;
             way.wall.push(start.elapsed().as_secs_f64());
-            let after = cpu(&way.cluster)?;
+            let after = cpu(cluster)?;
             way.submit.push(after.0 - before.0);
             way.total.push(after.1 - before.1);
         }
@@ -105,10 +105,11 @@ fn measure(
     let [debian, floe] = &ways[..] else {
         return Ok(());
     };
-    let per_job = |way: &Way| Some(median(&way.submit)? * 1e3 / f64::from(jobs));
+    let per_job = |way: &Way| Some(median(&way.submit)? * 1e3 / f64::from(compiles.jobs));
     table.row(
         format!(
-            "CPU on the submit host per object, {what} (make, links and local repeats included)"
+            "CPU on the submit host per job, {} of {what}",
+            compiles.jobs
         ),
         "ms",
         per_job(debian),
@@ -117,14 +118,14 @@ fn measure(
     );
     let against = |way: &Way| Some(median(&way.total)? / median(&local)?);
     table.row(
-        format!("total CPU of all hosts against a local build, {language}"),
+        format!("total CPU of all hosts against compiling locally, {language}"),
         "×",
         against(debian),
         against(floe),
         "≤ 1.06",
     );
     table.row(
-        format!("wall of the build, {what}"),
+        format!("wall of the compiles, {what}"),
         "s",
         median(&debian.wall),
         median(&floe.wall),
@@ -133,19 +134,22 @@ fn measure(
     Ok(())
 }
 
-/// CPU seconds of the build without any distribution.
-fn plain(tree: &Tree) -> Result<f64> {
-    tree.reset()?;
+/// CPU seconds so far of the submit host, and of all hosts.
+fn cpu(cluster: &Cluster) -> Result<(f64, f64)> {
+    let submit = cluster.host("submit")?.cpu()?.as_secs_f64();
+    let hosts = cluster.lab().hosts().iter();
+    let all = hosts.map(|host| Ok(host.cpu()?.as_secs_f64()));
+    Ok((submit, all.sum::<Result<f64>>()?))
+}
+
+/// One host, without any distribution.
+fn plain_lab() -> Result<Lab> {
     let visible = vec![acceptance::project::target()];
-    let mut lab = Lab::with(
-        Kind::Namespaces,
-        LabOptions {
-            visible,
-            ..LabOptions::default()
-        },
-    )?;
-    let host = lab.host(&HostSpec::new("local"))?;
-    let launch = host.command("sh").env("CC", "gcc").env("CXX", "g++");
-    tree.build(launch, 2).run(BUILD)?.ok()?;
-    Ok(host.cpu()?.as_secs_f64())
+    let options = LabOptions {
+        visible,
+        ..LabOptions::default()
+    };
+    let mut lab = Lab::with(Kind::Namespaces, options)?;
+    lab.host(&HostSpec::new("local"))?;
+    Ok(lab)
 }

@@ -4,6 +4,7 @@
 mod builds;
 mod environments;
 mod repeat;
+mod replay;
 mod rig;
 mod scheduler;
 mod single;
@@ -29,6 +30,8 @@ fn run() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some("repeat") => repeat::run(&words[1..]),
+        Some("note") => replay::note(&words[1..]),
+        Some("replay") => replay::run(&words[1..]),
         Some("overhead") => overhead(&Options::read(&words[1..])?),
         other => bail!("no bench is called {other:?}"),
     }

@@ -1,0 +1,140 @@
+//! The compile commands of a build, noted once and run again alone, so that make and links, which
+//! cost the same either way, are not measured.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use acceptance::project::Tree;
+use anyhow::{Context, Result, bail};
+use lab::Launch;
+use serde::{Deserialize, Serialize};
+
+const BUILD: Duration = Duration::from_secs(3600);
+
+/// One command of a build.
+#[derive(Debug, Deserialize, Serialize)]
+struct Noted {
+    directory: PathBuf,
+    words: Vec<String>,
+}
+
+/// Commands that can be run in any order, in a file, and how many.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    file: PathBuf,
+    pub(crate) jobs: u32,
+}
+
+impl Recording {
+    /// Builds the tree plainly with `launch`, which starts a shell, and keeps the compile commands.
+    /// The tree stays built: what the commands read is all there.
+    pub(crate) fn of(tree: &Tree, launch: Launch) -> Result<Self> {
+        tree.reset()?;
+        let all = tree.path().with_extension("noted");
+        let _ = fs::remove_file(&all);
+        let me = std::env::current_exe()?;
+        let noting = |compiler: &str| format!("{} note {} {compiler}", me.display(), all.display());
+        let launch = launch.env("CC", noting("gcc")).env("CXX", noting("g++"));
+        tree.build(launch, 2).run(BUILD)?.ok()?;
+        let mut kept = String::new();
+        let mut jobs = 0;
+        for line in fs::read_to_string(&all)?.lines() {
+            let noted: Noted = serde_json::from_str(line)?;
+            // Probes of a configure script write nowhere, or what the next one overwrites.
+            if noted.words.iter().any(|word| word == "-c") {
+                kept.push_str(line);
+                kept.push('\n');
+                jobs += 1;
+            }
+        }
+        let file = tree.path().with_extension("compiles");
+        fs::write(&file, kept)?;
+        Ok(Self { file, jobs })
+    }
+
+    /// Runs all commands on a host, `at_once` at a time, with `wrapper` before each.
+    pub(crate) fn replay(
+        &self,
+        launch: impl FnOnce(&Path) -> Result<Launch>,
+        at_once: u32,
+        wrapper: Option<&Path>,
+    ) -> Result<()> {
+        let me = std::env::current_exe()?;
+        let launch = launch(&me)?
+            .args([
+                "replay".into(),
+                self.file.clone(),
+                at_once.to_string().into(),
+            ])
+            .args(wrapper.map(Path::as_os_str));
+        launch.run(BUILD)?.ok()?;
+        Ok(())
+    }
+}
+
+/// `bench note FILE COMPILER…`: appends the command to the file and becomes the compiler.
+pub(crate) fn note(words: &[String]) -> Result<()> {
+    let [file, compiler, arguments @ ..] = words else {
+        bail!("note FILE COMPILER…")
+    };
+    let noted = Noted {
+        directory: std::env::current_dir()?,
+        words: words[1..].to_vec(),
+    };
+    let line = serde_json::to_string(&noted)? + "\n";
+    // One write: others append at the same time.
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)?
+        .write_all(line.as_bytes())?;
+    Err(Command::new(compiler).args(arguments).exec()).with_context(|| compiler.clone())
+}
+
+/// `bench replay FILE N [WRAPPER]`: runs the commands in the file, N at a time.
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    let [file, at_once, wrapper @ ..] = words else {
+        bail!("replay FILE N [WRAPPER]")
+    };
+    let noted = serde_json::Deserializer::from_reader(File::open(file)?).into_iter::<Noted>();
+    let left = Mutex::new(noted.collect::<Result<VecDeque<_>, _>>()?);
+    let work = || -> Result<()> {
+        loop {
+            let next = left
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(Noted { directory, words }) = next else {
+                return Ok(());
+            };
+            let mut line = wrapper.iter().chain(&words).map(OsString::from);
+            let status = Command::new(line.next().context("an empty command")?)
+                .args(line)
+                .current_dir(&directory)
+                .stdin(Stdio::null())
+                .status()?;
+            if !status.success() {
+                bail!("{words:?} ended with {status}");
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once.parse::<u32>()?)
+            .map(|_| scope.spawn(work))
+            .collect();
+        for worker in workers {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a worker died"))??;
+        }
+        Ok(())
+    })
+}
