@@ -3,6 +3,7 @@
 //!
 //! Nothing here opens a file, reads a clock or knows a protocol.
 
+pub mod digest;
 pub mod id;
 pub mod name;
 pub mod platform;
@@ -10,6 +11,7 @@ pub mod reason;
 pub mod record;
 pub mod variable;
 
+pub use digest::Digest;
 pub use id::{ClientId, HostId, JobId};
 pub use name::{EnvironmentName, InvalidName, NodeName};
 pub use platform::Platform;
