@@ -1,0 +1,125 @@
+//! A file on its way into the store.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use job::Digest;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use crate::entry::Key;
+use crate::error::StoreError;
+use crate::lease::ObjectLease;
+use crate::place::{blocks, estimate};
+use crate::store::{Changing, Inner, Reservation};
+
+/// From this length on the disk is asked for its blocks at once.
+const LARGE: u64 = 256 << 10;
+
+/// Dropping it before [`Incoming::commit`] leaves nothing.
+#[derive(Debug)]
+pub struct Incoming {
+    inner: Arc<Inner>,
+    reservation: Reservation,
+    temporary: Temporary,
+    file: File,
+    hasher: blake3::Hasher,
+    size: u64,
+    left: u64,
+}
+
+impl Incoming {
+    pub(crate) fn begin(inner: &Arc<Inner>, size: u64) -> Result<Self, StoreError> {
+        let reservation = inner.reserve(estimate(size))?;
+        let temporary = Temporary(inner.place.temporary());
+        let failed = |error| inner.noted(StoreError::disk(&temporary.0, error));
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary.0)
+            .map_err(failed)?;
+        if size >= LARGE {
+            // What the file system cannot do now it does while writing.
+            let asked = fallocate(&file, FallocateFlags::empty(), 0, size);
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked {
+                return Err(failed(error.into()));
+            }
+        }
+        Ok(Self {
+            inner: Arc::clone(inner),
+            reservation,
+            temporary,
+            file,
+            hasher: blake3::Hasher::new(),
+            size,
+            left: size,
+        })
+    }
+
+    /// The next bytes. More than were announced are refused.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let length = StoreError::Length { wanted: self.size };
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(length)?;
+        self.hasher.update(bytes);
+        self.file
+            .write_all(bytes)
+            .map_err(|error| self.inner.noted(StoreError::disk(&self.temporary.0, error)))
+    }
+
+    /// Makes it a file of the store, under its digest.
+    pub fn commit(self, executable: bool) -> Result<ObjectLease, StoreError> {
+        if self.left > 0 {
+            return Err(StoreError::Length { wanted: self.size });
+        }
+        let digest = Digest::from_bytes(*self.hasher.finalize().as_bytes());
+        let key = Key { digest, executable };
+        let inner = Arc::clone(&self.inner);
+        let changing = inner.changing();
+        if !inner.usable(&changing, &key) {
+            publish(&changing, &inner, self.reservation, &self.temporary, key)?;
+        }
+        Ok(inner.hold_object(key))
+    }
+
+    /// The same for content that was announced by its digest.
+    pub fn commit_as(self, wanted: Digest, executable: bool) -> Result<ObjectLease, StoreError> {
+        let found = Digest::from_bytes(*self.hasher.finalize().as_bytes());
+        if self.left == 0 && found != wanted {
+            return Err(StoreError::Mismatch { wanted, found });
+        }
+        self.commit(executable)
+    }
+}
+
+/// A file in `tmp`, gone when dropped unless it was renamed.
+#[derive(Debug)]
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Mostly it has been renamed; what else remains goes when the store is opened.
+        let _gone = fs::remove_file(&self.0);
+    }
+}
+
+/// Gives a finished file its name.
+pub(crate) fn publish(
+    changing: &Changing<'_>,
+    inner: &Arc<Inner>,
+    mut reservation: Reservation,
+    temporary: &Temporary,
+    key: Key,
+) -> Result<(), StoreError> {
+    let failed = |error| inner.noted(StoreError::disk(&temporary.0, error));
+    fs::set_permissions(&temporary.0, Permissions::from_mode(key.mode())).map_err(failed)?;
+    let bytes = blocks(&temporary.0.symlink_metadata().map_err(failed)?);
+    reservation.cover(changing, bytes)?;
+    fs::rename(&temporary.0, inner.place.object(&key, true)).map_err(failed)?;
+    reservation.spend(|ledger| ledger.add_object(key, bytes, true));
+    inner.settle(changing);
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The directory: what stands where, whose it is, and that only one process uses it.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use job::Digest;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::entry::Key;
+use crate::error::OpenError;
+
+/// Below the directory that the daemon's owner names: icecream's own files may lie in that one.
+const DIRECTORY: &str = "floe";
+const MARKER: &str = "FLOE-STORE";
+const FORMAT: &str = "floe store ";
+const VERSION: u32 = 1;
+const LOCK: &str = "lock";
+
+/// Its own parts that count: each is a directory whose size grows with what is in it.
+const PARTS: [&str; 7] = [
+    "objects",
+    "trees",
+    "records",
+    "doubt",
+    "doubt/objects",
+    "doubt/records",
+    "tmp",
+];
+
+#[derive(Debug)]
+pub(crate) struct Place {
+    root: PathBuf,
+    next: AtomicU64,
+    /// Held for as long as this lives: two processes would remove each other's things.
+    _lock: File,
+}
+
+impl Place {
+    /// Takes possession. Changes nothing unless the directory is floe's or empty, and free.
+    pub(crate) fn take(base: &Path) -> Result<Self, OpenError> {
+        let base = std::path::absolute(base).map_err(|error| unusable(base, error))?;
+        let root = base.join(DIRECTORY);
+        let failed = |error| unusable(&root, error);
+        fs::create_dir_all(&base).map_err(|error| unusable(&base, error))?;
+        match make(&root, 0o755) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
+        let meta = fs::metadata(&root).map_err(failed)?;
+        if !meta.is_dir() {
+            return Err(OpenError::NotOurs { path: root });
+        }
+        let exposed = |why| OpenError::Exposed {
+            path: root.clone(),
+            why,
+        };
+        if meta.uid() != rustix::process::geteuid().as_raw() {
+            return Err(exposed("belongs to another user than the daemon's"));
+        }
+        if meta.mode() & 0o022 != 0 {
+            return Err(exposed("may be written by other users"));
+        }
+        mark(&root)?;
+        let lock = lock(&root)?;
+        for part in PARTS.iter().chain(&["scratch"]) {
+            // Trees are for jobs, which may run as somebody else; the rest is not.
+            let mode = if *part == "trees" { 0o755 } else { 0o700 };
+            match make(&root.join(part), mode) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            root,
+            next: AtomicU64::new(0),
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn part(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(crate) fn object(&self, key: &Key, trusted: bool) -> PathBuf {
+        self.part(if trusted { "objects" } else { "doubt/objects" })
+            .join(key.file_name())
+    }
+
+    pub(crate) fn tree(&self, id: &Digest) -> PathBuf {
+        self.part("trees").join(id.to_string())
+    }
+
+    pub(crate) fn record(&self, id: &Digest, trusted: bool) -> PathBuf {
+        self.part(if trusted { "records" } else { "doubt/records" })
+            .join(id.to_string())
+    }
+
+    /// A path for something that is on its way in or out.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.part("tmp").join(number.to_string())
+    }
+
+    /// Bytes of the store's own directories.
+    pub(crate) fn overhead(&self) -> u64 {
+        let parts = PARTS.iter().map(|part| self.root.join(part));
+        let files = [MARKER, LOCK, "boot"].map(|name| self.root.join(name));
+        parts
+            .chain(files)
+            .chain([self.root.clone()])
+            .filter_map(|path| path.symlink_metadata().ok())
+            .map(|meta| blocks(&meta))
+            .sum()
+    }
+}
+
+/// What a file takes on the disk. Some file systems count only when they write: then its length.
+pub(crate) fn blocks(meta: &fs::Metadata) -> u64 {
+    let length = if meta.is_file() { meta.len() } else { 0 };
+    meta.blocks().saturating_mul(512).max(length)
+}
+
+/// Room for a file of `length` bytes: whole blocks, and one for what a file system keeps about it.
+pub(crate) fn estimate(length: u64) -> u64 {
+    const BLOCK: u64 = 4096;
+    length
+        .div_ceil(BLOCK)
+        .saturating_mul(BLOCK)
+        .saturating_add(length / 512)
+        .saturating_add(BLOCK)
+}
+
+fn make(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().mode(mode).create(path)
+}
+
+/// Finds the marker, or sets it in an empty directory.
+fn mark(root: &Path) -> Result<(), OpenError> {
+    let path = root.join(MARKER);
+    let failed = |error| unusable(&path, error);
+    let not_ours = || OpenError::NotOurs {
+        path: root.to_path_buf(),
+    };
+    match File::open(&path) {
+        Ok(file) => {
+            let mut text = String::new();
+            file.take(1000).read_to_string(&mut text).map_err(failed)?;
+            if text.is_empty() {
+                // Its writer was killed between two instructions.
+                return fs::write(&path, marker_text()).map_err(failed);
+            }
+            let version = text
+                .lines()
+                .next()
+                .and_then(|line| line.strip_prefix(FORMAT));
+            match version.and_then(|version| version.parse().ok()) {
+                None => Err(not_ours()),
+                Some(version) if version > VERSION => Err(OpenError::Newer {
+                    path: root.to_path_buf(),
+                    version,
+                }),
+                Some(_) => Ok(()),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let is_empty = fs::read_dir(root).map_err(failed)?.next().is_none();
+            if !is_empty && !path.exists() {
+                return Err(not_ours());
+            }
+            let made = File::options().write(true).create_new(true).open(&path);
+            match made.and_then(|mut file| file.write_all(marker_text().as_bytes())) {
+                // Another daemon starts at the same moment; the lock decides.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                made => made.map_err(failed),
+            }
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn marker_text() -> String {
+    format!(
+        "{FORMAT}{VERSION}\nA floe daemon keeps toolchains here and removes what it no longer needs.\n"
+    )
+}
+
+/// The lock, with the number of its holder in it for the next one who comes.
+fn lock(root: &Path) -> Result<File, OpenError> {
+    let path = root.join(LOCK);
+    let failed = |error| unusable(&path, error);
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let _unknown = file.take(20).read_to_string(&mut text);
+            return Err(OpenError::InUse {
+                path: root.to_path_buf(),
+                pid: text.trim().parse().ok(),
+            });
+        }
+        Err(error) => return Err(failed(error.into())),
+    }
+    file.set_len(0).map_err(failed)?;
+    write!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}
+
+fn unusable(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Unusable {
+        path: path.to_path_buf(),
+        source,
+    }
+}
