@@ -29,6 +29,7 @@ packages! {
     "g++-11", "/usr/bin/g++-11", "a second version of a compiler";
     "libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a", "sanitized programs are linked";
     "ccache", "/usr/bin/ccache", "is used in front of the wrapper";
+    "libfaketime", "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "clocks are made to jump";
     "dpkg-dev", "/usr/bin/dpkg-source", "sources of real projects are unpacked";
     "iproute2", "/usr/sbin/ip", "hosts of a lab are connected";
     "util-linux", "/usr/bin/nsenter", "hosts of a lab are entered";

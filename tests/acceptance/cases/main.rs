@@ -4,5 +4,6 @@ mod faults;
 mod hosts;
 mod interop;
 mod many;
+mod misuse;
 mod projects;
 mod smoke;

@@ -14,6 +14,8 @@ pub enum Need {
     Project(&'static Project),
     /// A program found in `PATH`.
     Program(&'static str),
+    /// A file that a package brings.
+    File(&'static str),
 }
 
 impl Need {
@@ -27,6 +29,8 @@ impl Need {
                 let found = std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
                 (!found).then(|| format!("the program `{name}` is missing (`cargo xtask setup`)"))
             }
+            Self::File(path) => (!std::path::Path::new(path).exists())
+                .then(|| format!("{path} is missing (`cargo xtask setup`)")),
         }
     }
 }
