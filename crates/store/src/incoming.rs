@@ -23,12 +23,20 @@ const LARGE: u64 = 256 << 10;
 #[derive(Debug)]
 pub struct Incoming {
     inner: Arc<Inner>,
-    reservation: Reservation,
-    temporary: Temporary,
+    /// Closed before the draft is removed: an open file keeps its blocks.
     file: File,
+    draft: Draft,
     hasher: blake3::Hasher,
     size: u64,
     left: u64,
+}
+
+/// A file without a name as yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// Gone before its room is given back: the fields are dropped in this order.
+    pub(crate) temporary: Temporary,
+    pub(crate) reservation: Reservation,
 }
 
 impl Incoming {
@@ -51,9 +59,11 @@ impl Incoming {
         }
         Ok(Self {
             inner: Arc::clone(inner),
-            reservation,
-            temporary,
             file,
+            draft: Draft {
+                temporary,
+                reservation,
+            },
             hasher: blake3::Hasher::new(),
             size,
             left: size,
@@ -65,9 +75,10 @@ impl Incoming {
         let length = StoreError::Length { wanted: self.size };
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or(length)?;
         self.hasher.update(bytes);
-        self.file
-            .write_all(bytes)
-            .map_err(|error| self.inner.noted(StoreError::disk(&self.temporary.0, error)))
+        self.file.write_all(bytes).map_err(|error| {
+            self.inner
+                .noted(StoreError::disk(&self.draft.temporary.0, error))
+        })
     }
 
     /// Makes it a file of the store, under its digest.
@@ -79,8 +90,9 @@ impl Incoming {
         let key = Key { digest, executable };
         let inner = Arc::clone(&self.inner);
         let changing = inner.changing();
+        drop(self.file);
         if !inner.usable(&changing, &key) {
-            publish(&changing, &inner, self.reservation, &self.temporary, key)?;
+            publish(&changing, &inner, self.draft, key)?;
         }
         Ok(inner.hold_object(key))
     }
@@ -110,16 +122,18 @@ impl Drop for Temporary {
 pub(crate) fn publish(
     changing: &Changing<'_>,
     inner: &Arc<Inner>,
-    mut reservation: Reservation,
-    temporary: &Temporary,
+    mut draft: Draft,
     key: Key,
 ) -> Result<(), StoreError> {
-    let failed = |error| inner.noted(StoreError::disk(&temporary.0, error));
-    fs::set_permissions(&temporary.0, Permissions::from_mode(key.mode())).map_err(failed)?;
-    let bytes = blocks(&temporary.0.symlink_metadata().map_err(failed)?);
-    reservation.cover(changing, bytes)?;
-    fs::rename(&temporary.0, inner.place.object(&key, true)).map_err(failed)?;
-    reservation.spend(|ledger| ledger.add_object(key, bytes, true));
+    let path = draft.temporary.0.clone();
+    let failed = |error| inner.noted(StoreError::disk(&path, error));
+    fs::set_permissions(&path, Permissions::from_mode(key.mode())).map_err(failed)?;
+    let bytes = blocks(&path.symlink_metadata().map_err(failed)?);
+    draft.reservation.cover(changing, bytes)?;
+    fs::rename(&path, inner.place.object(&key, true)).map_err(failed)?;
+    draft
+        .reservation
+        .spend(|ledger| ledger.add_object(key, bytes, true));
     inner.settle(changing);
     Ok(())
 }

@@ -9,6 +9,9 @@ use job::Digest;
 
 use crate::entry::Key;
 
+/// Never given away: the store's directories grow when names come in, before anybody measures them.
+const MARGIN: u64 = 32 << 10;
+
 /// Something that can be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Item {
@@ -91,8 +94,7 @@ impl Ledger {
 
     /// Puts `bytes` aside if they fit.
     pub(crate) fn reserve(&mut self, bytes: u64) -> bool {
-        let sum = self.used().saturating_add(self.reserved);
-        let fits = sum.saturating_add(bytes) <= self.limit;
+        let fits = self.sum(bytes) <= self.limit;
         if fits {
             self.reserved += bytes;
         }
@@ -101,7 +103,7 @@ impl Ledger {
 
     /// Not even when everything else is gone.
     pub(crate) fn never_fits(&self, bytes: u64) -> bool {
-        bytes.saturating_add(self.overhead) > self.limit
+        bytes.saturating_add(self.overhead + MARGIN) > self.limit
     }
 
     pub(crate) fn release(&mut self, bytes: u64) {
@@ -110,7 +112,11 @@ impl Ledger {
 
     /// Whether everything together is within the limit.
     pub(crate) fn fits(&self) -> bool {
-        self.used().saturating_add(self.reserved) <= self.limit
+        self.sum(0) <= self.limit
+    }
+
+    fn sum(&self, more: u64) -> u64 {
+        (self.used() + self.reserved + MARGIN).saturating_add(more)
     }
 
     pub(crate) fn object(&self, key: &Key) -> Option<&Object> {
@@ -205,6 +211,15 @@ impl Ledger {
 
     pub(crate) fn doom(&mut self, id: &Digest) {
         self.change_tree(id, |tree| tree.doomed = true);
+    }
+
+    /// A part of a tree is gone.
+    pub(crate) fn shrink(&mut self, id: &Digest, bytes: u64) {
+        if let Some(tree) = self.trees.get_mut(id) {
+            let bytes = bytes.min(tree.bytes);
+            tree.bytes -= bytes;
+            self.held -= bytes;
+        }
     }
 
     /// A tree's own link to a file is all that keeps its bytes on the disk from now on.

@@ -68,21 +68,27 @@ impl Place {
         }
         mark(&root)?;
         let lock = lock(&root)?;
-        for part in PARTS.iter().chain(&["scratch"]) {
-            // Trees are for jobs, which may run as somebody else; the rest is not.
-            let mode = if *part == "trees" { 0o755 } else { 0o700 };
-            match make(&root.join(part), mode) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(Self {
+        let place = Self {
             root,
             next: AtomicU64::new(0),
             _lock: lock,
-        })
+        };
+        for part in PARTS.iter().chain(&["scratch"]) {
+            place
+                .make_part(part)
+                .map_err(|error| unusable(&place.root, error))?;
+        }
+        Ok(place)
+    }
+
+    /// Makes one of its directories unless it is there.
+    pub(crate) fn make_part(&self, part: &str) -> io::Result<()> {
+        // Trees are for jobs, which may run as somebody else; the rest is not.
+        let mode = if part == "trees" { 0o755 } else { 0o700 };
+        match make(&self.root.join(part), mode) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {

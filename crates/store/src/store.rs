@@ -14,7 +14,7 @@ use crate::incoming::Incoming;
 use crate::lease::{ObjectLease, TreeLease};
 use crate::ledger::{Item, Ledger};
 use crate::open::{Found, Options, open};
-use crate::place::Place;
+use crate::place::{Place, blocks};
 
 /// The order of use must survive a restart, not each use.
 const TOUCH: Duration = Duration::from_secs(60);
@@ -327,11 +327,18 @@ impl Inner {
         }
     }
 
-    pub(crate) fn remove_record(&self, id: &Digest) {
+    /// Removes what says of what a tree consists; gives its bytes.
+    pub(crate) fn remove_record(&self, id: &Digest) -> u64 {
+        let mut freed = 0;
         for trusted in [true, false] {
             // It is in one of two places. A record without its tree means nothing.
-            let _absent = fs::remove_file(self.place.record(id, trusted));
+            let path = self.place.record(id, trusted);
+            let bytes = path.symlink_metadata().map_or(0, |meta| blocks(&meta));
+            if fs::remove_file(path).is_ok() {
+                freed += bytes;
+            }
         }
+        freed
     }
 
     /// The store's directories may have grown.

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::clear::clear;
 use crate::entry::{Entry, Key, Kind, Listing};
 use crate::error::StoreError;
-use crate::incoming::{Temporary, publish};
+use crate::incoming::{Draft, Temporary, publish};
 use crate::lease::{ObjectLease, TreeLease};
 use crate::ledger::Item;
 use crate::place::{blocks, estimate};
@@ -40,7 +40,7 @@ impl Inner {
         let record = record::encode(&listing);
         let mut reservation = Reservation::none(self);
         reservation.extend(&changing, room(&listing, record.len()))?;
-        let draft = Draft(self.place.temporary());
+        let draft = Directory(self.place.temporary());
         let mut copied = 0;
         self.fill(&draft.0, &listing, |bytes| {
             copied += bytes;
@@ -119,6 +119,8 @@ impl Inner {
         if missing.is_empty() {
             Ok(files)
         } else {
+            // The same bytes may be wanted with both kinds of rights.
+            missing.dedup();
             Err(StoreError::Missing(missing))
         }
     }
@@ -138,13 +140,17 @@ impl Inner {
         }
         let _kept = self.hold_object(other);
         let from = self.place.object(&other, true);
-        let temporary = Temporary(self.place.temporary());
-        let failed = |error| self.noted(StoreError::disk(&temporary.0, error));
+        let path = self.place.temporary();
+        let failed = |error| self.noted(StoreError::disk(&path, error));
         let mut reservation = Reservation::none(self);
         let length = from.symlink_metadata().map_err(failed)?.len();
         reservation.extend(changing, estimate(length))?;
-        copy(&from, &temporary.0).map_err(failed)?;
-        publish(changing, self, reservation, &temporary, *key)?;
+        let draft = Draft {
+            temporary: Temporary(path.clone()),
+            reservation,
+        };
+        copy(&from, &path).map_err(failed)?;
+        publish(changing, self, draft, *key)?;
         Ok(true)
     }
 
@@ -183,9 +189,9 @@ impl Inner {
 }
 
 /// A tree that is being made; gone when dropped unless it was renamed.
-struct Draft(PathBuf);
+struct Directory(PathBuf);
 
-impl Drop for Draft {
+impl Drop for Directory {
     fn drop(&mut self) {
         // What remains goes when the store is opened.
         let _gone = clear(&self.0);

@@ -29,6 +29,7 @@ impl Inner {
             && fs::rename(&path, self.place.object(key, true)).is_ok();
         if is_whole {
             self.ledger().set_trusted(Item::Object(*key), true);
+            self.settle(changing);
         } else {
             self.discard(changing, key);
         }
@@ -62,7 +63,8 @@ impl Inner {
             ledger.is_held(Item::Tree(*id))
         };
         if is_held {
-            self.remove_record(id);
+            let freed = self.remove_record(id);
+            self.ledger().shrink(id, freed);
         } else {
             self.remove(changing, Item::Tree(*id));
         }
@@ -127,6 +129,7 @@ impl Inner {
             self.ledger().set_trusted(Item::Tree(other), false);
         }
         self.abandon_tree(changing, id);
+        self.settle(changing);
         true
     }
 
