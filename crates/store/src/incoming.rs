@@ -14,7 +14,8 @@ use crate::entry::Key;
 use crate::error::StoreError;
 use crate::lease::ObjectLease;
 use crate::place::{blocks, estimate};
-use crate::store::{Changing, Inner, Reservation};
+use crate::room::Reservation;
+use crate::store::{Changing, Inner};
 
 /// From this length on the disk is asked for its blocks at once.
 const LARGE: u64 = 256 << 10;

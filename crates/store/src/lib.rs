@@ -36,6 +36,7 @@ mod ledger;
 mod open;
 mod place;
 mod record;
+mod room;
 mod store;
 mod tree;
 mod verify;

@@ -1,20 +1,19 @@
-//! The store itself: who may change the disk, room before anything is written, and what gives way.
+//! The store as its owner sees it, and who may change what.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use job::Digest;
 
-use crate::clear::clear;
 use crate::entry::{Entry, Key};
 use crate::error::{OpenError, StoreError};
 use crate::incoming::Incoming;
 use crate::lease::{ObjectLease, TreeLease};
 use crate::ledger::{Item, Ledger};
 use crate::open::{Found, Options, open};
-use crate::place::{Place, blocks};
+use crate::place::Place;
 
 /// The order of use must survive a restart, not each use.
 const TOUCH: Duration = Duration::from_secs(60);
@@ -31,7 +30,7 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) place: Place,
     /// Free disk space that is left to others.
-    headroom: u64,
+    pub(crate) headroom: u64,
     /// Whoever makes something visible or removes something holds this. Files are written without it.
     changes: Mutex<()>,
     /// Never held during a call that may wait. Taken after `changes` if both are needed.
@@ -224,123 +223,6 @@ impl Inner {
         ObjectLease::new(self, key)
     }
 
-    /// Puts room aside, after dropping what nobody needs.
-    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, StoreError> {
-        let mut reservation = Reservation {
-            inner: Arc::clone(self),
-            bytes: 0,
-        };
-        if self.disk_allows(bytes) && self.ledger().reserve(bytes) {
-            reservation.bytes = bytes;
-            return Ok(reservation);
-        }
-        let changing = self.changing();
-        reservation.extend(&changing, bytes)?;
-        Ok(reservation)
-    }
-
-    fn make_room(&self, changing: &Changing<'_>, bytes: u64) -> Result<(), StoreError> {
-        loop {
-            let disk_allows = self.disk_allows(bytes);
-            let (limit, oldest) = {
-                let mut ledger = self.ledger();
-                let fits = ledger.reserve(bytes);
-                if fits && disk_allows {
-                    return Ok(());
-                }
-                if fits {
-                    ledger.release(bytes);
-                }
-                let limit = ledger.limit();
-                if ledger.never_fits(bytes) {
-                    return Err(StoreError::TooLarge {
-                        needed: bytes,
-                        limit,
-                    });
-                }
-                // Giving up everything would not be enough: somebody else fills the disk.
-                let is_hopeless = !disk_allows && !self.disk_would_allow(bytes, ledger.used());
-                let oldest = ledger.oldest(Instant::now()).filter(|_| !is_hopeless);
-                (limit, oldest)
-            };
-            match oldest {
-                Some(item) => self.remove(changing, item),
-                None if disk_allows => {
-                    return Err(StoreError::NoRoom {
-                        needed: bytes,
-                        limit,
-                    });
-                }
-                None => {
-                    let path = self.place.root().to_path_buf();
-                    return Err(self.noted(StoreError::DiskFull {
-                        path,
-                        needed: bytes,
-                    }));
-                }
-            }
-        }
-    }
-
-    /// Drops what no longer fits: the limit may have been lowered.
-    fn fit(&self, changing: &Changing<'_>) {
-        loop {
-            let oldest = {
-                let ledger = self.ledger();
-                if ledger.fits() {
-                    return;
-                }
-                ledger.oldest(Instant::now())
-            };
-            match oldest {
-                Some(item) => self.remove(changing, item),
-                None => return,
-            }
-        }
-    }
-
-    /// Removes something that nobody needs, from sight and from the disk.
-    pub(crate) fn remove(&self, _changing: &Changing<'_>, item: Item) {
-        let (bytes, trusted) = {
-            let mut ledger = self.ledger();
-            let trusted = match item {
-                Item::Object(key) => ledger.object(&key).is_some_and(|object| object.trusted),
-                Item::Tree(_) => false,
-            };
-            (ledger.remove(item), trusted)
-        };
-        let gone = match item {
-            Item::Object(key) => fs::remove_file(self.place.object(&key, trusted)),
-            Item::Tree(id) => {
-                self.remove_record(&id);
-                let temporary = self.place.temporary();
-                fs::rename(self.place.tree(&id), &temporary).and_then(|()| clear(&temporary))
-            }
-        };
-        // What could not be removed takes its room until the next start, which tries again.
-        let is_gone = match gone {
-            Ok(()) => true,
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        };
-        if is_gone {
-            self.ledger().freed(bytes);
-        }
-    }
-
-    /// Removes what says of what a tree consists; gives its bytes.
-    pub(crate) fn remove_record(&self, id: &Digest) -> u64 {
-        let mut freed = 0;
-        for trusted in [true, false] {
-            // It is in one of two places. A record without its tree means nothing.
-            let path = self.place.record(id, trusted);
-            let bytes = path.symlink_metadata().map_or(0, |meta| blocks(&meta));
-            if fs::remove_file(path).is_ok() {
-                freed += bytes;
-            }
-        }
-        freed
-    }
-
     /// The store's directories may have grown.
     pub(crate) fn settle(&self, _changing: &Changing<'_>) {
         let overhead = self.place.overhead();
@@ -355,17 +237,6 @@ impl Inner {
         error
     }
 
-    fn disk_allows(&self, bytes: u64) -> bool {
-        self.disk_would_allow(bytes, 0)
-    }
-
-    fn disk_would_allow(&self, bytes: u64, freed: u64) -> bool {
-        rustix::fs::statvfs(self.place.root()).map_or(true, |disk| {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            free.saturating_add(freed) >= bytes.saturating_add(self.headroom)
-        })
-    }
-
     /// Notes the use of a tree for the next start.
     fn touch(&self, id: &Digest) {
         if let Ok(file) = File::options()
@@ -375,50 +246,6 @@ impl Inner {
             // Only the order of eviction depends on it.
             let _unknown = file.set_modified(SystemTime::now());
         }
-    }
-}
-
-/// Room for something that is being written.
-#[derive(Debug)]
-pub(crate) struct Reservation {
-    inner: Arc<Inner>,
-    bytes: u64,
-}
-
-impl Reservation {
-    pub(crate) fn none(inner: &Arc<Inner>) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            bytes: 0,
-        }
-    }
-
-    /// Takes `more` bytes.
-    pub(crate) fn extend(&mut self, changing: &Changing<'_>, more: u64) -> Result<(), StoreError> {
-        self.inner.make_room(changing, more)?;
-        self.bytes += more;
-        Ok(())
-    }
-
-    /// Makes sure that `bytes` are covered: a file system may take more than anybody would think.
-    pub(crate) fn cover(&mut self, changing: &Changing<'_>, bytes: u64) -> Result<(), StoreError> {
-        match bytes.checked_sub(self.bytes) {
-            None | Some(0) => Ok(()),
-            Some(more) => self.extend(changing, more),
-        }
-    }
-
-    /// What was reserved is now held by something that `add` puts into the books.
-    pub(crate) fn spend(mut self, add: impl FnOnce(&mut Ledger)) {
-        let mut ledger = self.inner.ledger();
-        ledger.release(std::mem::take(&mut self.bytes));
-        add(&mut ledger);
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        self.inner.ledger().release(self.bytes);
     }
 }
 

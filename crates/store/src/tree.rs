@@ -18,7 +18,8 @@ use crate::lease::{ObjectLease, TreeLease};
 use crate::ledger::Item;
 use crate::place::{blocks, estimate};
 use crate::record;
-use crate::store::{Changing, Inner, Reservation};
+use crate::room::Reservation;
+use crate::store::{Changing, Inner};
 
 /// Longest link that a file system keeps without a block of its own (ext4's is the shortest).
 const SHORT_LINK: usize = 59;
