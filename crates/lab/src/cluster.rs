@@ -1,7 +1,7 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -153,7 +153,8 @@ impl Cluster {
 
     fn start(mut builder: ClusterBuilder) -> Result<Self> {
         if let Ok(floe) = builder.programs(Suite::Floe) {
-            builder.options.visible.extend(built_in(&floe.links));
+            let installed = floe.links.ancestors().nth(3).map(Path::to_owned);
+            builder.options.visible.extend(installed);
         }
         let mut lab = Lab::with(builder.kind, builder.options.clone())?;
         lab.host(&HostSpec::new(SCHEDULER))?;
@@ -360,16 +361,6 @@ impl Drop for Cluster {
             eprintln!("{}", self.logs());
         }
     }
-}
-
-/// Where programs were installed by a build: all of cargo's target directory, in which tests keep
-/// the trees that they build, or the directory above the programs.
-fn built_in(links: &Path) -> Option<PathBuf> {
-    let installed = links.ancestors().nth(3)?;
-    let target = installed
-        .parent()
-        .filter(|above| above.join("CACHEDIR.TAG").is_file());
-    Some(target.unwrap_or(installed).to_owned())
 }
 
 /// Ports that are free now: a pair for the scheduler and its control port, one for each daemon.

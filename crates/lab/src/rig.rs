@@ -49,7 +49,8 @@ pub struct LabOptions {
     /// Where to put its directory; default `FLOE_LAB_DIR`, else `/var/tmp`.
     pub parent: Option<PathBuf>,
     /// Directories that hosts must see though they lie below `/run`, `/tmp`, `/var/tmp` or
-    /// `/var/cache`. The lab's own directory and the current directory are always seen.
+    /// `/var/cache`. Always seen: the lab's own directory, the current directory, and cargo's
+    /// target directory when this program is in one, since programs and trees under test are too.
     pub visible: Vec<PathBuf>,
 }
 
@@ -174,6 +175,7 @@ impl Lab {
         let mut visible = self.options.visible.clone();
         visible.push(self.directory.path().to_owned());
         visible.extend(std::env::current_dir());
+        visible.extend(build_directory());
         let mut text = String::new();
         for (point, part) in PRIVATE {
             let source = directory.join(part);
@@ -195,6 +197,13 @@ impl Lab {
         }
         text
     }
+}
+
+/// The target directory that this program was built in, by the mark that cargo puts there.
+fn build_directory() -> Option<PathBuf> {
+    let me = std::env::current_exe().ok()?;
+    let marked = |above: &&Path| above.join("CACHEDIR.TAG").is_file();
+    me.ancestors().find(marked).map(Path::to_owned)
 }
 
 impl Drop for Lab {

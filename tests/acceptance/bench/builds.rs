@@ -144,12 +144,7 @@ fn cpu(cluster: &Cluster) -> Result<(f64, f64)> {
 
 /// One host, without any distribution.
 fn plain_lab() -> Result<Lab> {
-    let visible = vec![acceptance::project::target()];
-    let options = LabOptions {
-        visible,
-        ..LabOptions::default()
-    };
-    let mut lab = Lab::with(Kind::Namespaces, options)?;
+    let mut lab = Lab::with(Kind::Namespaces, LabOptions::default())?;
     lab.host(&HostSpec::new("local"))?;
     Ok(lab)
 }

@@ -41,14 +41,7 @@ fn builds(cluster: &Cluster) -> Result<jobs::Jobs> {
 fn what_cannot_start_says_why_and_what_helps() -> Result<()> {
     need!(Need::Namespaces, Need::Suite(Suite::Floe));
     let programs = Programs::locate(Suite::Floe)?;
-    let visible = vec![acceptance::project::target()];
-    let mut lab = Lab::with(
-        Kind::Namespaces,
-        LabOptions {
-            visible,
-            ..LabOptions::default()
-        },
-    )?;
+    let mut lab = Lab::with(Kind::Namespaces, LabOptions::default())?;
     let host = lab.host(&HostSpec::new("host"))?;
     let scheduler = programs.scheduler.display();
     let daemon = format!("{} -s 127.0.0.1:8765", programs.daemon.display());

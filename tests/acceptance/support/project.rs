@@ -152,7 +152,12 @@ impl Tree {
             .output()
             .context("gcc")?;
         let compiler = String::from_utf8_lossy(&compiler.stdout).into_owned();
-        Ok(format!("{}{:?}", compiler, self.project))
+        // Objects name the directory.
+        Ok(format!(
+            "{compiler}{:?}{}",
+            self.project,
+            self.base.display()
+        ))
     }
 
     fn make(&self, build: bool) -> Result<()> {
@@ -170,13 +175,7 @@ impl Tree {
             ))?;
         }
         // On a host of a lab too: its name and environment are those of the later builds.
-        let mut lab = Lab::with(
-            Kind::Namespaces,
-            LabOptions {
-                visible: vec![target()],
-                ..LabOptions::default()
-            },
-        )?;
+        let mut lab = Lab::with(Kind::Namespaces, LabOptions::default())?;
         let host = lab.host(&HostSpec::new("submit"))?;
         let limit = Duration::from_secs(900);
         let launch = || host.command("sh").env("CC", "gcc").env("CXX", "g++");
