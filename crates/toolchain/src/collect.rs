@@ -1,7 +1,8 @@
 //! From a compiler to its files, in icecream's archive layout: the
 //! drivers, what they run, the libraries of all of them, and a program to try the result with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::libraries::{Cached, Missing, closure};
 use crate::loader::Loader;
 use crate::path::{in_archive, normal, under_usr};
 use crate::stamp::Watch;
+use crate::trial;
 
 /// Why a compiler's files cannot be collected. A retry helps only after the cause was removed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,11 @@ pub enum Cause {
         one: PathBuf,
         other: PathBuf,
     },
+    #[error("its own trial compile of {language} fails here: {said}")]
+    Trial {
+        language: &'static str,
+        said: String,
+    },
     #[error("{path} did not answer: {source}")]
     Silent { path: PathBuf, source: io::Error },
 }
@@ -60,6 +67,7 @@ pub(crate) fn collect_all(
 ) -> Result<FileSet, CollectError> {
     let mut collector = Collector {
         prefix: PathBuf::from("/usr"),
+        options: Vec::new(),
         members: BTreeMap::new(),
         cached: BTreeMap::new(),
         watch: Watch::default(),
@@ -86,6 +94,8 @@ pub(crate) fn collect_all(
 struct Collector {
     /// What becomes `/usr` on the executor.
     prefix: PathBuf,
+    /// Options with which to ask the compiler at hand.
+    options: Vec<OsString>,
     members: BTreeMap<PathBuf, Member>,
     /// What the loader's cache will say, and whether no other library of that name may replace it.
     cached: BTreeMap<(Vec<u8>, Kind), (PathBuf, bool)>,
@@ -107,6 +117,7 @@ impl Collector {
         self.file(&probe, Path::new("/bin/true"))?;
         for compiler in compilers {
             self.compiler(compiler)?;
+            self.shown(compiler)?;
         }
         for path in extra {
             self.extra(path)?;
@@ -122,6 +133,7 @@ impl Collector {
             .and_then(Path::parent)
             .unwrap_or(Path::new("/usr"))
             .to_path_buf();
+        self.options.clone_from(&compiler.options);
         self.watch.add(&compiler.asked);
         for path in &compiler.absent {
             self.watch.add(path);
@@ -196,6 +208,54 @@ impl Collector {
         }
         // clang complains when it cannot read it, and then does without.
         self.text("proc/cpuinfo", Vec::new());
+        Ok(())
+    }
+
+    /// Adds what only a compile shows: files and programs that the driver does not name.
+    fn shown(&mut self, compiler: &Compiler) -> Result<(), Cause> {
+        let has = |name: &str| {
+            compiler.family == Family::Clang || self.members.contains_key(Path::new(name))
+        };
+        let (has_c, has_cxx) = (has("usr/bin/cc1"), has("usr/bin/cc1plus"));
+        let shown = trial::compile(compiler, has_c, has_cxx).map_err(|failed| Cause::Trial {
+            language: failed.language,
+            said: failed.said,
+        })?;
+        // What appears later under the name of something in use would be used instead of it.
+        let used: HashSet<&OsStr> = self
+            .members
+            .keys()
+            .filter_map(|path| path.file_name())
+            .chain(shown.files.iter().filter_map(|path| path.file_name()))
+            .chain([OsStr::new("specs")])
+            .collect();
+        for path in &shown.missed {
+            let is_shadow = path.file_name().is_some_and(|name| used.contains(name));
+            if is_shadow || path.extension() == Some(OsStr::new("cfg")) {
+                self.watch.add(first_missing(path));
+            }
+        }
+        let known: HashSet<PathBuf> = self
+            .members
+            .values()
+            .filter_map(|member| match &member.source {
+                Source::File(path) => Some(path.clone()),
+                Source::Text(_) => None,
+            })
+            .collect();
+        for file in shown.files.iter().filter(|file| trial::belongs(file)) {
+            let is_new = file
+                .canonicalize()
+                .is_ok_and(|source| source.is_file() && !known.contains(&source));
+            if is_new {
+                let target = under_usr(file, &self.prefix);
+                // Something else may stand there already, as a driver's other name.
+                match self.file(file, &target) {
+                    Err(Cause::Conflict { .. }) => {}
+                    added => added?,
+                }
+            }
+        }
         Ok(())
     }
 
@@ -311,7 +371,9 @@ impl Collector {
     /// The path that the driver prints, when it names something that exists. A driver that knows no
     /// path repeats the bare name.
     fn printed(&mut self, driver: &Path, question: &str) -> Result<Option<PathBuf>, Cause> {
-        let said = ask(driver, &[question], "").map_err(|source| Cause::Silent {
+        let mut words: Vec<&OsStr> = self.options.iter().map(OsString::as_os_str).collect();
+        words.push(OsStr::new(question));
+        let said = ask(driver, &words, "").map_err(|source| Cause::Silent {
             path: driver.to_path_buf(),
             source,
         })?;
@@ -321,6 +383,13 @@ impl Collector {
                 .then(|| path.to_path_buf()),
         )
     }
+}
+
+/// The part of a path that would have to appear first: loaders look for many files in directories
+/// that do not exist.
+fn first_missing(path: &Path) -> &Path {
+    let missing = |path: &&Path| std::fs::symlink_metadata(path).is_err();
+    path.ancestors().take_while(missing).last().unwrap_or(path)
 }
 
 fn missing(missing: Missing) -> Cause {

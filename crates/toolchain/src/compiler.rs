@@ -1,6 +1,7 @@
 //! Which compiler is it really? Looks through symlinks, ccache links and scripts to the driver that
 //! does the work (the output of gcc 12 and clang 14 with `-v`, measured).
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct Compiler {
     /// A script around the driver adds or drops options: an executor, which runs the driver, would
     /// compile something else.
     pub alters_options: bool,
+    /// Options with which to ask for its tools and files.
+    pub(crate) options: Vec<OsString>,
     /// Files from which clang takes options (`clang.cfg`).
     pub(crate) configuration: Vec<PathBuf>,
     /// Drivers that were looked for in vain: a change to watch for.
@@ -81,6 +84,12 @@ impl Compiler {
             Family::Gcc => Self::gcc(path, &said),
             Family::Clang => Self::clang(path, &said),
         }
+    }
+
+    /// The same compiler as it works with `options`, which choose its tools (`-B`).
+    pub fn with_options(mut self, options: &[OsString]) -> Self {
+        self.options = options.to_vec();
+        self
     }
 
     /// The name under which an executor finds the driver in `/usr/bin`.
@@ -148,6 +157,7 @@ impl Compiler {
             version,
             target,
             alters_options,
+            options: Vec::new(),
             configuration: Vec::new(),
             absent,
         })
@@ -183,6 +193,7 @@ impl Compiler {
                 .unwrap_or_default()
                 .to_owned(),
             alters_options,
+            options: Vec::new(),
             configuration,
             absent: Vec::new(),
         })

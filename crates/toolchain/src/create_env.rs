@@ -193,7 +193,12 @@ fn run(request: &Request, dir: &Path, out: &mut dyn Write) -> Result<String, (u8
             Source::File(_) | Source::Text(_) => writeln!(out, "adding file /{}", name.display()),
         };
     }
-    let name = identify(&set).map_err(|error| (NOT_HASHED, error.to_string()))?;
+    let not_hashed = |error: &dyn std::fmt::Display| (NOT_HASHED, error.to_string());
+    let manifest = identify(&set).map_err(|error| not_hashed(&error))?;
+    let name = manifest
+        .identity()
+        .environment_name()
+        .map_err(|error| not_hashed(&error))?;
     let file = crate::pack::file_name(&name, request.compression);
     let _ = writeln!(out, "creating {file}");
     pack_as(&set, name, request.compression, dir)

@@ -6,49 +6,57 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use job::EnvironmentName;
+use job::Digest;
 
 use crate::fileset::{FileSet, Member, Source};
+use crate::manifest::{Entry, Kind, Manifest, MemberPath};
 use crate::pack::PackError;
 use crate::parallel::in_order;
 
-/// The name of a file set: half a BLAKE3 digest in hexadecimal, in the shape of icecream's names.
-pub(crate) fn identify(set: &FileSet) -> Result<EnvironmentName, PackError> {
+/// The list of a file set's members by content; its identity is the toolchain's.
+pub fn identify(set: &FileSet) -> Result<Manifest, PackError> {
     let members: Vec<(&PathBuf, &Member)> = set.members.iter().collect();
-    let mut digests = Vec::with_capacity(members.len());
+    let mut entries = Vec::with_capacity(members.len());
     in_order(
         members.len(),
-        |index| digest(members[index].1),
-        |digest| {
-            digests.push(digest);
+        |index| entry(members[index].0, members[index].1),
+        |entry| {
+            entries.push(entry);
             Ok(())
         },
     )?;
-    let mut all = blake3::Hasher::new();
-    all.update(b"floe toolchain 1\n");
-    for ((name, member), digest) in members.iter().zip(&digests) {
-        all.update(name.as_os_str().as_bytes());
-        all.update(if member.executable { b"\0x" } else { b"\0-" });
-        all.update(digest.as_bytes());
-    }
-    let hex: String = all.finalize().to_hex().chars().take(32).collect();
-    EnvironmentName::parse(&hex).map_err(|error| unreadable(&set.compiler, io::Error::other(error)))
+    Manifest::new(entries).map_err(|error| unreadable(&set.compiler, io::Error::other(error)))
 }
 
-fn digest(member: &Member) -> Result<blake3::Hash, PackError> {
-    match &member.source {
-        Source::Text(bytes) => Ok(blake3::hash(bytes)),
-        Source::File(path) => hash_file(path).map_err(|error| unreadable(path, error)),
-    }
+fn entry(name: &Path, member: &Member) -> Result<Entry, PackError> {
+    let path = MemberPath::parse(name.as_os_str().as_bytes())
+        .map_err(|error| unreadable(name, io::Error::other(error)))?;
+    let (size, digest) = match &member.source {
+        Source::Text(bytes) => (bytes.len() as u64, digest(blake3::hash(bytes))),
+        Source::File(file) => hash_file(file).map_err(|error| unreadable(file, error))?,
+    };
+    Ok(Entry {
+        path,
+        kind: Kind::File {
+            executable: member.executable,
+            size,
+            digest,
+        },
+    })
 }
 
-fn hash_file(path: &Path) -> io::Result<blake3::Hash> {
+fn digest(hash: blake3::Hash) -> Digest {
+    Digest::from_bytes(*hash.as_bytes())
+}
+
+/// Size and digest of what is in a file.
+pub(crate) fn hash_file(path: &Path) -> io::Result<(u64, Digest)> {
     let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize()),
+            0 => return Ok((hasher.count(), digest(hasher.finalize()))),
             n => hasher.update(&buffer[..n]),
         };
     }

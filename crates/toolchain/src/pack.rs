@@ -41,7 +41,9 @@ pub enum PackError {
 
 /// Packs `set` into `dir` under its name.
 pub fn pack(set: &FileSet, compression: Compression, dir: &Path) -> Result<Archive, PackError> {
-    pack_as(set, identify(set)?, compression, dir)
+    let name = identify(set)?.identity().environment_name();
+    let name = name.map_err(|error| unreadable(&set.compiler, io::Error::other(error)))?;
+    pack_as(set, name, compression, dir)
 }
 
 /// Packs under a name that [`identify`] gave.
@@ -58,15 +60,14 @@ pub(crate) fn pack_as(
     };
     let stream = TarStream::of(set).map_err(unwritable)?;
     let (temporary, file) = temporary(dir).map_err(unwritable)?;
-    let finished =
-        write(&stream, compression, file, &path).and_then(|bytes| match set.watch.changed() {
-            Some(path) => Err(PackError::Changed {
-                path: path.to_path_buf(),
-            }),
+    let finished = write(&stream, compression, file, &path).and_then(|bytes| {
+        match set.watch.clone().changed() {
+            Some(path) => Err(PackError::Changed { path }),
             None => std::fs::rename(&temporary, &path)
                 .map(|()| bytes)
                 .map_err(unwritable),
-        });
+        }
+    });
     if finished.is_err() {
         // What stays behind has a name that caches sweep.
         let _ = std::fs::remove_file(&temporary);

@@ -5,6 +5,7 @@
 //! failures (F25) and evicts without deleting (F30); its daemon's account must be able to read the
 //! compiler (F41, F55), while this one runs with the user's own rights.
 
+mod contents;
 mod failure;
 mod record;
 mod shelf;
@@ -17,10 +18,11 @@ use std::time::{Duration, Instant};
 use crate::collect::collect;
 use crate::compiler::{Compiler, Family};
 use crate::compression::Compression;
-use crate::identify::identify;
 use crate::pack::{Archive, pack_as};
 use crate::stamp::Watch;
+pub use contents::Contents;
 pub use failure::NativeError;
+pub use record::Request;
 use record::{Key, Record};
 use shelf::Shelf;
 
@@ -35,6 +37,7 @@ pub const DEFAULT_LIMIT: u64 = 1 << 30;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Native {
     pub archive: Archive,
+    pub contents: Arc<Contents>,
     pub family: Family,
     /// What the compiler compiles for, as `-dumpmachine` says.
     pub target: String,
@@ -57,10 +60,7 @@ pub struct NativeCache {
 enum Slot {
     #[default]
     Unknown,
-    Made {
-        native: Native,
-        watch: Watch,
-    },
+    Made(Record),
     Failed {
         error: NativeError,
         watch: Watch,
@@ -81,15 +81,32 @@ impl NativeCache {
         }
     }
 
-    /// The archive of the compiler at `compiler` with `extra` files. Costs one stat per file of the
-    /// toolchain when nothing changed; blocks while it is being packed, here or in another process.
+    /// The archive of the compiler at `compiler` with `extra` files.
     pub fn get(
         &self,
         compiler: &Path,
         extra: &[PathBuf],
         compression: Compression,
     ) -> Result<Native, NativeError> {
-        let key = Key::of(compiler, extra, compression);
+        let options = &[];
+        self.find(
+            &Request {
+                compiler,
+                options,
+                extra,
+            },
+            compression,
+        )
+    }
+
+    /// The archive of a compiler. Costs one stat per file of the toolchain when nothing changed;
+    /// blocks while it is being packed, here or in another process.
+    pub fn find(
+        &self,
+        request: &Request<'_>,
+        compression: Compression,
+    ) -> Result<Native, NativeError> {
+        let key = Key::of(request);
         let slot = Arc::clone(
             self.known
                 .lock()
@@ -98,87 +115,142 @@ impl NativeCache {
                 .or_default(),
         );
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*slot {
-            Slot::Made { native, watch } if watch.holds() && native.archive.path.is_file() => {
-                self.shelf.touch(&native.archive.path);
-                return Ok(native.clone());
+        let made = match &mut *slot {
+            Slot::Failed { error, watch, at } => {
+                if at.elapsed() < FAILURE_LASTS && watch.holds() {
+                    return Err(error.clone());
+                }
+                None
             }
-            Slot::Failed { error, watch, at } if at.elapsed() < FAILURE_LASTS && watch.holds() => {
-                return Err(error.clone());
-            }
-            _ => {}
+            Slot::Made(record) => record.watch.holds().then(|| {
+                self.shelved(record, compression).unwrap_or_else(|| {
+                    let failed = |error| (error, record.watch.clone());
+                    let _lock = self.shelf.lock(&key).map_err(failed)?;
+                    self.pack(request, record, compression)
+                })
+            }),
+            Slot::Unknown => None,
+        };
+        let made = made.unwrap_or_else(|| {
+            let (record, native) = self.load_or_make(&key, request, compression)?;
+            *slot = Slot::Made(record);
+            Ok(native)
+        });
+        made.map_err(|(error, watch)| {
+            let at = Instant::now();
+            *slot = Slot::Failed {
+                error: error.clone(),
+                watch,
+                at,
+            };
+            error
+        })
+    }
+
+    /// The archive if it is there.
+    fn shelved(&self, record: &Record, compression: Compression) -> Option<Made<Native>> {
+        let name = record.name().ok()?;
+        let path = self.shelf.archive(&name, compression);
+        let bytes = std::fs::metadata(&path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)?
+            .len();
+        self.shelf.touch(&path);
+        Some(Ok(record.native(Archive { path, name, bytes })))
+    }
+
+    /// The archive, made if need be.
+    fn pack(
+        &self,
+        request: &Request<'_>,
+        record: &Record,
+        compression: Compression,
+    ) -> Made<Native> {
+        // Of another path of this compiler, or of the time before a change that was undone.
+        if let Some(native) = self.shelved(record, compression) {
+            return native;
         }
-        match self.load_or_make(&key, compiler, extra) {
-            Ok(Record { native, watch }) => {
-                *slot = Slot::Made {
-                    native: native.clone(),
-                    watch,
-                };
-                Ok(native)
-            }
-            Err((error, watch)) => {
-                *slot = Slot::Failed {
-                    error: error.clone(),
-                    watch,
-                    at: Instant::now(),
-                };
-                Err(error)
-            }
-        }
+        let failed = |error: NativeError| (error, record.watch.clone());
+        let set = record
+            .contents
+            .file_set(request.compiler, record.watch.clone());
+        let name = record.name().map_err(failed)?;
+        let archive = pack_as(&set, name, compression, self.shelf.dir())
+            .map_err(|error| failed(NativeError::pack(request.compiler, &error)))?;
+        self.shelf.evict(&archive.path);
+        Ok(record.native(archive))
     }
 
     fn load_or_make(
         &self,
         key: &Key,
-        compiler: &Path,
-        extra: &[PathBuf],
-    ) -> Result<Record, (NativeError, Watch)> {
+        request: &Request<'_>,
+        compression: Compression,
+    ) -> Made<(Record, Native)> {
         // A change of the compiler itself ends the memory of any failure.
         let mut watch = Watch::default();
-        watch.add(compiler);
+        watch.add(request.compiler);
         let _lock = self
             .shelf
             .lock(key)
             .map_err(|error| (error, watch.clone()))?;
-        if let Some(record) = self.shelf.load(key).filter(|record| record.watch.holds()) {
-            return Ok(record);
+        if let Some(mut record) = self.shelf.load(key)
+            && record.watch.holds()
+        {
+            let native = self.pack(request, &record, compression)?;
+            return Ok((record, native));
         }
-        let probed = Compiler::probe(compiler)
-            .map_err(|error| (NativeError::probe(compiler, &error), watch.clone()))?;
-        let set =
-            collect(&probed, extra).map_err(|error| (NativeError::collect(&error), error.watch))?;
-        let failed = |error: NativeError| (error, set.watch.clone());
-        let name = identify(&set).map_err(|error| failed(NativeError::pack(compiler, &error)))?;
-        let path = self.shelf.archive(&name, key.compression());
-        let archive = match std::fs::metadata(&path) {
-            // The same files as before under other times, or of another path of this compiler.
-            Ok(meta) if meta.is_file() && set.watch.holds() => Archive {
-                path,
-                name,
-                bytes: meta.len(),
-            },
-            _ => pack_as(&set, name, key.compression(), self.shelf.dir())
-                .map_err(|error| failed(NativeError::pack(compiler, &error)))?,
-        };
-        let native = Native {
-            archive,
-            family: probed.family,
-            target: probed.target,
-            alters_options: probed.alters_options,
-            has_c: set.members.contains_key(Path::new("usr/bin/cc1"))
-                || probed.family == Family::Clang,
-            has_cxx: set.members.contains_key(Path::new("usr/bin/cc1plus"))
-                || probed.family == Family::Clang,
-        };
-        let record = Record {
-            native,
-            watch: set.watch,
-        };
+        let record = make(request, watch)?;
+        let native = self.pack(request, &record, compression)?;
         self.shelf
             .store(key, &record)
             .map_err(|error| (error, record.watch.clone()))?;
-        self.shelf.evict(&record.native.archive.path);
-        Ok(record)
+        Ok((record, native))
+    }
+}
+
+/// What was made, or why not and which files decide that.
+type Made<T> = Result<T, (NativeError, Watch)>;
+
+/// Asks the compiler, collects its files and reads them all.
+fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
+    let compiler = request.compiler;
+    let probed = Compiler::probe(compiler)
+        .map(|probed| probed.with_options(request.options))
+        .map_err(|error| (NativeError::probe(compiler, &error), watch))?;
+    let set = collect(&probed, request.extra)
+        .map_err(|error| (NativeError::collect(&error), error.watch))?;
+    let has =
+        |name: &str| probed.family == Family::Clang || set.members.contains_key(Path::new(name));
+    let contents = Contents::of(&set)
+        .map_err(|error| (NativeError::pack(compiler, &error), set.watch.clone()))?;
+    Ok(Record {
+        contents: Arc::new(contents),
+        family: probed.family,
+        alters_options: probed.alters_options,
+        has_c: has("usr/bin/cc1"),
+        has_cxx: has("usr/bin/cc1plus"),
+        target: probed.target,
+        watch: set.watch,
+    })
+}
+
+impl Record {
+    fn name(&self) -> Result<job::EnvironmentName, NativeError> {
+        let name = self.contents.manifest().identity().environment_name();
+        name.map_err(|error| NativeError::Toolchain(error.to_string()))
+    }
+
+    fn native(&self, archive: Archive) -> Native {
+        Native {
+            archive,
+            contents: Arc::clone(&self.contents),
+            family: self.family,
+            target: self.target.clone(),
+            alters_options: self.alters_options,
+            has_c: self.has_c,
+            has_cxx: self.has_cxx,
+        }
     }
 }
 

@@ -1,64 +1,69 @@
-//! What is remembered on disk about a packed toolchain: fields that end in NUL, then the stamps.
+//! What is remembered on disk about a toolchain: fields that end in NUL, its contents, then the
+//! stamps.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use job::EnvironmentName;
-
-use super::Native;
+use super::contents::Contents;
 use crate::compiler::Family;
-use crate::compression::Compression;
-use crate::pack::{Archive, file_name};
 use crate::stamp::Watch;
 
-/// One request: compiler, extra files, compression. Also the name of its record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    text: String,
-    compression: Compression,
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    pub compiler: &'a Path,
+    /// Options that decide which tools the compiler uses (`-B`).
+    pub options: &'a [OsString],
+    /// Files to be had at their own absolute paths.
+    pub extra: &'a [PathBuf],
 }
 
+/// One request. Also the name of its record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key(String);
+
 impl Key {
-    pub(super) fn of(compiler: &Path, extra: &[PathBuf], compression: Compression) -> Self {
+    pub(super) fn of(request: &Request<'_>) -> Self {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(compression.name().as_bytes());
-        for path in std::iter::once(compiler).chain(extra.iter().map(PathBuf::as_path)) {
-            hasher.update(&[0]);
-            hasher.update(path.as_os_str().as_bytes());
+        let options = request.options.iter().map(OsString::as_os_str);
+        let extra = request.extra.iter().map(|path| path.as_os_str());
+        hasher.update(request.compiler.as_os_str().as_bytes());
+        for (kind, word) in options
+            .map(|word| (1, word))
+            .chain(extra.map(|word| (0, word)))
+        {
+            hasher.update(&[0, kind]);
+            hasher.update(word.as_bytes());
         }
-        let hex: String = hasher.finalize().to_hex().chars().take(32).collect();
-        Self {
-            text: hex,
-            compression,
-        }
+        Self(hasher.finalize().to_hex().chars().take(32).collect())
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn compression(&self) -> Compression {
-        self.compression
+        &self.0
     }
 }
 
-/// A packed toolchain and the files from which it was made.
-#[derive(Debug)]
+/// A compiler that was collected and identified, and the files from which it was made.
+#[derive(Debug, Clone)]
 pub(super) struct Record {
-    pub(super) native: Native,
+    pub(super) contents: Arc<Contents>,
+    pub(super) family: Family,
+    pub(super) target: String,
+    pub(super) alters_options: bool,
+    pub(super) has_c: bool,
+    pub(super) has_cxx: bool,
     pub(super) watch: Watch,
 }
 
-/// Changes with the format, or with what goes into an archive: old records are then made anew.
-const VERSION: &str = "floe native 1";
+/// Changes with the format, or with what goes into a toolchain: old records are then made anew.
+const VERSION: &str = "floe native 2";
 
 impl Record {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let native = &self.native;
         let flag = |on: bool| if on { "1" } else { "0" };
-        let file = native.archive.path.file_name().unwrap_or_default();
-        let family = if native.family == Family::Clang {
+        let family = if self.family == Family::Clang {
             "clang"
         } else {
             "gcc"
@@ -66,22 +71,22 @@ impl Record {
         let mut out = Vec::new();
         for field in [
             OsStr::new(VERSION),
-            file,
             OsStr::new(family),
-            OsStr::new(&native.target),
-            OsStr::new(flag(native.alters_options)),
-            OsStr::new(flag(native.has_c)),
-            OsStr::new(flag(native.has_cxx)),
+            OsStr::new(&self.target),
+            OsStr::new(flag(self.alters_options)),
+            OsStr::new(flag(self.has_c)),
+            OsStr::new(flag(self.has_cxx)),
         ] {
             out.extend_from_slice(field.as_bytes());
             out.push(0);
         }
+        self.contents.encode(&mut out);
         self.watch.encode(&mut out);
         out
     }
 
-    /// `None` for anything but a complete record of this version whose archive is in `dir`.
-    pub(super) fn decode(bytes: &[u8], dir: &Path, compression: Compression) -> Option<Self> {
+    /// `None` for anything but a complete record of this version.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let mut field = || {
             let end = rest.iter().position(|byte| *byte == 0)?;
@@ -92,31 +97,22 @@ impl Record {
         if field()? != VERSION {
             return None;
         }
-        let name = EnvironmentName::parse(field()?.strip_suffix(compression.suffix())?).ok()?;
-        let path = dir.join(file_name(&name, compression));
-        let bytes = std::fs::metadata(&path)
-            .ok()
-            .filter(std::fs::Metadata::is_file)?
-            .len();
-        let family = if field()? == "clang" {
-            Family::Clang
-        } else {
-            Family::Gcc
+        let family = match field()? {
+            "clang" => Family::Clang,
+            _ => Family::Gcc,
         };
         let target = field()?.to_owned();
         let (alters_options, has_c, has_cxx) = (field()? == "1", field()? == "1", field()? == "1");
-        let archive = Archive { path, name, bytes };
-        let native = Native {
-            archive,
+        let contents = Arc::new(Contents::decode(&mut rest)?);
+        let watch = Watch::decode(rest).ok()?;
+        Some(Self {
+            contents,
             family,
             target,
             alters_options,
             has_c,
             has_cxx,
-        };
-        Some(Self {
-            native,
-            watch: Watch::decode(rest).ok()?,
+            watch,
         })
     }
 }

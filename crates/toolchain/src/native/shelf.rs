@@ -75,7 +75,7 @@ impl Shelf {
 
     pub(super) fn load(&self, key: &Key) -> Option<Record> {
         let bytes = std::fs::read(self.record(key)).ok()?;
-        Record::decode(&bytes, &self.dir, key.compression())
+        Record::decode(&bytes)
     }
 
     pub(super) fn store(&self, key: &Key, record: &Record) -> Result<(), NativeError> {
