@@ -3,18 +3,46 @@
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::{Ended, Job, Limits, Outcome, StartError, Step, Usage};
+use crate::{Ended, Job, Limits, Scratch, StartError, Step, Usage, View};
+
+/// An outcome without the files, which travel as a descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) ended: Ended,
+    pub(crate) usage: Usage,
+}
+
+impl Report {
+    pub(crate) fn without_usage(ended: Ended) -> Self {
+        Self {
+            ended,
+            usage: Usage::default(),
+        }
+    }
+}
+
+/// Room that a scratch directory in memory may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) bytes: u64,
+    pub(crate) files: u64,
+}
 
 /// A job as the zygote reads it, borrowed from the packet. The descriptors travel beside it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request<'a> {
-    pub(crate) root: &'a CStr,
-    pub(crate) scratch: &'a CStr,
+    /// The toolchain; none when its files are used where they are.
+    pub(crate) root: Option<&'a CStr>,
+    pub(crate) readable: Vec<&'a CStr>,
+    /// On disk; none when it is in memory.
+    pub(crate) scratch: Option<&'a CStr>,
+    pub(crate) quota: Quota,
+    pub(crate) directories: Vec<&'a CStr>,
     pub(crate) directory: &'a CStr,
     pub(crate) arguments: Vec<&'a CStr>,
     pub(crate) environment: Vec<&'a CStr>,
@@ -24,9 +52,30 @@ pub(crate) struct Request<'a> {
 /// Refuses paths with NUL bytes, which no kernel call could name.
 pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
     let mut out = Vec::with_capacity(4096);
-    for path in [&job.root, &job.scratch, &job.directory] {
+    let no_paths: &[PathBuf] = &[];
+    let (root, readable) = match &job.view {
+        View::Toolchain(root) => (root.as_path(), no_paths),
+        View::Installed(readable) => (Path::new(""), &readable[..]),
+    };
+    let (scratch, bytes, files, directories) = match &job.scratch {
+        Scratch::Directory(path) => (path.as_path(), 0, 0, no_paths),
+        Scratch::Memory {
+            bytes,
+            files,
+            directories,
+        } => (Path::new(""), *bytes, *files, &directories[..]),
+    };
+    for path in [root, scratch, &job.directory] {
         put_string(&mut out, &path_to_c(path)?);
     }
+    for list in [readable, directories] {
+        put_u64(&mut out, list.len() as u64);
+        for path in list {
+            put_string(&mut out, &path_to_c(path)?);
+        }
+    }
+    put_u64(&mut out, bytes);
+    put_u64(&mut out, files);
     for list in [&job.arguments, &job.environment] {
         put_u64(&mut out, list.len() as u64);
         for string in list {
@@ -36,6 +85,7 @@ pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
     let limits = &job.limits;
     for limit in [
         limits.address_space,
+        limits.memory,
         limits.file_size,
         limits.processes,
         limits.open_files,
@@ -43,15 +93,22 @@ pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
     ] {
         put_u64(&mut out, limit.unwrap_or(u64::MAX));
     }
-    out.push(limits.nice);
+    out.extend([limits.nice, u8::from(limits.idle)]);
     Ok(out)
 }
 
 pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
     let mut input = Input(packet);
-    let root = input.string()?;
-    let scratch = input.string()?;
+    let some = |path: &'_ CStr| !path.is_empty();
+    let root = Some(input.string()?).filter(|path| some(path));
+    let scratch = Some(input.string()?).filter(|path| some(path));
     let directory = input.string()?;
+    let readable = input.strings()?;
+    let directories = input.strings()?;
+    let quota = Quota {
+        bytes: input.u64()?,
+        files: input.u64()?,
+    };
     let arguments = input.strings()?;
     let environment = input.strings()?;
     let mut limit = || {
@@ -61,15 +118,20 @@ pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
     };
     let limits = Limits {
         address_space: limit()?,
+        memory: limit()?,
         file_size: limit()?,
         processes: limit()?,
         open_files: limit()?,
         cpu_seconds: limit()?,
         nice: input.u8()?,
+        idle: input.u8()? != 0,
     };
     input.0.is_empty().then_some(Request {
         root,
+        readable,
         scratch,
+        quota,
+        directories,
         directory,
         arguments,
         environment,
@@ -78,14 +140,15 @@ pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
 }
 
 /// Room for any outcome.
-pub(crate) const OUTCOME_LEN: usize = 1 + 1 + 4 + 8 * 8;
+pub(crate) const REPORT_LEN: usize = 1 + 1 + 4 + 8 * 8;
 
-pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
-    let mut out = Vec::with_capacity(OUTCOME_LEN);
+pub(crate) fn encode_report(outcome: &Report) -> Vec<u8> {
+    let mut out = Vec::with_capacity(REPORT_LEN);
     let (tag, step, number) = match outcome.ended {
         Ended::Exited(status) => (0, 0, status),
         Ended::Signalled(signal) => (1, 0, signal),
         Ended::NotStarted(StartError { step, errno }) => (2, step as u8, errno.raw_os_error()),
+        Ended::OutOfMemory => (3, 0, 0),
     };
     out.extend([tag, step]);
     out.extend(number.to_le_bytes());
@@ -102,7 +165,7 @@ pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
     out
 }
 
-pub(crate) fn decode_outcome(packet: &[u8]) -> Option<Outcome> {
+pub(crate) fn decode_report(packet: &[u8]) -> Option<Report> {
     let mut input = Input(packet);
     let (tag, step, number) = (input.u8()?, input.u8()?, input.i32()?);
     let ended = match tag {
@@ -112,6 +175,7 @@ pub(crate) fn decode_outcome(packet: &[u8]) -> Option<Outcome> {
             step: Step::from_number(step)?,
             errno: Errno::from_raw_os_error(number),
         }),
+        3 => Ended::OutOfMemory,
         _ => return None,
     };
     let mut duration = || input.u64().map(Duration::from_nanos);
@@ -125,7 +189,7 @@ pub(crate) fn decode_outcome(packet: &[u8]) -> Option<Outcome> {
         minor_faults: input.u64()?,
         major_faults: input.u64()?,
     };
-    input.0.is_empty().then_some(Outcome { ended, usage })
+    input.0.is_empty().then_some(Report { ended, usage })
 }
 
 pub(crate) fn path_to_c(path: &Path) -> Result<CString, std::ffi::NulError> {
@@ -185,7 +249,6 @@ impl<'a> Input<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     fn null() -> std::os::fd::OwnedFd {
         std::fs::File::open("/dev/null").unwrap().into()
@@ -193,8 +256,12 @@ mod tests {
 
     fn job() -> Job {
         Job {
-            root: PathBuf::from("/toolchain"),
-            scratch: PathBuf::from("/scratch/7"),
+            view: View::Toolchain(PathBuf::from("/toolchain")),
+            scratch: Scratch::Memory {
+                bytes: 1 << 20,
+                files: 9,
+                directories: vec![PathBuf::from("a"), PathBuf::from("a/b")],
+            },
             arguments: vec![c"/usr/bin/gcc".into(), c"-O2".into(), c"".into()],
             environment: vec![c"PATH=/usr/bin".into()],
             directory: PathBuf::from("/tmp"),
@@ -214,7 +281,9 @@ mod tests {
     fn a_job_survives_the_way() {
         let packet = encode_job(&job()).unwrap();
         let request = decode_job(&packet).unwrap();
-        assert_eq!(request.root, c"/toolchain");
+        assert_eq!(request.root, Some(c"/toolchain"));
+        assert_eq!((request.scratch, request.quota.files), (None, 9));
+        assert_eq!(request.directories, [c"a", c"a/b"]);
         assert_eq!(request.arguments, [c"/usr/bin/gcc", c"-O2", c""]);
         assert_eq!(request.environment, [c"PATH=/usr/bin"]);
         assert_eq!(request.limits, job().limits);
@@ -244,12 +313,13 @@ mod tests {
         for ended in [
             Ended::Exited(255),
             Ended::Signalled(9),
+            Ended::OutOfMemory,
             Ended::NotStarted(refused),
         ] {
-            let outcome = Outcome { ended, usage };
-            let packet = encode_outcome(&outcome);
-            assert!(packet.len() <= OUTCOME_LEN);
-            assert_eq!(decode_outcome(&packet), Some(outcome));
+            let outcome = Report { ended, usage };
+            let packet = encode_report(&outcome);
+            assert!(packet.len() <= REPORT_LEN);
+            assert_eq!(decode_report(&packet), Some(outcome));
         }
     }
 

@@ -199,11 +199,66 @@ pub(crate) fn unblock_signals() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Kills every process that this one may signal but itself: in process 1 of a process namespace,
-/// all others of the namespace.
-pub(crate) fn kill_all() {
-    // SAFETY: touches no memory. There is nothing to do about a failure: usually none is left.
-    unsafe { libc::kill(-1, libc::SIGKILL) };
+/// The processes of a job, as far as signals are concerned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Crowd {
+    /// All of this process's own process namespace but itself.
+    Namespace,
+    Group(Pid),
+}
+
+/// There is nothing to do about a failure: usually nobody is left.
+pub(crate) fn signal(crowd: Crowd, signal: c_int) {
+    let target = match crowd {
+        // Anywhere else this would reach every process of the user's.
+        Crowd::Namespace if std::process::id() == 1 => -1,
+        Crowd::Namespace => return,
+        Crowd::Group(leader) => -leader.as_raw_nonzero().get(),
+    };
+    // SAFETY: touches no memory.
+    unsafe { libc::kill(target, signal) };
+}
+
+/// Kills processes by their numbers in this process's namespace.
+pub(crate) fn kill_each(processes: &[u64]) {
+    for process in processes {
+        if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Whatever else wants the processor or the disk goes first. For this thread and what it starts.
+pub(crate) fn run_when_idle() -> Result<(), Errno> {
+    const THIS_PROCESS: c_int = 1;
+    const IDLE_CLASS: c_int = 3 << 13;
+    let parameter = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameter lives; the rest are numbers.
+    let results = unsafe {
+        [
+            c_long_result(libc::syscall(
+                libc::SYS_sched_setscheduler,
+                0,
+                libc::SCHED_IDLE,
+                &raw const parameter,
+            )),
+            c_long_result(libc::syscall(
+                libc::SYS_ioprio_set,
+                THIS_PROCESS,
+                0,
+                IDLE_CLASS,
+            )),
+        ]
+    };
+    results.into_iter().collect()
+}
+
+fn c_long_result(result: libc::c_long) -> Result<(), Errno> {
+    if result < 0 {
+        Err(last_errno())
+    } else {
+        Ok(())
+    }
 }
 
 /// A child that ended.

@@ -7,12 +7,18 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, nice, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit,
+};
 
 use crate::codec::Request;
 use crate::kernel;
+use crate::kit::Kit;
+use crate::landlock::{self, Rules};
+use crate::privileges;
+use crate::seccomp::{self, Instruction};
 use crate::step::At as _;
-use crate::{Limits, StartError, Step};
+use crate::{Limits, Rung, StartError, Step, Wall};
 
 /// Enough for the few frames of [`enter`]; measured use is below 2 KiB.
 const STACK_LEN: usize = 64 * 1024;
@@ -24,20 +30,46 @@ struct Program<'a> {
     streams: [RawFd; 3],
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
+    /// In a process group of its own, by which it is killed.
+    grouped: bool,
+    root: Option<&'a CStr>,
+    user: Option<(u32, u32)>,
+    no_new_privileges: bool,
+    ruleset: Option<RawFd>,
+    filter: &'a [Instruction],
     failure: Option<StartError>,
 }
 
 /// Starts the requested program and returns once it runs.
 pub(crate) fn launch(
     request: &Request<'_>,
+    kit: &Kit,
+    rules: Option<&Rules>,
     streams: [BorrowedFd<'_>; 3],
+    others: u64,
 ) -> Result<Pid, StartError> {
+    let mut limits = request.limits;
+    if !kit.protection.has(Wall::Limits) {
+        limits = Limits {
+            nice: limits.nice,
+            idle: limits.idle,
+            ..Limits::default()
+        };
+    }
+    // The kernel counts all processes of the user in the user namespace.
+    limits.processes = limits.processes.map(|count| count.saturating_add(others));
     let mut program = Program {
         directory: request.directory,
-        limits: request.limits,
+        limits,
         streams: streams.map(|stream| stream.as_raw_fd()),
         argv: pointers(&request.arguments),
         envp: pointers(&request.environment),
+        grouped: !kit.has_process_namespace(),
+        root: request.root.filter(|_| kit.rung == Rung::Chroot),
+        user: kit.user,
+        no_new_privileges: kit.protection.has(Wall::NoNewPrivileges),
+        ruleset: rules.map(Rules::as_raw_fd),
+        filter: &kit.filter,
         failure: None,
     };
     if request.arguments.is_empty() {
@@ -74,12 +106,7 @@ extern "C" fn enter(program: *mut c_void) -> c_int {
 
 /// Returns only on failure.
 fn become_program(program: &Program<'_>) -> StartError {
-    let prepared = limit(&program.limits).at(Step::Limit).and_then(|()| {
-        streams(program.streams).at(Step::Descriptors)?;
-        rustix::process::chdir(program.directory).at(Step::Directory)?;
-        kernel::unblock_signals().at(Step::Execute)
-    });
-    if let Err(failure) = prepared {
+    if let Err(failure) = prepare(program) {
         return failure;
     }
     // SAFETY: both lists end with a null pointer and hold C strings that outlive the call.
@@ -97,6 +124,38 @@ fn become_program(program: &Program<'_>) -> StartError {
     }
 }
 
+/// The order matters: each step needs rights that a later one takes away.
+fn prepare(program: &Program<'_>) -> Result<(), StartError> {
+    streams(program.streams).at(Step::Descriptors)?;
+    if program.grouped {
+        rustix::process::setpgid(None, None).at(Step::Supervise)?;
+    }
+    priority(&program.limits).at(Step::Limit)?;
+    if let Some(root) = program.root {
+        rustix::process::chroot(root).at(Step::ChangeRoot)?;
+    }
+    rustix::process::chdir(program.directory).at(Step::Directory)?;
+    if let Some((user, group)) = program.user {
+        privileges::drop_thread_to(user, group).at(Step::User)?;
+    }
+    if program.grouped {
+        // Only its init can end the job, so it must not outlive it. Changing the user clears this.
+        set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Supervise)?;
+    }
+    limit(&program.limits).at(Step::Limit)?;
+    kernel::unblock_signals().at(Step::Execute)?;
+    if program.no_new_privileges {
+        rustix::thread::set_no_new_privs(true).at(Step::Privileges)?;
+    }
+    if let Some(ruleset) = program.ruleset {
+        landlock::enforce(ruleset).at(Step::Landlock)?;
+    }
+    if !program.filter.is_empty() {
+        seccomp::install(program.filter).at(Step::Seccomp)?;
+    }
+    Ok(())
+}
+
 /// dup2 clears close-on-exec; everything else that is open has it set.
 fn streams(streams: [RawFd; 3]) -> Result<(), Errno> {
     for (number, descriptor) in (0..).zip(streams) {
@@ -108,16 +167,25 @@ fn streams(streams: [RawFd; 3]) -> Result<(), Errno> {
     Ok(())
 }
 
+/// A job never gets in the way of the owner of the host.
+fn priority(limits: &Limits) -> Result<(), Errno> {
+    if limits.nice > 0 {
+        nice(i32::from(limits.nice.min(19)))?;
+    }
+    if limits.idle {
+        kernel::run_when_idle()?;
+    }
+    Ok(())
+}
+
 fn limit(limits: &Limits) -> Result<(), Errno> {
     let cpu_hard = limits.cpu_seconds.map(|seconds| seconds.saturating_add(1));
-    // The kernel counts the processes of the job's own user namespace, the init being one.
-    let processes = limits.processes.map(|count| count.saturating_add(1));
     for (resource, soft, hard) in [
         (Resource::Core, Some(0), Some(0)),
         (Resource::As, limits.address_space, limits.address_space),
         (Resource::Fsize, limits.file_size, limits.file_size),
         (Resource::Nofile, limits.open_files, limits.open_files),
-        (Resource::Nproc, processes, processes),
+        (Resource::Nproc, limits.processes, limits.processes),
         (Resource::Cpu, limits.cpu_seconds, cpu_hard),
     ] {
         let (Some(soft), Some(hard)) = (soft, hard) else {
@@ -132,9 +200,6 @@ fn limit(limits: &Limits) -> Result<(), Errno> {
                 maximum: Some(hard.min(ceiling)),
             },
         )?;
-    }
-    if limits.nice > 0 {
-        nice(i32::from(limits.nice.min(19)))?;
     }
     Ok(())
 }

@@ -65,6 +65,34 @@ pub fn drop_to(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), Privilege
     Ok((uid, gid))
 }
 
+/// The same for one thread of a process that goes on as root: that of a job's program, which shares
+/// its memory for the moment. Allocates nothing. The bounding set goes first, as that needs rights.
+pub(crate) fn drop_thread_to(uid: u32, gid: u32) -> Result<(), Errno> {
+    drop_bounding_set();
+    // The C library's calls would try to change all threads of the process.
+    // SAFETY: numbers only, and an empty list.
+    unsafe {
+        check_call(libc::syscall(libc::SYS_setgroups, 0usize, 0usize))?;
+        check_call(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        check_call(libc::syscall(libc::SYS_setresuid, uid, uid, uid))
+    }
+}
+
+/// Nothing can be gained by executing a program afterwards. Without the right to do so, which is
+/// the right to gain nothing else either, nothing happens.
+pub(crate) fn drop_bounding_set() {
+    for number in 0..64 {
+        // SAFETY: numbers only. The first that the kernel does not know ends the list.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, number, 0, 0, 0) } != 0 {
+            break;
+        }
+    }
+}
+
+fn check_call(result: libc::c_long) -> Result<(), Errno> {
+    check(if result < 0 { -1 } else { 0 })
+}
+
 /// By the name service, which may know users that /etc/passwd does not.
 fn look_up(user: &str) -> Result<Option<(u32, u32)>, PrivilegeError> {
     let failed = |errno| PrivilegeError::Lookup {

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, fchdir, kill_process, pivot_root};
 use crate::kernel::{self, Forked};
 use crate::packet;
 use crate::step::At as _;
-use crate::{StartError, Step};
+use crate::{Protection, StartError, Step, Wall};
 
 /// Rooms kept; the one not used for longest goes. Each holds a handful of mounts.
 const MAX_ROOMS: usize = 64;
@@ -54,6 +54,7 @@ impl Rooms {
         &mut self,
         root: &CStr,
         proc_directory: BorrowedFd<'_>,
+        protection: Protection,
     ) -> Result<BorrowedFd<'_>, StartError> {
         let found = stat(root).at(Step::ToolchainOpen)?;
         // A deleted directory's inode number is not given out again while its room holds it.
@@ -68,7 +69,7 @@ impl Rooms {
                 if self.0.len() >= MAX_ROOMS {
                     self.0.remove(0);
                 }
-                build(root, proc_directory)?
+                build(root, proc_directory, protection)?
             }
         };
         let last = self.0.len();
@@ -78,11 +79,15 @@ impl Rooms {
 }
 
 /// Has a child make the namespace, since a process cannot return from a pivoted root.
-fn build(root: &CStr, proc_directory: BorrowedFd<'_>) -> Result<OwnedFd, StartError> {
+fn build(
+    root: &CStr,
+    proc_directory: BorrowedFd<'_>,
+    protection: Protection,
+) -> Result<OwnedFd, StartError> {
     let (ours, theirs) = packet::pair().at(Step::RoomHandover)?;
     match kernel::clone_process(libc::CLONE_NEWNS).at(Step::Clone)? {
         Forked::Child => {
-            let sent = match furnish(root, proc_directory) {
+            let sent = match furnish(root, proc_directory, protection) {
                 Ok(namespace) => {
                     packet::send(&theirs, &[0], &[namespace.as_fd()], SendFlags::empty())
                 }
@@ -128,7 +133,11 @@ fn receive(socket: &OwnedFd, builder: Pid) -> Result<OwnedFd, StartError> {
 }
 
 /// Makes the toolchain this process's whole view of files, and returns the mount namespace.
-fn furnish(root: &CStr, proc_directory: BorrowedFd<'_>) -> Result<OwnedFd, StartError> {
+fn furnish(
+    root: &CStr,
+    proc_directory: BorrowedFd<'_>,
+    protection: Protection,
+) -> Result<OwnedFd, StartError> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let attach = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
 
@@ -139,12 +148,20 @@ fn furnish(root: &CStr, proc_directory: BorrowedFd<'_>) -> Result<OwnedFd, Start
         Mode::empty(),
     )
     .at(Step::RoomHandover)?;
+    if !protection.has(Wall::Root) {
+        return Ok(namespace);
+    }
+    let attributes = [
+        (Wall::ReadOnly, kernel::READ_ONLY),
+        (Wall::NoSuid, kernel::NO_SUID),
+        (Wall::NoDevices, kernel::NO_DEVICES),
+    ];
+    let attributes = attributes
+        .into_iter()
+        .filter(|(wall, _)| protection.has(*wall))
+        .fold(0, |all, (_, attribute)| all | attribute);
     let tree = open_tree(CWD, root, clone).at(Step::ToolchainOpen)?;
-    kernel::set_mount_attributes(
-        tree.as_fd(),
-        kernel::READ_ONLY | kernel::NO_SUID | kernel::NO_DEVICES,
-    )
-    .at(Step::ToolchainMount)?;
+    kernel::set_mount_attributes(tree.as_fd(), attributes).at(Step::ToolchainMount)?;
     // pivot_root wants a mount point, and the directory itself is the only one sure to be there.
     move_mount(&tree, c"", CWD, root, attach).at(Step::ToolchainMount)?;
     fchdir(&tree).at(Step::ToolchainMount)?;

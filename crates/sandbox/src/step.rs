@@ -40,6 +40,9 @@ steps! {
     MountTrial = 6, "trying a mount in the user namespace", "let unprivileged users mount in their user namespaces (a security module may forbid it)";
     Network = 7, "making an empty network namespace", "raise /proc/sys/user/max_net_namespaces";
 
+    Filters = 8, "looking for Landlock and seccomp", "a kernel with both is needed where namespaces are forbidden (CONFIG_SECURITY_LANDLOCK, CONFIG_SECCOMP_FILTER, and landlock in the kernel's lsm= list)";
+    ChangeRoot = 9, "trying to change the root directory", "give the container CAP_SYS_CHROOT, CAP_SETUID and CAP_SETGID";
+
     // Of the toolchain's mount namespace, once per toolchain.
     ToolchainOpen = 20, "opening the toolchain directory", "the toolchain may have been removed: it is sent again at the next request";
     ToolchainMount = 21, "mounting the toolchain as root", "";
@@ -53,6 +56,7 @@ steps! {
     ScratchOpen = 42, "opening the job's scratch directory", "check that it exists and belongs to the daemon's user";
     Enter = 43, "entering the toolchain's mount namespace", "raise /proc/sys/user/max_mnt_namespaces";
     ScratchMount = 44, "mounting the scratch directory on /tmp", "the toolchain needs an empty directory /tmp";
+    View = 46, "reading which files the job may see", "jobs of this host's own toolchain need Rung::Installed, others any other rung";
     NetworkEnter = 45, "entering the network namespace", "";
     Privileges = 47, "giving up privileges", "";
     Supervise = 48, "watching over the job", "";
@@ -60,6 +64,9 @@ steps! {
     Limit = 50, "setting resource limits", "";
     Descriptors = 51, "arranging the standard streams", "";
     Directory = 52, "changing to the job's directory", "";
+    User = 54, "becoming the job's user", "";
+    Landlock = 55, "putting Landlock's rules in force", "";
+    Seccomp = 56, "installing the system call filter", "";
     Execute = 53, "executing the program", "the toolchain may lack the program, its loader or a library, or lie on a file system mounted noexec";
 }
 

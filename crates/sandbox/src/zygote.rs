@@ -11,32 +11,42 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 use thiserror::Error;
 
-use crate::codec::{OUTCOME_LEN, decode_outcome, encode_job};
+use crate::codec::{REPORT_LEN, Report, decode_report, encode_job};
+use crate::findings::{TRIALS_LEN, Trials, decode_trials};
+use crate::keeper::{self, Setup};
 use crate::kernel::{self, Forked};
-use crate::serve::{self, MAX_PACKET, MAX_REQUEST};
+use crate::serve::{MAX_PACKET, MAX_REQUEST};
 use crate::step::At as _;
-use crate::{Ended, Job, Outcome, StartError, Step, Unavailable, packet};
+use crate::supervise::{FREEZE, THAW};
+use crate::{
+    Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, packet,
+};
 
-/// The zygote needs a millisecond; this is for a machine that is being crushed.
+/// The keeper waits for each rung for as long.
 const START_LIMIT: Timespec = Timespec {
-    tv_sec: 20,
+    tv_sec: 90,
     tv_nsec: 0,
 };
 
 /// The helper process. Dropping it ends the helper and every job.
 ///
-/// Its descriptor becomes readable when the helper has died. It cannot be started again from a
-/// program that has threads by then; a daemon should end and be started anew.
+/// If it dies it is started again at once by its keeper, a process of its own that does nothing
+/// else; jobs that ran are lost. The descriptor becomes readable when the keeper itself has died,
+/// which ends everything: it cannot be started again from a program that has threads by then.
 #[derive(Debug)]
 pub struct Zygote {
     client: ZygoteClient,
     process: OwnedFd,
     pid: Pid,
+    findings: Findings,
 }
 
 /// Asks the zygote for jobs; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ZygoteClient(Arc<OwnedFd>);
+pub struct ZygoteClient {
+    socket: Arc<OwnedFd>,
+    rung: Rung,
+}
 
 /// Why a job did not reach the zygote.
 #[derive(Debug, Error)]
@@ -45,7 +55,7 @@ pub enum SpawnError {
         "the sandbox helper has more requests waiting than its socket holds; try again in a moment"
     )]
     Busy,
-    #[error("the sandbox helper is gone; restart the daemon")]
+    #[error("the sandbox helper and its keeper are gone; restart the daemon")]
     Gone,
     #[error("the job's command line is {0} bytes long, more than the {MAX_REQUEST} allowed")]
     TooLong(usize),
@@ -62,68 +72,112 @@ pub enum SpawnError {
 pub struct Lost;
 
 impl Zygote {
-    /// Forks the helper. Call it early: in `main`, before other threads exist, after root was
-    /// given up. (With threads it works as long as no other thread is inside a lock of the C
-    /// library other than the allocator's; tests do that.)
+    /// Forks the helper, which takes the best rung that works. Call it early: in `main`, before
+    /// other threads exist, after root was given up. (With threads it works as long as no other
+    /// thread is inside a lock of the C library other than the allocator's; tests do that.)
     pub fn start() -> Result<Self, Unavailable> {
-        Self::fork().map_err(Unavailable::new)
+        Self::start_with(Protection::full(), Rung::WITHOUT_ROOT, None)
     }
 
-    fn fork() -> Result<Self, StartError> {
-        if rustix::process::geteuid().is_root() || rustix::process::getegid().is_root() {
-            return Err(StartError {
+    /// The same before root is given up: where nobody else may make sandboxes, the helper keeps
+    /// root, and its jobs run as `user` (user id, group id), who must not be root.
+    pub fn start_as_root(user: (u32, u32)) -> Result<Self, Unavailable> {
+        Self::start_with(Protection::full(), Rung::AS_ROOT, Some(user))
+    }
+
+    /// Tests take walls away, and choose rungs.
+    #[doc(hidden)]
+    pub fn start_with(
+        protection: Protection,
+        rungs: &[Rung],
+        user: Option<(u32, u32)>,
+    ) -> Result<Self, Unavailable> {
+        let refused = |failure| {
+            Unavailable(Findings::new(Trials {
+                chosen: None,
+                failed: rungs.iter().map(|rung| (*rung, failure)).collect(),
+            }))
+        };
+        let ids = [
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        ];
+        let is_root = ids.contains(&0);
+        if is_root && user.is_none_or(|(user, group)| user == 0 || group == 0) {
+            return Err(refused(StartError {
                 step: Step::Root,
                 errno: Errno::PERM,
-            });
+            }));
         }
-        let (ours, theirs) = packet::pair().at(Step::Fork)?;
-        // The kernel's death signal is about the thread that forked, not about its process.
-        let on_main_thread = rustix::thread::gettid() == rustix::process::getpid();
-        let pid = match kernel::fork().at(Step::Fork)? {
-            Forked::Parent(pid) => pid,
-            Forked::Child => {
-                // A panic must not climb into the copy of the caller's frames.
-                let _ = std::panic::catch_unwind(move || serve::run(theirs, on_main_thread));
-                kernel::exit(101)
-            }
+        let setup = Setup {
+            protection,
+            rungs: rungs.to_vec(),
+            user: user.filter(|_| is_root),
         };
-        drop(theirs);
-        let process = pidfd_open(pid, PidfdFlags::empty()).at(Step::Fork)?;
-        let zygote = Self {
-            client: ZygoteClient(Arc::new(ours)),
+        let (socket, process, pid, trials) = fork(&setup).map_err(refused)?;
+        let chosen = trials.chosen;
+        let findings = Findings::new(trials);
+        let Some(rung) = chosen else {
+            // It has ended already.
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+            return Err(Unavailable(findings));
+        };
+        Ok(Self {
+            client: ZygoteClient {
+                socket: Arc::new(socket),
+                rung,
+            },
             process,
             pid,
-        };
-        match zygote.ready()? {
-            Ended::NotStarted(failure) => Err(failure),
-            _ => Ok(zygote),
-        }
+            findings,
+        })
     }
 
-    fn ready(&self) -> Result<Ended, StartError> {
-        let socket = self.client.0.as_fd();
-        let mut waiting = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-        if poll(&mut waiting, Some(&START_LIMIT)).at(Step::Fork)? == 0 {
-            return Err(StartError {
-                step: Step::Fork,
-                errno: Errno::TIMEDOUT,
-            });
-        }
-        receive_outcome(socket, RecvFlags::empty())
-            .map(|outcome| outcome.ended)
-            .map_err(|errno| StartError {
-                step: Step::Fork,
-                errno,
-            })
+    pub fn findings(&self) -> &Findings {
+        &self.findings
     }
 
     pub fn client(&self) -> ZygoteClient {
         self.client.clone()
     }
 
-    /// For log lines and tests.
+    /// The keeper's, for log lines and tests.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+}
+
+fn fork(setup: &Setup) -> Result<(OwnedFd, OwnedFd, Pid, Trials), StartError> {
+    let (ours, theirs) = packet::pair().at(Step::Fork)?;
+    // The kernel's death signal is about the thread that forked, not about its process.
+    let on_main_thread = rustix::thread::gettid() == rustix::process::getpid();
+    let pid = match kernel::fork().at(Step::Fork)? {
+        Forked::Parent(pid) => pid,
+        Forked::Child => {
+            // A panic must not climb into the copy of the caller's frames.
+            let _ = std::panic::catch_unwind(move || keeper::run(setup, theirs, on_main_thread));
+            kernel::exit(101)
+        }
+    };
+    drop(theirs);
+    let started = || {
+        let process = pidfd_open(pid, PidfdFlags::empty())?;
+        let mut waiting = [PollFd::new(&ours, PollFlags::IN)];
+        if poll(&mut waiting, Some(&START_LIMIT))? == 0 {
+            return Err(Errno::TIMEDOUT);
+        }
+        let mut buffer = [0; TRIALS_LEN];
+        let (len, _) = packet::receive(&ours, &mut buffer, RecvFlags::empty())?;
+        let trials = decode_trials(&buffer[..len]).ok_or(Errno::PIPE)?;
+        Ok((process, trials))
+    };
+    match started() {
+        Ok((process, trials)) => Ok((ours, process, pid, trials)),
+        Err(errno) => {
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+            Err(errno).at(Step::Fork)
+        }
     }
 }
 
@@ -142,6 +196,10 @@ impl Drop for Zygote {
 }
 
 impl ZygoteClient {
+    pub fn rung(&self) -> Rung {
+        self.rung
+    }
+
     /// Sends the job off; never waits. The job's descriptors are copied: drop the [`Job`] soon, or
     /// the other ends of its pipes never see an end of file.
     pub fn spawn(&self, job: &Job) -> Result<Running, SpawnError> {
@@ -161,7 +219,7 @@ impl ZygoteClient {
             .transpose()?;
         descriptors.extend(long.as_ref().map(AsFd::as_fd));
         let bytes: &[u8] = if long.is_some() { b"long" } else { &request };
-        match packet::send(&self.0, bytes, &descriptors, SendFlags::DONTWAIT) {
+        match packet::send(&self.socket, bytes, &descriptors, SendFlags::DONTWAIT) {
             Ok(()) => Ok(Running { socket: ours }),
             Err(Errno::AGAIN | Errno::TOOMANYREFS) => Err(SpawnError::Busy),
             Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Err(SpawnError::Gone),
@@ -193,6 +251,21 @@ impl Running {
     pub fn kill(&self) {
         // Fails only when the other end is gone already.
         let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// Stops all processes of the job where they are. They keep their memory.
+    pub fn freeze(&self) {
+        self.say(FREEZE);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.say(THAW);
+    }
+
+    fn say(&self, word: &[u8]) {
+        // A job that has ended does not listen, and the socket holds many words.
+        let _ = packet::send(&self.socket, word, &[], SendFlags::DONTWAIT);
     }
 
     /// `None` while the job runs. Never waits.
@@ -229,7 +302,12 @@ impl AsRawFd for Running {
 }
 
 fn receive_outcome(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Outcome, Errno> {
-    let mut buffer = [0; OUTCOME_LEN + 1];
-    let (len, _) = packet::receive(socket, &mut buffer, flags)?;
-    decode_outcome(&buffer[..len]).ok_or(Errno::PIPE)
+    let mut buffer = [0; REPORT_LEN + 1];
+    let (len, mut descriptors) = packet::receive(socket, &mut buffer, flags)?;
+    let Report { ended, usage } = decode_report(&buffer[..len]).ok_or(Errno::PIPE)?;
+    Ok(Outcome {
+        ended,
+        usage,
+        files: Files::new(descriptors.pop()),
+    })
 }

@@ -1,10 +1,11 @@
 //! A sandboxed program between its start and its end.
 
-use std::ffi::CString;
-use std::path::PathBuf;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, ZygoteClient};
+use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, View, ZygoteClient};
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
@@ -24,8 +25,7 @@ const DEATH_LIMIT: Duration = Duration::from_secs(60);
 
 /// What to run.
 pub(super) struct Program {
-    /// The toolchain.
-    pub(super) root: PathBuf,
+    pub(super) view: View,
     pub(super) arguments: Vec<CString>,
     pub(super) directory: PathBuf,
     pub(super) limits: Limits,
@@ -50,11 +50,12 @@ impl Child {
         let (stdin, our_stdin) = streams::input()?;
         let (stdout, our_stdout) = streams::output()?;
         let (stderr, our_stderr) = streams::output()?;
+        let environment = environment(&place.scratch().inside(&program.view))?;
         let job = Job {
-            root: program.root,
-            scratch: place.path().to_path_buf(),
+            view: program.view,
+            scratch: place.scratch().clone(),
             arguments: program.arguments,
-            environment: vec![c"PATH=/usr/bin".into()],
+            environment,
             directory: program.directory,
             stdin,
             stdout,
@@ -77,10 +78,11 @@ impl Child {
         &self,
         stdout: pipe::Receiver,
         stderr: pipe::Receiver,
+        most_said: usize,
     ) -> Result<(Outcome, Option<Said>), Failure> {
         let (running, _) = self.0.as_ref().ok_or(Lost)?;
         let listened = async {
-            let said = streams::listen(stdout, stderr).await?;
+            let said = streams::listen(stdout, stderr, most_said).await?;
             if said.is_none() {
                 running.get_ref().kill();
             }
@@ -94,6 +96,18 @@ impl Child {
         let (_, place) = self.0.take().ok_or(Lost)?;
         Ok(place)
     }
+}
+
+/// Compilers keep their temporary files in /tmp unless told otherwise.
+fn environment(scratch: &Path) -> Result<Vec<CString>, Failure> {
+    let mut environment = vec![c"PATH=/usr/bin".into()];
+    if scratch != Path::new("/tmp") {
+        let mut variable = OsString::from("TMPDIR=");
+        variable.push(scratch);
+        let variable = CString::new(variable.into_vec()).map_err(std::io::Error::from)?;
+        environment.push(variable);
+    }
+    Ok(environment)
 }
 
 async fn spawn(zygote: &ZygoteClient, job: &Job) -> Result<Running, Failure> {

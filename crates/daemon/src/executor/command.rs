@@ -1,13 +1,11 @@
 //! The compiler's command line, directory and output.
 
-use std::ffi::{CString, OsStr};
-use std::fs::DirBuilder;
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::BadOrder;
 use super::order::{Order, Split};
-use super::{BadOrder, Failure};
 
 /// Where the client's directories are made again. A name of its own, because the debug prefix map
 /// that hides it must not touch a client's files in /tmp.
@@ -18,39 +16,24 @@ pub(super) struct Command {
     pub(super) arguments: Vec<CString>,
     /// Inside the sandbox.
     pub(super) directory: PathBuf,
+    /// Below the scratch directory, and needed before the start; parents before children.
+    pub(super) directories: Vec<PathBuf>,
     /// Below the scratch directory.
     pub(super) object: PathBuf,
     /// Where the compiler puts split debug information.
     pub(super) dwo: Option<PathBuf>,
 }
 
-/// Makes the directories below `scratch` that the command needs.
-pub(super) fn prepare(order: &Order, scratch: &Path) -> Result<Command, Failure> {
-    let command = command(order)?;
-    if let Some(split) = &order.split {
-        let mirror = scratch.join(MIRROR);
-        make_directory(&below(&mirror, &split.directory))?;
-        make_directory(&below(
-            &mirror,
-            split.output.parent().unwrap_or(Path::new("/")),
-        ))?;
-    }
-    Ok(command)
-}
-
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-fn command(order: &Order) -> Result<Command, BadOrder> {
+/// `scratch` is where the job finds its scratch directory.
+pub(super) fn command(order: &Order, scratch: &Path) -> Result<Command, BadOrder> {
     let (directory, object, output) = match &order.split {
         None => (
-            PathBuf::from("/tmp"),
+            scratch.to_path_buf(),
             PathBuf::from(OBJECT),
-            Path::new("/tmp").join(OBJECT),
+            scratch.join(OBJECT),
         ),
         Some(split) => (
-            below(&Path::new("/tmp").join(MIRROR), &split.directory),
+            below(&scratch.join(MIRROR), &split.directory),
             below(Path::new(MIRROR), &split.output),
             relative(split),
         ),
@@ -87,16 +70,37 @@ fn command(order: &Order) -> Result<Command, BadOrder> {
         arguments.push(c"-pipe".into());
     }
     if !order.is_clang() && order.split.is_some() {
-        arguments.push(c(OsStr::new(&format!(
-            "-fdebug-prefix-map=/tmp/{MIRROR}/=/"
-        )))?);
+        let mut map = OsString::from("-fdebug-prefix-map=");
+        map.push(scratch.join(MIRROR));
+        map.push("/=/");
+        arguments.push(c(&map)?);
     }
+    let directories = order.split.as_ref().map_or_else(Vec::new, directories);
     Ok(Command {
         arguments,
         directory,
+        directories,
         object,
         dwo,
     })
+}
+
+/// The build's directory and that of its output, in the mirror, and all above them.
+fn directories(split: &Split) -> Vec<PathBuf> {
+    let output = split.output.parent().unwrap_or(Path::new("/"));
+    let mut all: Vec<PathBuf> = [&split.directory, output]
+        .into_iter()
+        .flat_map(|path| {
+            let path = below(Path::new(MIRROR), path);
+            let above: Vec<PathBuf> = path.ancestors().map(Path::to_path_buf).collect();
+            above
+        })
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    // Parents sort before their children.
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// gcc starts the assembler beside the compiler instead of after it, and needs no file between
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     fn line(message: CompileFile) -> (String, Command) {
-        let command = command(&Order::try_from(message).unwrap()).unwrap();
+        let command = command(&Order::try_from(message).unwrap(), Path::new("/tmp")).unwrap();
         let words: Vec<_> = command
             .arguments
             .iter()

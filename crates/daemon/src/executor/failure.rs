@@ -29,6 +29,11 @@ pub enum Failure {
     Lost(#[from] Lost),
     #[error("the compiler succeeded and left no object file")]
     NoObject,
+    /// Of this host's: another one takes it.
+    #[error(
+        "this host makes no sandboxes for toolchains of others, and has not installed this one at the same paths"
+    )]
+    NotInstalled,
     #[error("cannot keep the job's files: {0}")]
     Files(#[from] io::Error),
 }
@@ -55,7 +60,7 @@ impl Failure {
             Self::ClientGone => 118,
             Self::SourceStalled | Self::Deadline | Self::Files(_) => 107,
             Self::NotStarted(_) if self.toolchain_is_broken() => 110,
-            Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) => 117,
+            Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) | Self::NotInstalled => 117,
             Self::Order(_) | Self::NoObject => 100,
         }
     }

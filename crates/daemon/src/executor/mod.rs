@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox::{Ended, Limits, ZygoteClient};
+use sandbox::{Ended, Limits, Rung, View, ZygoteClient};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 pub use failure::Failure;
 pub use order::{BadOrder, Order};
-pub use verdict::{Finished, Output, STATUS_KILLED};
+pub use scratch::Room;
+pub use verdict::{Finished, Output, STATUS_KILLED, Setback};
 
 use child::{Child, Program};
 use scratch::Scratches;
@@ -45,22 +46,35 @@ pub struct Bounds {
     pub source_gap: Duration,
     /// From start to end of the compiler.
     pub deadline: Duration,
+    /// Of the scratch directory.
+    pub room: Room,
+    /// Bytes of standard output and standard error.
+    pub said: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         let limits = Limits {
             address_space: None,
+            memory: None,
             file_size: Some(2 << 30),
             processes: Some(64),
             open_files: Some(1024),
             cpu_seconds: Some(3600),
             nice: 5,
+            idle: false,
         };
         Self {
             limits,
             source_gap: Duration::from_secs(60),
             deadline: Duration::from_secs(2 * 3600),
+            // An object with debug information has some 100 MiB at most, and gcc may write the
+            // assembler's input beside it. Memory is taken only as it is used.
+            room: Room {
+                bytes: 2 << 30,
+                files: 4096,
+            },
+            said: streams::MAX_SAID,
         }
     }
 }
@@ -69,10 +83,24 @@ impl Default for Bounds {
 const VERIFY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Makes sandboxes for foreign jobs below a directory of its own. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Executor {
     zygote: ZygoteClient,
     scratches: Arc<Scratches>,
+    installed: Option<Arc<Installed>>,
+}
+
+/// For a toolchain (the directory that it is unpacked in) that this host has installed itself,
+/// identical and at the same paths: those paths, whether files or directories.
+pub type Installed = dyn Fn(&Path) -> Option<Vec<PathBuf>> + Send + Sync;
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Executor")
+            .field("zygote", &self.zygote)
+            .field("scratches", &self.scratches)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Executor {
@@ -82,7 +110,34 @@ impl Executor {
         Ok(Self {
             zygote,
             scratches: Arc::new(Scratches::new(base)?),
+            installed: None,
         })
+    }
+
+    /// Who can say whether this host has a toolchain itself. On the rung without namespaces these
+    /// are the only ones that are used; the others do not ask.
+    #[must_use]
+    pub fn with_installed(self, installed: Arc<Installed>) -> Self {
+        Self {
+            installed: Some(installed),
+            ..self
+        }
+    }
+
+    /// How foreign jobs are kept apart from this host.
+    pub fn rung(&self) -> Rung {
+        self.zygote.rung()
+    }
+
+    fn view(&self, root: PathBuf) -> Result<View, Failure> {
+        if self.rung().takes_any_toolchain() {
+            return Ok(View::Toolchain(root));
+        }
+        self.installed
+            .as_ref()
+            .and_then(|installed| installed(&root))
+            .map(View::Installed)
+            .ok_or(Failure::NotInstalled)
     }
 
     /// Runs the compiler of the toolchain at `root`, which must stay until this ends.
@@ -100,10 +155,22 @@ impl Executor {
         mut source: mpsc::Receiver<Source>,
         bounds: Bounds,
     ) -> Result<Finished, Failure> {
-        let place = self.scratches.place()?;
-        let command = command::prepare(&order, place.path())?;
+        let view = self.view(root.clone())?;
+        let rung = self.rung();
+        let place =
+            |directories: &[PathBuf]| self.scratches.place(rung, &root, bounds.room, directories);
+        // Where it is decides how the command reads, and the command which directories it has.
+        let (place, command) = if rung.has_mounts() {
+            let command = command::command(&order, Path::new("/tmp"))?;
+            (place(&command.directories)?, command)
+        } else {
+            let bare = place(&[])?;
+            let command = command::command(&order, &bare.scratch().inside(&view))?;
+            bare.furnish(&command.directories)?;
+            (bare, command)
+        };
         let program = Program {
-            root,
+            view,
             arguments: command.arguments.clone(),
             directory: command.directory.clone(),
             limits: bounds.limits,
@@ -119,7 +186,9 @@ impl Executor {
             Err(Failure::ClientGone)
         };
         let compile = async {
-            let (outcome, said) = child.end(streams.stdout, streams.stderr).await?;
+            let (outcome, said) = child
+                .end(streams.stdout, streams.stderr, bounds.said)
+                .await?;
             let count = complete.await.map_err(|_| Failure::ClientGone)?;
             Ok((outcome, said, count))
         };
@@ -129,32 +198,31 @@ impl Executor {
             gone = client => gone,
             () = sleep(bounds.deadline) => Err(Failure::Deadline),
         }?;
-        verdict::judge(
-            &command,
-            child.into_place()?,
-            &outcome,
-            said,
-            source_len,
-            &bounds.limits,
-        )
+        let place = child.into_place()?;
+        verdict::judge(&command, place, outcome, said, source_len, &bounds.limits)
     }
 
     /// Whether programs of the toolchain at `root` run here: icecream's test is `/bin/true`.
     pub async fn verify(&self, root: PathBuf) -> Result<bool, Failure> {
+        let bounds = Bounds::default();
+        let place = self.scratches.place(self.rung(), &root, bounds.room, &[])?;
         let program = Program {
-            root,
+            view: self.view(root)?,
             arguments: vec![c"/bin/true".into()],
             directory: PathBuf::from("/"),
-            limits: Bounds::default().limits,
+            limits: bounds.limits,
         };
-        let (child, streams) = Child::start(&self.zygote, program, self.scratches.place()?).await?;
+        let (child, streams) = Child::start(&self.zygote, program, place).await?;
         drop(streams.stdin);
-        let (outcome, _) = timeout(VERIFY_LIMIT, child.end(streams.stdout, streams.stderr))
-            .await
-            .map_err(|_| Failure::Deadline)??;
+        let (outcome, _) = timeout(
+            VERIFY_LIMIT,
+            child.end(streams.stdout, streams.stderr, bounds.said),
+        )
+        .await
+        .map_err(|_| Failure::Deadline)??;
         match outcome.ended {
             Ended::Exited(status) => Ok(status == 0),
-            Ended::Signalled(_) => Ok(false),
+            Ended::Signalled(_) | Ended::OutOfMemory => Ok(false),
             Ended::NotStarted(error) => Err(Failure::NotStarted(error)),
         }
     }

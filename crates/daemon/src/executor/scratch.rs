@@ -1,14 +1,13 @@
-//! A directory for each job, which becomes its /tmp, and is removed with everything in it.
+//! The directory that each job may write to: in memory, or, where jobs have no mounts of their own,
+//! on disk, and then removed with everything in it.
 
-use std::ffi::CString;
-use std::fs::{DirBuilder, File, remove_dir_all};
+use std::fs::{DirBuilder, remove_dir_all};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use sandbox::{Files, Rung, Scratch};
 use tokio::runtime::Handle;
 
 #[derive(Debug)]
@@ -32,12 +31,37 @@ impl Scratches {
         })
     }
 
-    pub(super) fn place(&self) -> io::Result<Place> {
-        let path = self
-            .directory
-            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+    /// A place for one job of the toolchain at `root`, with `directories` in it.
+    pub(super) fn place(
+        &self,
+        rung: Rung,
+        root: &Path,
+        room: Room,
+        directories: &[PathBuf],
+    ) -> io::Result<Place> {
+        if rung.has_mounts() {
+            return Ok(Place {
+                scratch: Scratch::Memory {
+                    bytes: room.bytes,
+                    files: room.files,
+                    directories: directories.to_vec(),
+                },
+            });
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = match rung {
+            // The toolchain is all that the job sees.
+            Rung::Chroot => root
+                .join("tmp")
+                .join(format!("{}-{number}", std::process::id())),
+            _ => self.directory.join(number.to_string()),
+        };
         make(&path)?;
-        Ok(Place { path })
+        let place = Place {
+            scratch: Scratch::Directory(path),
+        };
+        place.furnish(directories)?;
+        Ok(place)
     }
 }
 
@@ -45,46 +69,51 @@ fn make(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// One job's directory. Goes when dropped, which must be after the job's last process.
+/// What a scratch directory in memory may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
+}
+
+/// One job's directory. If it is on disk it goes when this is dropped, which must be after the
+/// job's last process.
 #[derive(Debug)]
 pub(super) struct Place {
-    path: PathBuf,
+    scratch: Scratch,
 }
 
 impl Place {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
-    /// Opens a file that the job has written, and its length. `None` if there is no such regular
-    /// file. The job may have made a link or a pipe of that name, hoping that we open it.
-    pub(super) fn open(&self, name: &Path) -> io::Result<Option<(File, u64)>> {
-        let name = CString::new(name.as_os_str().as_bytes())?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let root = open(
-            &self.path,
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let Ok(file) = openat2(&root, name.as_c_str(), flags, Mode::empty(), resolve) else {
-            return Ok(None);
-        };
-        let file = File::from(file);
-        let found = file.metadata()?;
-        Ok(found.is_file().then_some((file, found.len())))
+    /// Makes directories, relative and parents first, in a place on disk.
+    pub(super) fn furnish(&self, directories: &[PathBuf]) -> io::Result<()> {
+        if let Scratch::Directory(path) = &self.scratch {
+            for directory in directories {
+                make(&path.join(directory))?;
+            }
+        }
+        Ok(())
     }
 
-    /// Whether the disk has so little room that a failure may come from that.
-    pub(super) fn disk_is_full(&self) -> bool {
-        rustix::fs::statvfs(&self.path)
-            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < 10 << 20)
+    /// What the job left: `in_memory`, or on disk.
+    pub(super) fn files(&self, in_memory: Files) -> io::Result<Files> {
+        match &self.scratch {
+            Scratch::Memory { .. } => Ok(in_memory),
+            Scratch::Directory(path) => Files::of_directory(path),
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let path = std::mem::take(&mut self.path);
+        let Scratch::Directory(path) = &mut self.scratch else {
+            return;
+        };
+        let path = std::mem::take(path);
         // A job may leave many files; nobody needs to wait for their end.
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || remove(&path))),
@@ -107,9 +136,21 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::{CWD, FileType};
+    use rustix::fs::{CWD, FileType, Mode};
 
     use super::*;
+
+    const ROOM: Room = Room { bytes: 1, files: 1 };
+
+    fn on_disk(scratches: &Scratches, directories: &[PathBuf]) -> (Place, PathBuf) {
+        let place = scratches
+            .place(Rung::Installed, Path::new("/"), ROOM, directories)
+            .unwrap();
+        let Scratch::Directory(path) = place.scratch().clone() else {
+            panic!("{place:?}");
+        };
+        (place, path)
+    }
 
     #[test]
     fn an_earlier_daemons_jobs_are_cleared_away() {
@@ -123,27 +164,41 @@ mod tests {
             0
         );
         assert!(base.path().join("other").exists());
-        let (one, two) = (scratches.place().unwrap(), scratches.place().unwrap());
-        assert_ne!(one.path(), two.path());
-        let path = one.path().to_owned();
-        fs::write(path.join("file"), "x").unwrap();
+        let (one, path) = on_disk(&scratches, &["a".into(), "a/b".into()]);
+        let (_two, other) = on_disk(&scratches, &[]);
+        assert_ne!(path, other);
+        fs::write(path.join("a/b/file"), "x").unwrap();
         drop(one);
         assert!(!path.exists());
     }
 
     #[test]
+    fn jobs_with_mounts_need_no_disk() {
+        let base = tempfile::tempdir().unwrap();
+        let scratches = Scratches::new(base.path()).unwrap();
+        let place = scratches
+            .place(Rung::Namespaces, Path::new("/t"), ROOM, &["a".into()])
+            .unwrap();
+        assert!(matches!(place.scratch(), Scratch::Memory { .. }));
+        assert_eq!(
+            fs::read_dir(base.path().join("scratch")).unwrap().count(),
+            0
+        );
+    }
+
+    #[test]
     fn only_regular_files_of_the_job_are_opened() {
         let base = tempfile::tempdir().unwrap();
-        let place = Scratches::new(base.path()).unwrap().place().unwrap();
-        let at = |name: &str| place.path().join(name);
+        let (place, path) = on_disk(&Scratches::new(base.path()).unwrap(), &["directory".into()]);
+        let at = |name: &str| path.join(name);
         fs::write(at("good"), "four").unwrap();
-        fs::create_dir(at("directory")).unwrap();
         fs::write(at("directory/deep"), "").unwrap();
         symlink("/etc/passwd", at("link")).unwrap();
         symlink("/etc", at("away")).unwrap();
         symlink("good", at("inner")).unwrap();
         rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
-        let len = |name: &str| place.open(Path::new(name)).unwrap().map(|(_, len)| len);
+        let files = place.files(Files::default()).unwrap();
+        let len = |name: &str| files.open(Path::new(name)).unwrap().map(|(_, len)| len);
         assert_eq!((len("good"), len("directory/deep")), (Some(4), Some(0)));
         for name in [
             "link",

@@ -74,6 +74,7 @@ pub(super) struct Said {
 pub(super) async fn listen(
     mut stdout: pipe::Receiver,
     mut stderr: pipe::Receiver,
+    most: usize,
 ) -> std::io::Result<Option<Said>> {
     let mut said = Said::default();
     let (mut out_open, mut err_open) = (true, true);
@@ -83,7 +84,7 @@ pub(super) async fn listen(
             read = stdout.read_buf(&mut said.stdout), if out_open => out_open = read? > 0,
             read = stderr.read_buf(&mut said.stderr), if err_open => err_open = read? > 0,
         }
-        if said.stdout.len() + said.stderr.len() > MAX_SAID {
+        if said.stdout.len() + said.stderr.len() > most {
             return Ok(None);
         }
     }

@@ -18,10 +18,11 @@ pub const STATUS_KILLED: i32 = 105;
 pub struct Finished {
     /// The compiler's exit status, or [`STATUS_KILLED`].
     pub status: i32,
-    /// The result says nothing about the source: memory or disk ran out, something killed the
-    /// compiler, or it said more than a result can carry. Goes out as "was out of memory", which
-    /// makes every client compile again itself.
+    /// The result says nothing about the source. Goes out as "was out of memory", which makes
+    /// every client compile again itself.
     pub out_of_memory: bool,
+    /// What it was, then.
+    pub setback: Option<Setback>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// There if and only if `status` is 0.
@@ -32,6 +33,20 @@ pub struct Finished {
     pub source_len: u64,
     /// The files' directory; they are gone from the disk when this is dropped.
     _place: Place,
+}
+
+/// Why a compile that ran says nothing about its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setback {
+    /// It used more memory than it may, or did not get what it wanted. It may work on a host with
+    /// more.
+    Memory,
+    /// Its scratch directory was full.
+    Disk,
+    /// A signal killed the compiler: its own fault, or the kernel was out of memory.
+    Signal(i32),
+    /// It said more than a result can carry.
+    SaidTooMuch,
 }
 
 /// A complete file.
@@ -68,24 +83,33 @@ const SIGNS: &[&str] = &[
 pub(super) fn judge(
     command: &Command,
     place: Place,
-    outcome: &Outcome,
+    outcome: Outcome,
     said: Option<Said>,
     source_len: u64,
     limits: &Limits,
 ) -> Result<Finished, Failure> {
     let verbose = said.is_none();
     let Said { stdout, stderr } = said.unwrap_or_default();
-    let (status, killed) = match &outcome.ended {
-        Ended::NotStarted(error) => return Err(Failure::NotStarted(*error)),
-        Ended::Signalled(_) => (STATUS_KILLED, true),
-        Ended::Exited(status) => (*status, verbose),
+    let files = place.files(outcome.files)?;
+    let (status, setback) = match outcome.ended {
+        Ended::NotStarted(error) => return Err(Failure::NotStarted(error)),
+        Ended::OutOfMemory => (STATUS_KILLED, Some(Setback::Memory)),
+        _ if verbose => (STATUS_KILLED, Some(Setback::SaidTooMuch)),
+        Ended::Signalled(signal) => (STATUS_KILLED, Some(Setback::Signal(signal))),
+        Ended::Exited(0) => (0, None),
+        Ended::Exited(status) => {
+            let setback = if shows_signs(&stderr) || is_near_limit(&outcome.usage, limits) {
+                Some(Setback::Memory)
+            } else {
+                files.are_full().then_some(Setback::Disk)
+            };
+            (status, setback)
+        }
     };
-    let starved = status != 0
-        && (shows_signs(&stderr) || is_near_limit(&outcome.usage, limits) || place.disk_is_full());
-    let out_of_memory = killed || starved;
     let mut finished = Finished {
-        status: if out_of_memory { STATUS_KILLED } else { status },
-        out_of_memory,
+        status: setback.map_or(status, |_| STATUS_KILLED),
+        out_of_memory: setback.is_some(),
+        setback,
         stdout,
         stderr,
         object: None,
@@ -96,12 +120,8 @@ pub(super) fn judge(
     };
     if finished.status == 0 {
         let open = |name| {
-            Ok::<_, Failure>(
-                finished
-                    ._place
-                    .open(name)?
-                    .map(|(file, len)| Output { file, len }),
-            )
+            let opened = files.open(name)?;
+            Ok::<_, Failure>(opened.map(|(file, len)| Output { file, len }))
         };
         let object = open(&command.object)?.ok_or(Failure::NoObject)?;
         let dwo = command.dwo.as_deref().map(open).transpose()?.flatten();

@@ -231,13 +231,16 @@ fn cleans_up_behind_an_abandoned_job(fixture: &Fixture) {
         let running = tokio::spawn(running);
         sender.send(Source::Text(b"int x;".to_vec())).await.unwrap();
         sender.send(Source::Text(b"int y;".to_vec())).await.unwrap();
-        assert_eq!(fixture.jobs(), 1);
+        let wait_for = async |count| {
+            let begun = Instant::now();
+            while fixture.jobs() != count {
+                assert!(begun.elapsed() < Duration::from_secs(5), "{count}");
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        wait_for(1).await;
         running.abort();
-        let begun = Instant::now();
-        while fixture.jobs() > 0 {
-            assert!(begun.elapsed() < Duration::from_secs(5));
-            sleep(Duration::from_millis(1)).await;
-        }
+        wait_for(0).await;
     });
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Fixture {
     pub(crate) executor: Executor,
     pub(crate) runtime: Runtime,
     /// Dropping it would end the helper.
-    _zygote: Zygote,
+    zygote: Zygote,
 }
 
 impl Fixture {
@@ -53,7 +53,7 @@ impl Fixture {
             base,
             executor,
             runtime,
-            _zygote: zygote,
+            zygote,
         })
     }
 
@@ -100,12 +100,20 @@ impl Fixture {
         }
     }
 
-    /// How many jobs have a directory.
+    /// How many jobs have processes: the first of each is a child of the helper's, whose parent is
+    /// the keeper.
     pub(crate) fn jobs(&self) -> usize {
-        fs::read_dir(self.base.path().join("scratch"))
-            .unwrap()
-            .count()
+        let helpers = children(&self.zygote.pid().to_string());
+        helpers.iter().map(|helper| children(helper).len()).sum()
     }
+}
+
+fn children(pid: &str) -> Vec<String> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    list.unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Makes a toolchain as it would arrive from another host.

@@ -1,11 +1,12 @@
 //! One function per promise.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sandbox::{Ended, Limits, Lost, Step, Zygote};
+use sandbox::{Ended, Limits, Lost, Scratch, Step, View, Zygote};
 
 use crate::fixture::{Fixture, finish};
 use crate::tree::PROBE;
@@ -39,7 +40,17 @@ pub(crate) const ALL: &[(&str, Case)] = &[
     ("says_why_it_did_not_start", says_why_it_did_not_start),
     ("takes_long_command_lines", takes_long_command_lines),
     ("runs_fifty_at_once", runs_fifty_at_once),
-    ("loses_jobs_with_the_zygote", loses_jobs_with_the_zygote),
+    (
+        "survives_the_death_of_the_zygote",
+        survives_the_death_of_the_zygote,
+    ),
+    ("keeps_its_files_in_memory", keeps_its_files_in_memory),
+    ("stops_and_goes_on", stops_and_goes_on),
+    (
+        "says_when_memory_was_the_reason",
+        says_when_memory_was_the_reason,
+    ),
+    ("runs_when_nobody_else_does", runs_when_nobody_else_does),
 ];
 
 fn exited(status: i32) -> Ended {
@@ -146,7 +157,7 @@ fn gives_a_plain_environment(fixture: &Fixture) {
 fn has_no_network(fixture: &Fixture) {
     assert_eq!(
         fixture.probe(&["network"]).stdout,
-        "tcp NetworkUnreachable\nudp NetworkUnreachable\n"
+        "tcp PermissionDenied\nudp PermissionDenied\n"
     );
 }
 
@@ -176,7 +187,7 @@ fn cannot_signal_the_host(fixture: &Fixture) {
     let report = fixture.probe(&["signal", &std::process::id().to_string()]);
     assert_eq!(
         report.stdout,
-        "host NotFound\ninit worked\n".replace("NotFound", "Uncategorized")
+        "host NotFound\ninit PermissionDenied\n".replace("NotFound", "Uncategorized")
     );
     assert_eq!(report.outcome.unwrap().ended, exited(0));
 }
@@ -223,12 +234,12 @@ fn is_killed_and_accounted(fixture: &Fixture) {
         Limits::default(),
     );
     streams.output.read_exact(&mut [0; 7]).unwrap();
-    assert_eq!(running.try_read_outcome(), Ok(None));
+    assert!(matches!(running.try_read_outcome(), Ok(None)));
     running.kill();
     let outcome = running.wait().unwrap();
     assert_eq!(outcome.ended, Ended::Signalled(Signal::KILL.as_raw()));
     assert!(outcome.usage.max_rss_kib > 0);
-    assert_eq!(running.wait(), Err(Lost));
+    assert!(matches!(running.wait(), Err(Lost)));
 }
 
 fn leaves_no_orphan(fixture: &Fixture) {
@@ -328,17 +339,22 @@ fn says_why_it_did_not_start(fixture: &Fixture) {
         Step::Directory
     );
     assert_eq!(
-        step_of(&|job| job.scratch = "/nowhere".into()),
+        step_of(&|job| job.scratch = Scratch::Directory("/nowhere".into())),
         Step::ScratchOpen
     );
     assert_eq!(
-        step_of(&|job| job.root = "/nowhere".into()),
+        step_of(&|job| job.view = View::Toolchain("/nowhere".into())),
         Step::ToolchainOpen
     );
     // A directory without /tmp.
     assert_eq!(
-        step_of(&|job| job.root = fixture.root().join("usr")),
+        step_of(&|job| job.view = View::Toolchain(fixture.root().join("usr"))),
         Step::ScratchMount
+    );
+    // Files of the host are for a rung that has nothing better.
+    assert_eq!(
+        step_of(&|job| job.view = View::Installed(vec!["/usr".into()])),
+        Step::View
     );
 }
 
@@ -403,7 +419,7 @@ fn runs_fifty_at_once(fixture: &Fixture) {
     );
 }
 
-fn loses_jobs_with_the_zygote(fixture: &Fixture) {
+fn survives_the_death_of_the_zygote(fixture: &Fixture) {
     let zygote = Zygote::start().unwrap();
     let client = zygote.client();
     let scratch = fixture.scratch();
@@ -415,19 +431,123 @@ fn loses_jobs_with_the_zygote(fixture: &Fixture) {
     let running = client.spawn(&job).unwrap();
     drop(job);
     streams.output.read_exact(&mut [0; 7]).unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", zygote.pid());
+    let helper: i32 = std::fs::read_to_string(children)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    kill_process(Pid::from_raw(helper).unwrap(), Signal::KILL).unwrap();
+    assert!(matches!(running.wait(), Err(Lost)));
+    streams.output.read_to_end(&mut Vec::new()).unwrap();
+
+    let (job, streams) = fixture.job(
+        scratch.path(),
+        &[PROBE, "--inside", "exit", "7"],
+        Limits::default(),
+    );
+    let running = client.spawn(&job).unwrap();
+    drop(job);
+    assert_eq!(
+        finish(&running, streams, b"").outcome.unwrap().ended,
+        exited(7)
+    );
+
     kill_process(
         Pid::from_raw(zygote.pid().cast_signed()).unwrap(),
         Signal::KILL,
     )
     .unwrap();
-    assert_eq!(running.wait(), Err(Lost));
-    streams.output.read_to_end(&mut Vec::new()).unwrap();
-
+    // The socket closes when both are gone, a moment after the keeper.
     let (job, _streams) = fixture.job(scratch.path(), &[PROBE], Limits::default());
+    let begun = Instant::now();
+    while let Ok(running) = client.spawn(&job) {
+        drop(running);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
     assert!(matches!(client.spawn(&job), Err(sandbox::SpawnError::Gone)));
     drop(zygote);
     assert_eq!(
         fixture.probe(&["exit", "0"]).outcome.unwrap().ended,
         exited(0)
     );
+}
+
+fn keeps_its_files_in_memory(fixture: &Fixture) {
+    let (mut job, streams) = fixture.job(
+        Path::new("/nowhere"),
+        &[PROBE, "--inside", "write", "/tmp/a/b/file", "2"],
+        Limits::default(),
+    );
+    job.scratch = Scratch::Memory {
+        bytes: 3 << 20,
+        files: 4,
+        directories: vec!["a".into(), "a/b".into()],
+    };
+    let running = fixture.client.spawn(&job).unwrap();
+    drop(job);
+    let outcome = finish(&running, streams, b"").outcome.unwrap();
+    assert_eq!(outcome.ended, exited(0));
+    drop(running);
+    let (mut file, len) = outcome
+        .files
+        .open(Path::new("a/b/file"))
+        .unwrap()
+        .expect("the job wrote it");
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).unwrap();
+    assert_eq!((len, bytes), (2 << 20, vec![1; 2 << 20]));
+    assert!(!outcome.files.are_full());
+}
+
+fn stops_and_goes_on(fixture: &Fixture) {
+    let scratch = fixture.scratch();
+    let (running, streams) = fixture.start(
+        scratch.path(),
+        &[PROBE, "--inside", "tick"],
+        Limits::default(),
+    );
+    let (sender, ticks) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(streams.output).lines() {
+            let _ = sender.send(line.is_ok());
+        }
+    });
+    let soon = Duration::from_secs(5);
+    assert_eq!(ticks.recv_timeout(soon), Ok(true));
+    running.freeze();
+    // It says something every 10 ms while it runs.
+    let begun = Instant::now();
+    while ticks.recv_timeout(Duration::from_millis(200)).is_ok() {
+        assert!(begun.elapsed() < soon, "it does not stop");
+    }
+    running.thaw();
+    assert_eq!(ticks.recv_timeout(soon), Ok(true));
+    running.freeze();
+    running.kill();
+    assert_eq!(
+        running.wait().unwrap().ended,
+        Ended::Signalled(Signal::KILL.as_raw())
+    );
+}
+
+fn says_when_memory_was_the_reason(fixture: &Fixture) {
+    let limits = Limits {
+        memory: Some(200 << 20),
+        ..Limits::default()
+    };
+    // Two processes, neither too large alone.
+    let report = fixture.limited(&["fill", "150", "2"], limits);
+    assert_eq!(report.outcome.unwrap().ended, Ended::OutOfMemory);
+    let report = fixture.limited(&["fill", "80", "1"], limits);
+    assert_eq!(report.outcome.unwrap().ended, exited(0));
+}
+
+fn runs_when_nobody_else_does(fixture: &Fixture) {
+    let limits = Limits {
+        idle: true,
+        ..Limits::default()
+    };
+    assert_eq!(fixture.limited(&["policy"], limits).stdout, "policy 5\n");
+    assert_eq!(fixture.probe(&["policy"]).stdout, "policy 0\n");
 }

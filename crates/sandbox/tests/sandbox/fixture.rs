@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use sandbox::{Job, Limits, Lost, Outcome, Running, Unavailable, Zygote, ZygoteClient, privileges};
+use sandbox::{
+    Job, Limits, Lost, Outcome, Running, Scratch, Unavailable, View, Zygote, ZygoteClient,
+    privileges,
+};
 use tempfile::TempDir;
 
 use crate::tree;
@@ -83,8 +86,8 @@ impl Fixture {
         let (output, stdout) = std::io::pipe().unwrap();
         let (errors, stderr) = std::io::pipe().unwrap();
         let job = Job {
-            root: self.root(),
-            scratch: scratch.to_path_buf(),
+            view: View::Toolchain(self.root()),
+            scratch: Scratch::Directory(scratch.to_path_buf()),
             arguments: program
                 .iter()
                 .map(|word| CString::new(*word).unwrap())

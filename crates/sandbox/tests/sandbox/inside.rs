@@ -26,6 +26,9 @@ pub(crate) fn run(arguments: &[String]) -> ! {
         ["breed"] => breed(),
         ["orphan"] => orphan(),
         ["sleep"] => sleep(),
+        ["tick"] => tick(),
+        ["fill", mebibytes, processes] => fill(mebibytes, processes.parse().unwrap()),
+        ["policy"] => policy(),
         ["count"] => println!(
             "{} bytes, {} arguments",
             read_input(),
@@ -145,7 +148,7 @@ fn signal(pid: i32) {
         told(rustix::process::test_kill_process(pid).map_err(Into::into))
     );
     let init = rustix::process::Pid::INIT;
-    // Allowed, and without effect: that the outcome still comes is the point.
+    // Without Landlock it would be allowed, and without effect: the outcome must still come.
     println!(
         "init {}",
         told(
@@ -246,4 +249,33 @@ fn sleep() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(1000));
     }
+}
+
+fn tick() -> ! {
+    loop {
+        println!("tick");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Uses memory in this process and others, all at once.
+fn fill(mebibytes: &str, processes: u32) {
+    let child = (processes > 1).then(|| {
+        let rest = (processes - 1).to_string();
+        Command::new(PROBE)
+            .args(["--inside", "fill", mebibytes, &rest])
+            .spawn()
+            .unwrap()
+    });
+    let bytes = vec![1u8; mebibytes.parse::<usize>().unwrap() << 20];
+    std::thread::sleep(Duration::from_millis(300));
+    std::hint::black_box(&bytes);
+    if let Some(mut child) = child {
+        child.wait().unwrap();
+    }
+}
+
+fn policy() {
+    // SAFETY: numbers only.
+    println!("policy {}", unsafe { libc::sched_getscheduler(0) });
 }

@@ -1,0 +1,91 @@
+//! How much memory the processes of a job use, asked of the host's `/proc`.
+//!
+//! Only where the kernel does not count for us: a control group would. Needs CONFIG_PROC_CHILDREN,
+//! which distributions set.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, statat};
+use rustix::io::Errno;
+
+/// More processes than any limit allows; ends a walk through a tree that grows meanwhile.
+const MOST: usize = 4096;
+
+/// The children of this process's only thread, as far as they can be known.
+pub(crate) fn children(proc_directory: BorrowedFd<'_>) -> Vec<u64> {
+    read(proc_directory, "thread-self/children").map_or_else(|_| Vec::new(), |text| numbers(&text))
+}
+
+/// How many threads `user` has on this host.
+pub(crate) fn threads_of_user(proc_directory: BorrowedFd<'_>, user: u32) -> u64 {
+    let mine = |pid: &u64| {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        statat(proc_directory, format!("{pid}"), flags).is_ok_and(|found| found.st_uid == user)
+    };
+    let processes = numbers_in(proc_directory, ".");
+    processes
+        .into_iter()
+        .filter(mine)
+        .map(|pid| numbers_in(proc_directory, &format!("{pid}/task")).len() as u64)
+        .sum()
+}
+
+/// Bytes of memory that all descendants of this process use. Shared memory counts for each, so
+/// this is a little too much. `None` where it cannot be known.
+pub(crate) fn memory_of_descendants(proc_directory: BorrowedFd<'_>) -> Option<u64> {
+    let mut waiting = numbers(&read(proc_directory, "thread-self/children").ok()?);
+    let mut pages = 0;
+    let mut seen = 0;
+    while let Some(pid) = waiting.pop() {
+        seen += 1;
+        if seen > MOST {
+            break;
+        }
+        // A process that has just ended uses nothing.
+        let Ok(figures) = read(proc_directory, &format!("{pid}/statm")) else {
+            continue;
+        };
+        pages += numbers(&figures).get(1).copied().unwrap_or(0);
+        for thread in numbers_in(proc_directory, &format!("{pid}/task")) {
+            if let Ok(children) = read(proc_directory, &format!("{pid}/task/{thread}/children")) {
+                waiting.extend(numbers(&children));
+            }
+        }
+    }
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
+/// The names in a directory that are numbers.
+fn numbers_in(proc_directory: BorrowedFd<'_>, name: &str) -> Vec<u64> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(directory) = openat(proc_directory, name, flags, Mode::empty()) else {
+        return Vec::new();
+    };
+    let mut buffer = Vec::with_capacity(4096);
+    let mut found = Vec::new();
+    let mut entries = RawDir::new(&directory, buffer.spare_capacity_mut());
+    while let Some(Ok(entry)) = entries.next() {
+        found.extend(numbers(entry.file_name().to_bytes()));
+    }
+    found
+}
+
+/// Reads a small file; what is longer than a page matters to nobody here.
+fn read(proc_directory: BorrowedFd<'_>, name: &str) -> Result<Vec<u8>, Errno> {
+    let file: OwnedFd = openat(
+        proc_directory,
+        name,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let mut buffer = vec![0; 4096];
+    let len = rustix::io::read(&file, &mut buffer)?;
+    buffer.truncate(len);
+    Ok(buffer)
+}
+
+fn numbers(text: &[u8]) -> Vec<u64> {
+    text.split(u8::is_ascii_whitespace)
+        .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+        .collect()
+}
