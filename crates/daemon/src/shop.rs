@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::DaemonError;
 use crate::executor::Executor;
 use crate::natives::Natives;
-use crate::toolchains::Toolchains;
+use crate::toolchains::{Toolchains, open_store};
 
 pub(crate) struct Shop {
     pub(crate) config: Arc<Config>,
@@ -42,18 +42,21 @@ impl Shop {
         config: Arc<Config>,
         zygote: Option<ZygoteClient>,
     ) -> Result<Self, DaemonError> {
+        // All that this daemon writes is in the store's directory: whatever else lies in the base
+        // directory is somebody else's.
+        let store = open_store(&config).await?;
+        let base = store.root().to_owned();
+        let natives = Natives::new(&base, config.cache_limit_bytes);
         let executor = match zygote {
             Some(zygote) if !config.no_remote => {
-                let base = config.base_dir.clone();
                 let made = spawn_blocking(move || Executor::new(zygote, &base)).await;
                 let made = made.map_err(io::Error::other).and_then(|made| made);
                 Some(made.map_err(|cause| base_dir(&config, cause))?)
             }
             _ => None,
         };
-        let toolchains = Toolchains::open(&config).await?;
+        let toolchains = Toolchains::open(store).await;
         let platform = own_platform()?;
-        let natives = Natives::new(&config.base_dir, config.cache_limit_bytes);
         Ok(Self {
             natives,
             toolchains,
@@ -79,14 +82,18 @@ impl Shop {
         self.executor.is_some()
     }
 
-    /// Whether `bin/true` runs in the toolchain; an error is about the request, not about the
-    /// toolchain.
+    /// Whether `bin/true` runs in the toolchain; an error is about the request or this moment, not
+    /// about the toolchain.
     pub(crate) async fn verify(&self, entry: &Entry) -> Result<bool, String> {
         let Some(executor) = &self.executor else {
             return Err("this host takes no compiles from other hosts".to_owned());
         };
-        let Some(toolchain) = self.toolchains.enter(entry) else {
-            return Err(format!("toolchain {entry} is not installed"));
+        let Some(toolchain) = self.toolchains.enter(entry).await else {
+            return match self.toolchains.refusal(entry) {
+                Some(refusal) if refusal.is_final => Ok(false),
+                Some(refusal) => Err(refusal.text),
+                None => Err(format!("toolchain {entry} is not installed")),
+            };
         };
         match executor.verify(toolchain.root().to_owned()).await {
             Ok(ok) => Ok(ok),

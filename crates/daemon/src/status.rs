@@ -20,7 +20,9 @@ pub struct Status<'a> {
     pub scheduler_version: Option<u32>,
     /// Client, icecream's word for its state, and its address.
     pub clients: Vec<(ClientId, &'static str, String)>,
+    /// On the disk.
     pub cache_bytes: u64,
+    pub cache_limit: u64,
     pub platform: &'a str,
     /// (key, path, bytes)
     pub native: Vec<(String, String, u64)>,
@@ -67,7 +69,11 @@ impl Status<'_> {
             writeln!(out, "  client {id}: {state} {address} ClientID: {id}")?;
         }
         if self.cache_bytes > 0 {
-            writeln!(out, "  Cache Size: {}", self.cache_bytes)?;
+            writeln!(
+                out,
+                "  Cache Size: {} (max: {})",
+                self.cache_bytes, self.cache_limit
+            )?;
         }
         writeln!(out, "  Architecture: {}", self.platform)?;
         for (key, path, size) in &self.native {
@@ -110,6 +116,7 @@ mod tests {
             scheduler_version: Some(43),
             clients: vec![(ClientId(1), "waitforchild", "127.0.0.5".into())],
             cache_bytes: 81_735_070,
+            cache_limit: 1 << 30,
             platform: "x86_64",
             native: vec![(":/usr/bin/gcc".into(), "/x/native/1.tar.gz".into(), 5)],
             received: vec![Environment {
@@ -131,7 +138,7 @@ Node Name: nodeB
   Remote name: 127.0.0.5
   Scheduler: 127.0.0.1:8765
   client 1: waitforchild 127.0.0.5 ClientID: 1
-  Cache Size: 81735070
+  Cache Size: 81735070 (max: 1073741824)
   Architecture: x86_64
   NativeEnv (:/usr/bin/gcc): /x/native/1.tar.gz, size 5
   ReceivedEnv[x86_64/full-env]

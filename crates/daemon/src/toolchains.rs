@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use icecream::Environment;
+use store::{Options, Store, StoreError, Usage};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
-use toolchain::{InstallError, Installed, Installing, Lease, OpenError};
+use tokio::time::Instant;
+use toolchain::{InstallError, Installed, Installing, Lease, OpenError, Presence};
 
 use crate::config::Config;
 use crate::shop::Entry;
@@ -19,11 +21,24 @@ use crate::shop::Entry;
 const PIECES: usize = 8;
 /// How long a daemon that is ending may still hold the directory.
 const PREDECESSOR: Duration = Duration::from_secs(3);
+/// How long it is remembered why a toolchain was not installed, and for how many.
+const REFUSED: Duration = Duration::from_secs(600);
+const MOST_REFUSED: usize = 64;
 
 pub(crate) struct Toolchains {
-    store: Installed,
+    installed: Installed,
     /// What is being received; each closes when that is over.
     arriving: Arc<Mutex<HashMap<Entry, watch::Receiver<()>>>>,
+    refused: Arc<Mutex<HashMap<Entry, Refusal>>>,
+}
+
+/// Why a toolchain was not installed when it was sent last.
+#[derive(Clone)]
+pub(crate) struct Refusal {
+    pub(crate) text: String,
+    /// It would be refused again: it makes no sense, or is too large for this host.
+    pub(crate) is_final: bool,
+    at: Instant,
 }
 
 /// What a client that sends a toolchain is to do.
@@ -49,25 +64,15 @@ impl InUse {
 }
 
 impl Toolchains {
-    /// Opens the store, and logs what an earlier daemon left there.
-    pub(crate) async fn open(config: &Config) -> Result<Self, OpenError> {
-        let began = tokio::time::Instant::now();
-        let store = loop {
-            let (base, limit) = (config.base_dir.clone(), config.cache_limit_bytes);
-            let opened = run_blocking(move || Installed::open(&base, limit)).await;
-            match opened {
-                Err(OpenError::InUse { .. }) if began.elapsed() < PREDECESSOR => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                opened => break opened?,
-            }
-        };
-        let (store, found) = store;
-        tracing::debug!("toolchains: {} installed, {found:?}", store.list().len());
-        Ok(Self {
-            store,
+    /// Reads which toolchains the store has.
+    pub(crate) async fn open(store: Store) -> Self {
+        let installed = run_blocking(move || Installed::new(store)).await;
+        tracing::debug!("{} toolchains are installed", installed.list().len());
+        Self {
+            installed,
             arriving: Arc::default(),
-        })
+            refused: Arc::default(),
+        }
     }
 
     /// What the scheduler is told.
@@ -76,27 +81,47 @@ impl Toolchains {
             platform: platform.as_str().to_owned(),
             name: name.as_str().to_owned(),
         };
-        self.store.list().into_iter().map(environment).collect()
+        self.installed.list().into_iter().map(environment).collect()
     }
 
-    pub(crate) fn bytes(&self) -> u64 {
-        self.store.bytes()
+    pub(crate) fn usage(&self) -> Usage {
+        self.installed.store().usage()
     }
 
-    /// Keeps a toolchain for use; None when it is not here.
-    pub(crate) fn enter(&self, entry: &Entry) -> Option<InUse> {
-        let lease = self.store.lease(&entry.platform, &entry.name)?;
+    /// Why nothing new should begin here: the disk is full.
+    pub(crate) fn room(&self) -> Result<(), StoreError> {
+        self.installed.store().room()
+    }
+
+    /// Keeps a toolchain for use; None when it is not here. Takes a moment at the first use after this
+    /// machine was started: what a failure of power left is read before it is believed.
+    pub(crate) async fn enter(&self, entry: &Entry) -> Option<InUse> {
+        let lease = match self.installed.lookup(&entry.platform, &entry.name) {
+            Presence::Ready(lease) => lease,
+            Presence::Missing => return None,
+            Presence::Unverified => {
+                let (installed, entry) = (self.installed.clone(), entry.clone());
+                run_blocking(move || installed.lease(&entry.platform, &entry.name)).await?
+            }
+        };
         Some(InUse {
             entry: entry.clone(),
             lease,
         })
     }
 
+    /// Why a toolchain that was sent not long ago is not here.
+    pub(crate) fn refusal(&self, entry: &Entry) -> Option<Refusal> {
+        let refused = lock(&self.refused);
+        let refusal = refused.get(entry)?;
+        (refusal.at.elapsed() < REFUSED).then(|| refusal.clone())
+    }
+
     /// Drops a toolchain that turned out to be broken.
     pub(crate) async fn remove(&self, broken: InUse) {
-        let store = self.store.clone();
+        let installed = self.installed.clone();
         run_blocking(move || {
-            store.remove(&broken.entry.platform, &broken.entry.name);
+            installed.remove(&broken.entry.platform, &broken.entry.name);
             drop(broken);
         })
         .await;
@@ -104,12 +129,17 @@ impl Toolchains {
 
     /// A client is about to send a toolchain.
     pub(crate) fn arrive(&self, entry: &Entry) -> Ticket {
-        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arriving = lock(&self.arriving);
         if let Some(other) = arriving.get(entry) {
             return Ticket::Taken(Other(other.clone()));
         }
+        if let Err(full) = self.room() {
+            let error = InstallError::Store(entry.name.to_string(), full);
+            note(&self.refused, entry, Some(&error));
+            return Ticket::Refused(error);
+        }
         let installing = match self
-            .store
+            .installed
             .begin_install(entry.platform.clone(), entry.name.clone())
         {
             Ok(installing) => installing,
@@ -121,6 +151,7 @@ impl Toolchains {
         let place = Place {
             entry: entry.clone(),
             arriving: Arc::clone(&self.arriving),
+            refused: Arc::clone(&self.refused),
             _over: over,
         };
         Ticket::Yours(Arriving::start(installing, place))
@@ -150,10 +181,8 @@ impl Arriving {
                 at: 0,
                 ended: false,
             };
-            let outcome = installing
-                .unpack(reader)
-                .and_then(|_| installing.commit())
-                .map(drop);
+            let outcome = installing.unpack(reader).and_then(|_| installing.commit());
+            note(&place.refused, &place.entry, outcome.as_ref().err());
             // Those who wait look again after this.
             drop(place);
             let _client_is_gone = result.send(outcome);
@@ -172,8 +201,8 @@ impl Arriving {
         drop(self.pieces);
         match self.done.await {
             Ok(outcome) => outcome,
-            Err(_) => Err(InstallError::Unusable(
-                "(the thread that unpacked it failed)".to_owned(),
+            Err(_) => Err(InstallError::Busy(
+                "(whose thread failed: an internal error)".to_owned(),
             )),
         }
     }
@@ -194,15 +223,29 @@ impl Other {
 struct Place {
     entry: Entry,
     arriving: Arc<Mutex<HashMap<Entry, watch::Receiver<()>>>>,
+    refused: Arc<Mutex<HashMap<Entry, Refusal>>>,
     _over: watch::Sender<()>,
+}
+
+/// Remembers what became of a toolchain.
+fn note(refused: &Mutex<HashMap<Entry, Refusal>>, entry: &Entry, error: Option<&InstallError>) {
+    let mut refused = lock(refused);
+    refused.remove(entry);
+    let Some(error) = error else { return };
+    refused.retain(|_, refusal| refusal.at.elapsed() < REFUSED);
+    if refused.len() < MOST_REFUSED {
+        let refusal = Refusal {
+            text: error.to_string(),
+            is_final: error.is_final(),
+            at: Instant::now(),
+        };
+        refused.insert(entry.clone(), refusal);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.arriving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.entry);
+        lock(&self.arriving).remove(&self.entry);
     }
 }
 
@@ -232,6 +275,38 @@ impl Read for Reader {
         self.at += length;
         Ok(length)
     }
+}
+
+/// Opens the store below the base directory, and logs what an earlier daemon left there.
+pub(crate) async fn open_store(config: &Config) -> Result<Store, OpenError> {
+    let began = Instant::now();
+    loop {
+        let (base, limit) = (config.base_dir.clone(), config.cache_limit_bytes);
+        let opened = run_blocking(move || Store::open(&base, Options::new(limit))).await;
+        match opened {
+            Err(OpenError::InUse { .. }) if began.elapsed() < PREDECESSOR => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error),
+            Ok((store, found)) => {
+                for path in &found.foreign {
+                    tracing::warn!("{} is not floe's: it is left alone", path.display());
+                }
+                let Usage { limit, used, .. } = store.usage();
+                let (place, swept) = (store.root().display(), found.swept.len());
+                tracing::info!("{place} holds {used} bytes of {limit}");
+                tracing::debug!(
+                    "{swept} leftovers removed, {} files and trees to be verified",
+                    found.doubtful
+                );
+                return Ok(store);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `work` where waiting hurts nobody.

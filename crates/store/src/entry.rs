@@ -113,6 +113,10 @@ impl Listing {
         &self.0
     }
 
+    pub(crate) fn into_entries(self) -> Vec<Entry> {
+        self.0
+    }
+
     /// What its files are kept as, each once.
     pub(crate) fn keys(&self) -> BTreeSet<Key> {
         self.0.iter().filter_map(Entry::key).collect()

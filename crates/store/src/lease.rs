@@ -32,6 +32,10 @@ impl ObjectLease {
         self.key.digest
     }
 
+    pub(crate) fn item(&self) -> Item {
+        Item::Object(self.key)
+    }
+
     pub fn path(&self) -> PathBuf {
         self.inner.place.object(&self.key, true)
     }

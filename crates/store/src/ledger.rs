@@ -245,6 +245,15 @@ impl Ledger {
         }
     }
 
+    /// Here, and nobody needs it.
+    pub(crate) fn is_idle(&self, item: Item) -> bool {
+        let used = match item {
+            Item::Object(key) => self.objects.get(&key).map(|object| object.used),
+            Item::Tree(id) => self.trees.get(&id).map(|tree| tree.used),
+        };
+        used.is_some_and(|used| self.idle.contains(&(used, item)))
+    }
+
     /// What was not used for longest and may go.
     pub(crate) fn oldest(&self, now: Instant) -> Option<Item> {
         let recent = |item: &Item| match item {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use job::Digest;
 
-use crate::entry::{Entry, Key};
+use crate::entry::{Entry, Key, Listing};
 use crate::error::{OpenError, StoreError};
 use crate::incoming::Incoming;
 use crate::lease::{ObjectLease, TreeLease};
@@ -131,6 +131,26 @@ impl Store {
         self.inner
             .usable(&changing, &key)
             .then(|| self.hold_object(key))
+    }
+
+    /// Gives files up that are not wanted after all: those that nobody else needs go at once.
+    pub fn discard(&self, files: Vec<ObjectLease>) {
+        let items: Vec<Item> = files.iter().map(ObjectLease::item).collect();
+        drop(files);
+        let changing = self.inner.changing();
+        for item in items {
+            let is_idle = self.inner.ledger().is_idle(item);
+            if is_idle {
+                self.inner.remove(&changing, item);
+            }
+        }
+    }
+
+    /// What a tree consists of, in an order in which it could be made.
+    pub fn entries(&self, tree: &TreeLease) -> Option<Vec<Entry>> {
+        self.inner
+            .read_record(&tree.id())
+            .map(Listing::into_entries)
     }
 
     /// Those of `digests` that are not here in any form.

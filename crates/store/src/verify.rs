@@ -133,7 +133,7 @@ impl Inner {
         true
     }
 
-    fn read_record(&self, id: &Digest) -> Option<Listing> {
+    pub(crate) fn read_record(&self, id: &Digest) -> Option<Listing> {
         let path = [true, false]
             .map(|trusted| self.place.record(id, trusted))
             .into_iter()

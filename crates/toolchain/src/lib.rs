@@ -34,7 +34,7 @@ pub use compiler::{Compiler, Family, ProbeError};
 pub use compression::Compression;
 pub use fileset::{FileSet, Member, Source};
 pub use identify::identify;
-pub use installed::{Found, InstallError, Installed, Installing, Lease, OpenError};
+pub use installed::{Found, InstallError, Installed, Installing, Lease, OpenError, Presence};
 pub use manifest::{Identity, Manifest, ManifestError, MemberPath};
 pub use native::{Contents, DEFAULT_LIMIT, Native, NativeCache, NativeError, Request};
 pub use pack::{Archive, PackError, pack};

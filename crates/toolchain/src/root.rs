@@ -8,16 +8,18 @@ const MOST_LINKS: usize = 40;
 
 /// Whether `path` is an executable regular file, links resolved within `root`.
 pub(crate) fn has_program(root: &Path, path: &str) -> bool {
-    let Some(found) = resolve(root, Path::new(path)) else {
+    let link = |at: &Path| std::fs::read_link(root.join(at)).ok();
+    let Some(found) = resolve(Path::new(path), link) else {
         return false;
     };
-    found
+    root.join(found)
         .symlink_metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Where `path` leads inside `root`: a path without links, below `root`.
-fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
+/// Where `path` leads inside a toolchain: a path without links, relative to its root. `link` gives the
+/// target of what is a link.
+pub(crate) fn resolve(path: &Path, link: impl Fn(&Path) -> Option<PathBuf>) -> Option<PathBuf> {
     let mut pending: Vec<OsString> = reversed(path);
     let mut at = PathBuf::new();
     let mut links = 0;
@@ -27,7 +29,7 @@ fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
             continue;
         }
         at.push(&part);
-        if let Ok(target) = std::fs::read_link(root.join(&at)) {
+        if let Some(target) = link(&at) {
             links += 1;
             if links > MOST_LINKS {
                 return None;
@@ -40,7 +42,7 @@ fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
             pending.extend(reversed(&target));
         }
     }
-    Some(root.join(at))
+    Some(at)
 }
 
 fn reversed(path: &Path) -> Vec<OsString> {

@@ -36,10 +36,16 @@ impl Session {
     pub(super) async fn compile(&mut self, file: CompileFile) -> Result<(), End> {
         let job = JobId(file.job_id);
         let flags = shown(&file.flags);
-        let task = match self.accept(file) {
+        let task = match self.accept(file).await {
             Ok(task) => task,
             Err(text) => return self.reject(job, text).await,
         };
+        if let Err(full) = self.shop.toolchains.room() {
+            tracing::warn!("job {job} is sent back: {full}");
+            let usage = Usage::failed(code::OUT_OF_MEMORY);
+            self.tell(Said::CompileRejected { job, usage }).await;
+            return self.send_back(&full.to_string()).await;
+        }
         tracing::debug!("remote compile arguments: {flags} ");
         self.tell(Said::CompileWanted(job)).await;
         let mut source = Source::default();
@@ -81,7 +87,7 @@ impl Session {
         }
     }
 
-    fn accept(&self, file: CompileFile) -> Result<Task, String> {
+    async fn accept(&self, file: CompileFile) -> Result<Task, String> {
         let Some(executor) = self.shop.executor.clone() else {
             return Err("this host takes no compiles from other hosts".to_owned());
         };
@@ -89,7 +95,7 @@ impl Session {
         let entry = self.shop.entry(&file.target_platform, &file.env_version);
         let entry = entry.map_err(|error| error.to_string())?;
         let order = executor::Order::try_from(file).map_err(|error| error.to_string())?;
-        let toolchain = self.shop.toolchains.enter(&entry).ok_or_else(|| {
+        let toolchain = self.shop.toolchains.enter(&entry).await.ok_or_else(|| {
             format!("toolchain {entry} is not executable, installed environment removed?")
         })?;
         Ok(Task {

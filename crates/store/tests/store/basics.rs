@@ -106,6 +106,13 @@ fn trees_share_files_and_outlive_a_restart() {
     };
     is_whole(lease.root(), 5).unwrap();
     assert!(matches!(store.lease_tree(&recipe(6).0), Lookup::Missing));
+    assert_eq!(store.entries(&lease).unwrap().len(), recipe(5).1.len());
+    // What is not wanted after all goes at once, except what is part of something.
+    let before = store.usage();
+    let unwanted = [5, 33].map(|number| store.put(&content(number), true).unwrap());
+    store.discard(unwanted.into());
+    assert_eq!(store.usage(), before);
+    is_whole(lease.root(), 5).unwrap();
 }
 
 #[test]

@@ -1,11 +1,19 @@
 //! One toolchain on its way into the store.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Entry, Installed, Key, disk};
-use crate::root::has_program;
-use crate::unpack::{Limits, UnpackError, Unpacked, Why, add_mount_points, unpack};
+use job::Digest;
+use store::{ObjectLease, Store, StoreError};
+
+use super::{Installed, Key};
+use crate::manifest::{self, Manifest, ManifestError};
+use crate::root::resolve;
+use crate::unpack::{Keep, Limits, Listing, UnpackError, Unpacked, Why, list};
+
+/// By this program icecream, too, tells a toolchain from something else.
+const ASSEMBLER: &str = "usr/bin/as";
 
 /// Why a toolchain was not installed.
 #[derive(Debug, thiserror::Error)]
@@ -13,23 +21,42 @@ pub enum InstallError {
     /// Nothing to do.
     #[error("toolchain {0} is installed already")]
     Present(String),
-    /// Another peer is sending it, or jobs still use one that was removed.
-    #[error("toolchain {0} is being installed or removed at this moment; try again")]
+    /// Another peer is sending it; try again.
+    #[error("toolchain {0} is being installed at this moment; try again")]
     Busy(String),
-    /// This host's owner must decide.
-    #[error(
-        "{path} is in the way: floe did not make it and leaves it alone; move it away or choose another directory with -b"
-    )]
-    Foreign { path: PathBuf },
-    /// This host's disk.
-    #[error("{path} cannot be written: {source}; check rights and free space")]
-    Disk { path: PathBuf, source: io::Error },
-    /// The sender's archive.
+    /// This host's disk, or its limit.
+    #[error("toolchain {0} cannot be kept: {1}")]
+    Store(String, #[source] StoreError),
+    /// The sender's archive; or this host's disk, see [`InstallError::is_full`].
     #[error(transparent)]
     Archive(#[from] UnpackError),
     /// The sender's archive.
-    #[error("toolchain {0} is unusable: usr/bin/as is not an executable file in it")]
-    Unusable(String),
+    #[error("toolchain {0} is unusable: {1}")]
+    Unusable(String, &'static str),
+    /// The sender's archive.
+    #[error("toolchain {0} is refused: {1}")]
+    Manifest(String, #[source] ManifestError),
+}
+
+impl InstallError {
+    /// There is no room on this host at the moment; the toolchain is not to blame.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Store(_, error) => error.is_full(),
+            Self::Archive(error) => matches!(&error.why, Why::Store(error) if error.is_full()),
+            _ => false,
+        }
+    }
+
+    /// It will be refused whenever it is sent: it makes no sense, or is too large for this host.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Present(_) | Self::Busy(_) => false,
+            Self::Store(_, error) => matches!(error, StoreError::TooLarge { .. }),
+            Self::Archive(error) => matches!(error.why, Why::Refused(_) | Why::TooLarge { .. }),
+            Self::Unusable(..) | Self::Manifest(..) => true,
+        }
+    }
 }
 
 /// A toolchain that is being received. Blocking: to be used from a thread that may wait.
@@ -37,100 +64,217 @@ pub enum InstallError {
 pub struct Installing {
     installed: Installed,
     key: Key,
-    scratch: PathBuf,
     limits: Limits,
-    unpacked: Option<Unpacked>,
+    /// What was received, and the files of it, which stay as long as they are held.
+    received: Option<(Manifest, Vec<ObjectLease>)>,
 }
 
 impl Installing {
-    pub(super) fn begin(
-        installed: Installed,
-        key: Key,
-        limits: Limits,
-    ) -> Result<Self, InstallError> {
-        let mut state = installed.store.state();
-        match state.entries.get(&key) {
-            // A removed one is in the way until its last user is done.
-            Some(entry) if entry.doomed => return Err(InstallError::Busy(key.1.to_string())),
-            Some(_) => return Err(InstallError::Present(key.1.to_string())),
-            None if state.installing.contains(&key) => {
-                return Err(InstallError::Busy(key.1.to_string()));
-            }
-            None => {}
-        }
-        let base = &installed.store.base;
-        if disk::is_taken(base, &key) {
-            return Err(InstallError::Foreign {
-                path: disk::tree(base, &key),
-            });
-        }
-        state.clock += 1;
-        let scratch =
-            disk::scratch(base, &key, state.clock).map_err(|source| InstallError::Disk {
-                path: disk::tree(base, &key),
-                source,
-            })?;
-        state.installing.insert(key.clone());
-        drop(state);
-        Ok(Self {
+    pub(super) fn new(installed: Installed, key: Key, limits: Limits) -> Self {
+        Self {
             installed,
             key,
-            scratch,
             limits,
-            unpacked: None,
-        })
+            received: None,
+        }
     }
 
     /// Unpacks the archive that `reader` yields to its end. Once only.
     pub fn unpack(&mut self, reader: impl Read) -> Result<Unpacked, InstallError> {
-        let done = unpack(reader, self.key.1.as_str(), &self.scratch, self.limits)?;
-        self.unpacked = Some(done);
+        let name = self.key.1.as_str();
+        let mut listing = Listing::new(Files {
+            store: self.installed.store(),
+            kept: Vec::new(),
+            bytes: 0,
+            limit: self.limits.bytes,
+        });
+        let done = list(reader, name, &mut listing, self.limits)?;
+        let (manifest, mut files) = listing.finish();
+        let manifest = manifest.map_err(|error| InstallError::Manifest(name.to_owned(), error))?;
+        let kept = std::mem::take(&mut files.kept);
+        drop(files);
+        self.received = Some((manifest, kept));
         Ok(done)
     }
 
-    /// Makes the toolchain visible and drops what no longer fits; gives the names of what was
-    /// dropped, for those who announce them.
-    pub fn commit(self) -> Result<Vec<(job::Platform, job::EnvironmentName)>, InstallError> {
+    /// Makes the toolchain visible.
+    pub fn commit(mut self) -> Result<(), InstallError> {
         let name = self.key.1.to_string();
-        let base = &self.installed.store.base;
-        let unwritable = |source| InstallError::Disk {
-            path: disk::tree(base, &self.key),
-            source,
-        };
-        let Some(unpacked) = self
-            .unpacked
-            .filter(|_| has_program(&self.scratch, "usr/bin/as"))
+        let Some((manifest, _)) = self
+            .received
+            .as_ref()
+            .filter(|(manifest, _)| has_program(manifest, ASSEMBLER))
         else {
-            return Err(InstallError::Unusable(name));
+            let why = "usr/bin/as is not an executable file in it";
+            return Err(InstallError::Unusable(name, why));
         };
-        add_mount_points(&self.scratch).map_err(|why| match why {
-            Why::Disk(source) => unwritable(source),
-            why => InstallError::Archive(UnpackError {
-                archive: name,
-                member: None,
-                why,
-            }),
-        })?;
-        let mut state = self.installed.store.state();
-        disk::publish(base, &self.key, &self.scratch, unpacked.bytes).map_err(unwritable)?;
-        state.clock += 1;
-        let entry = Entry {
-            bytes: unpacked.bytes,
-            used: state.clock,
-            touched: None,
-            leases: 0,
-            doomed: false,
+        let store = self.installed.store();
+        let identity = manifest.identity();
+        let furnished =
+            furnish(manifest, store).map_err(|error| InstallError::Store(name.clone(), error))?;
+        let Some((entries, _empty)) = furnished else {
+            let why = "something stands where the sandbox needs a directory or an empty file";
+            return Err(InstallError::Unusable(name, why));
         };
-        state.entries.insert(self.key.clone(), entry);
-        drop(state);
-        Ok(self.installed.evict(Some(&self.key)))
+        let tree = store
+            .build(identity.0, entries)
+            .map_err(|error| InstallError::Store(name, error))?;
+        // The tree has them now.
+        drop(self.received.take());
+        self.installed
+            .state()
+            .names
+            .insert(self.key.clone(), identity);
+        self.installed.save();
+        // Until now nothing else could be dropped for want of its name.
+        drop(tree);
+        Ok(())
     }
 }
 
 impl Drop for Installing {
     fn drop(&mut self) {
-        // After a commit there is nothing at this path any more.
-        let _ = std::fs::remove_dir_all(&self.scratch);
-        self.installed.store.state().installing.remove(&self.key);
+        if let Some((_, files)) = self.received.take() {
+            self.installed.store().discard(files);
+        }
+        self.installed.state().installing.remove(&self.key);
     }
+}
+
+/// Takes files into the store.
+struct Files<'a> {
+    store: &'a Store,
+    kept: Vec<ObjectLease>,
+    /// Of this toolchain, on the disk.
+    bytes: u64,
+    limit: u64,
+}
+
+impl Keep for Files<'_> {
+    fn keep(&mut self, size: u64, executable: bool, body: &mut dyn Read) -> Result<Digest, Why> {
+        self.bytes = self.bytes.saturating_add(size);
+        let mut incoming = self.store.begin(size).map_err(|error| self.why(error))?;
+        let mut buffer = vec![0; 128 << 10];
+        let mut left = size;
+        while left > 0 {
+            let n = match body.read(&mut buffer) {
+                Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Why::Damaged(error)),
+            };
+            incoming
+                .write(&buffer[..n])
+                .map_err(|error| self.why(error))?;
+            left -= n as u64;
+        }
+        let lease = incoming
+            .commit(executable)
+            .map_err(|error| self.why(error))?;
+        let digest = lease.digest();
+        self.kept.push(lease);
+        Ok(digest)
+    }
+}
+
+/// Files of an archive that was not received to its end are of no use.
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        self.store.discard(std::mem::take(&mut self.kept));
+    }
+}
+
+impl Files<'_> {
+    /// A toolchain that fills the store all by itself is too large, not unlucky.
+    fn why(&self, error: StoreError) -> Why {
+        match error {
+            StoreError::TooLarge { .. } => self.too_large(),
+            StoreError::NoRoom { .. } if self.bytes > self.limit / 10 * 9 => self.too_large(),
+            error => Why::Store(error),
+        }
+    }
+
+    fn too_large(&self) -> Why {
+        Why::TooLarge {
+            limit: self.limit,
+            what: "bytes on the disk (--cache-limit)",
+        }
+    }
+}
+
+/// What the store is to build: the members, and the places at which a sandbox mounts something, which
+/// are no part of the toolchain's identity. None if a member is in the way.
+#[expect(clippy::type_complexity)]
+fn furnish(
+    manifest: &Manifest,
+    store: &Store,
+) -> Result<Option<(Vec<store::Entry>, ObjectLease)>, StoreError> {
+    let mut members: BTreeMap<PathBuf, store::Kind> = manifest
+        .entries()
+        .iter()
+        .map(|entry| (entry.path.as_path().to_path_buf(), kind(&entry.kind)))
+        .collect();
+    let empty = store.put(b"", false)?;
+    let file = store::Kind::File {
+        digest: empty.digest(),
+        executable: false,
+        size: 0,
+    };
+    let directory = store::Kind::Directory { sticky: false };
+    for name in ["dev", "proc", "tmp"] {
+        let there = members.entry(name.into()).or_insert(directory.clone());
+        if *there != directory {
+            return Ok(None);
+        }
+    }
+    members.insert("tmp".into(), store::Kind::Directory { sticky: true });
+    for name in ["dev/null", "dev/zero", "dev/urandom", "dev/random"] {
+        let there = members.entry(name.into()).or_insert(file.clone());
+        if !matches!(there, store::Kind::File { .. }) {
+            return Ok(None);
+        }
+    }
+    let entries = members
+        .into_iter()
+        .map(|(path, kind)| store::Entry { path, kind });
+    Ok(Some((entries.collect(), empty)))
+}
+
+fn kind(kind: &manifest::Kind) -> store::Kind {
+    match kind {
+        manifest::Kind::Directory => store::Kind::Directory { sticky: false },
+        manifest::Kind::File {
+            executable,
+            size,
+            digest,
+        } => store::Kind::File {
+            digest: *digest,
+            executable: *executable,
+            size: *size,
+        },
+        manifest::Kind::Symlink { target } => store::Kind::Symlink {
+            target: target.as_path().to_path_buf(),
+        },
+    }
+}
+
+/// Whether `path` is an executable file, links resolved as inside the toolchain.
+fn has_program(manifest: &Manifest, path: &str) -> bool {
+    let entries = manifest.entries().iter();
+    let members: BTreeMap<&Path, &manifest::Kind> = entries
+        .map(|entry| (entry.path.as_path(), &entry.kind))
+        .collect();
+    let link = |at: &Path| match members.get(at)? {
+        manifest::Kind::Symlink { target } => Some(target.as_path().to_path_buf()),
+        _ => None,
+    };
+    resolve(Path::new(path), link).is_some_and(|found| {
+        matches!(
+            members.get(found.as_path()),
+            Some(manifest::Kind::File {
+                executable: true,
+                ..
+            })
+        )
+    })
 }

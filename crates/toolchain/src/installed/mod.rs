@@ -1,291 +1,208 @@
-//! The executor's unpacked toolchains, in icecream's layout:
-//! `<base>/target=<platform>/<name>/`, within a limit, least recently used dropped first.
+//! The executor's installed toolchains: trees of a [`Store`], under the names by which peers call
+//! them. Two names of the same content are one tree, and two toolchains share the files they share.
 //!
 //! Unlike icecream, which empties its base directory at every start (flaws F33, F39), this keeps what
-//! it installed and touches nothing else: a toolchain is ours if `target=<platform>/.floe/<name>`
-//! says so. Half-installed and half-removed trees have names that no toolchain can have.
+//! was installed; the store sees to the limit, and to what a killed daemon or a failed disk left.
 
-mod disk;
 mod install;
+mod names;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use job::{EnvironmentName, Platform};
-use rustix::fs::{FlockOperation, flock};
+use store::{Lookup, Options, Store, TreeLease};
 
 pub use install::{InstallError, Installing};
+pub use store::{Found, OpenError};
 
+use crate::manifest::Identity;
 use crate::unpack::Limits;
+use names::Names;
 
 /// Platform and name: what peers call a toolchain by.
 type Key = (Platform, EnvironmentName);
 
-/// A marker is touched at most this often: the order of use must survive a restart, not each use.
-const TOUCH: Duration = Duration::from_secs(60);
-
-/// Even a small cache accepts one toolchain of this size: icecream's does, too.
-const SMALLEST_ROOM: u64 = 1 << 30;
-
 /// The toolchains of this executor. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Installed {
-    store: Arc<Store>,
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Store {
-    base: PathBuf,
-    limit: u64,
+struct Shared {
+    store: Store,
     state: Mutex<State>,
-    /// Held as long as the store is: two daemons would remove each other's toolchains.
-    _lock: File,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    entries: BTreeMap<Key, Entry>,
-    installing: BTreeSet<Key>,
-    /// Counts uses and scratch names.
-    clock: u64,
+    /// Whoever writes the names to the disk holds this; never taken by those who may not wait.
+    saving: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Entry {
-    bytes: u64,
-    used: u64,
-    touched: Option<Instant>,
-    leases: u32,
-    /// Removed while in use: gone for everybody, deleted when the last lease ends.
-    doomed: bool,
+struct State {
+    names: Names,
+    installing: BTreeSet<Key>,
 }
 
-/// Why a base directory cannot be used. Nothing was changed in it.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error(
-        "toolchain directory {path} cannot be used: {source}; check its rights, or choose another with -b"
-    )]
-    Unusable { path: PathBuf, source: io::Error },
-    #[error("toolchain directory {path} is used by another daemon; choose another with -b")]
-    InUse { path: PathBuf },
+/// Whether a toolchain can be used.
+#[derive(Debug)]
+pub enum Presence {
+    Ready(Lease),
+    /// It was written before this machine started, and must be read once: [`Installed::lease`] does.
+    Unverified,
+    Missing,
 }
 
-/// What was found when a store was opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Directories among the toolchains that floe did not make: left alone and not used.
-    pub foreign: Vec<PathBuf>,
-    /// Leftovers of an interrupted installation or removal, or damaged toolchains: removed.
-    pub swept: Vec<PathBuf>,
+/// The right to use a toolchain's files. Nobody may change them: other toolchains have the same.
+#[derive(Debug)]
+pub struct Lease {
+    /// The toolchain's root directory.
+    pub root: PathBuf,
+    /// What it is, whatever it is called.
+    pub identity: Identity,
+    _tree: TreeLease,
+}
+
+impl Lease {
+    fn of(tree: TreeLease) -> Self {
+        Self {
+            root: tree.root().to_path_buf(),
+            identity: Identity(tree.id()),
+            _tree: tree,
+        }
+    }
 }
 
 impl Installed {
-    /// Opens or creates the store at `base`, which may hold `limit` bytes of unpacked files.
+    /// Opens a store at `base` for `limit` bytes of disk, and the toolchains in it.
     pub fn open(base: &Path, limit: u64) -> Result<(Self, Found), OpenError> {
-        let unusable = |source| OpenError::Unusable {
-            path: base.to_path_buf(),
-            source,
+        let (store, found) = Store::open(base, Options::new(limit))?;
+        Ok((Self::new(store), found))
+    }
+
+    /// The toolchains in `store`.
+    pub fn new(store: Store) -> Self {
+        let names = Names::load(store.root(), |id| store.contains_tree(&id.0));
+        let state = State {
+            names,
+            installing: BTreeSet::new(),
         };
-        std::fs::create_dir_all(base).map_err(unusable)?;
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(base.join(".floe-lock"))
-            .map_err(unusable)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(OpenError::InUse {
-                    path: base.to_path_buf(),
-                });
-            }
-            Err(error) => return Err(unusable(error.into())),
-        }
-        let mut found = Found::default();
-        let mut state = State::default();
-        let mut known = disk::scan(base, &mut found).map_err(unusable)?;
-        known.sort_by_key(|(_, marker)| marker.used);
-        for (key, marker) in known {
-            state.clock += 1;
-            let entry = Entry {
-                bytes: marker.bytes,
-                used: state.clock,
-                touched: None,
-                leases: 0,
-                doomed: false,
-            };
-            state.entries.insert(key, entry);
-        }
-        let store = Store {
-            base: base.to_path_buf(),
-            limit,
+        let shared = Shared {
+            store,
             state: Mutex::new(state),
-            _lock: lock,
+            saving: Mutex::new(()),
         };
-        let opened = Self {
-            store: Arc::new(store),
-        };
-        opened.evict(None);
-        Ok((opened, found))
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     /// All usable toolchains, sorted.
     pub fn list(&self) -> Vec<(Platform, EnvironmentName)> {
-        let state = self.store.state();
-        state
-            .entries
+        let mut keys: Vec<Key> = self
+            .state()
+            .names
             .iter()
-            .filter(|(_, entry)| !entry.doomed)
+            .filter(|(_, id)| self.shared.store.contains_tree(&id.0))
             .map(|(key, _)| key.clone())
-            .collect()
+            .collect();
+        keys.sort();
+        keys
     }
 
-    /// Bytes of all toolchains together.
+    /// Bytes on the disk, of toolchains and of what will be part of some.
     pub fn bytes(&self) -> u64 {
-        self.store
-            .state()
-            .entries
-            .values()
-            .map(|entry| entry.bytes)
-            .sum()
+        self.shared.store.usage().used
     }
 
     pub fn contains(&self, platform: &Platform, name: &EnvironmentName) -> bool {
-        let key = (platform.clone(), name.clone());
-        self.store
-            .state()
-            .entries
-            .get(&key)
-            .is_some_and(|entry| !entry.doomed)
+        self.identity(&(platform.clone(), name.clone())).is_some()
     }
 
     /// Starts to install. The caller streams the archive into the result; until
-    /// [`Installing::commit`] nothing is visible, and dropping it removes everything.
+    /// [`Installing::commit`] nothing is visible, and dropping it leaves nothing behind.
     pub fn begin_install(
         &self,
         platform: Platform,
         name: EnvironmentName,
     ) -> Result<Installing, InstallError> {
+        let key = (platform, name);
+        if self.identity(&key).is_some() {
+            return Err(InstallError::Present(key.1.to_string()));
+        }
+        if !self.state().installing.insert(key.clone()) {
+            return Err(InstallError::Busy(key.1.to_string()));
+        }
         let limits = Limits {
-            bytes: self.store.limit.max(SMALLEST_ROOM),
+            bytes: self.shared.store.usage().limit,
             ..Limits::default()
         };
-        Installing::begin(self.clone(), (platform, name), limits)
+        Ok(Installing::new(self.clone(), key, limits))
     }
 
-    /// Keeps a toolchain from being dropped while the result lives; `None` when it is not there.
+    /// Keeps a toolchain from being dropped, if that can be had at once.
+    pub fn lookup(&self, platform: &Platform, name: &EnvironmentName) -> Presence {
+        let Some(id) = self.identity(&(platform.clone(), name.clone())) else {
+            return Presence::Missing;
+        };
+        match self.shared.store.lease_tree(&id.0) {
+            Lookup::Ready(tree) => Presence::Ready(Lease::of(tree)),
+            Lookup::Unverified => Presence::Unverified,
+            Lookup::Missing => Presence::Missing,
+        }
+    }
+
+    /// Keeps a toolchain from being dropped while the result lives; `None` when it is not there, or
+    /// turned out to be damaged. May have to read all of it.
     pub fn lease(&self, platform: &Platform, name: &EnvironmentName) -> Option<Lease> {
-        let key = (platform.clone(), name.clone());
-        let mut state = self.store.state();
-        state.clock += 1;
-        let now = state.clock;
-        let entry = state.entries.get_mut(&key).filter(|entry| !entry.doomed)?;
-        entry.used = now;
-        entry.leases += 1;
-        let is_due = entry
-            .touched
-            .is_none_or(|touched| touched.elapsed() > TOUCH);
-        if is_due {
-            entry.touched = Some(Instant::now());
+        let id = self.identity(&(platform.clone(), name.clone()))?;
+        match self.shared.store.verify_tree(&id.0) {
+            Ok(tree) => tree.map(Lease::of),
+            // The disk will not have it; another try may.
+            Err(_) => None,
         }
-        drop(state);
-        if is_due {
-            disk::touch(&self.store.base, &key);
-        }
-        Some(Lease {
-            root: disk::tree(&self.store.base, &key),
-            installed: self.clone(),
-            key,
-        })
     }
 
-    /// Drops a toolchain, at once for newcomers, from the disk when its last user is done.
-    /// Says whether there was one.
+    /// Drops a toolchain that does not work: at once for newcomers, under all its names; from the disk
+    /// when its last user is done. Its files are read again before another one is made of them. Says
+    /// whether there was one.
     pub fn remove(&self, platform: &Platform, name: &EnvironmentName) -> bool {
-        let key = (platform.clone(), name.clone());
-        let mut state = self.store.state();
-        let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.doomed) else {
+        let Some(id) = self.identity(&(platform.clone(), name.clone())) else {
             return false;
         };
-        entry.doomed = true;
-        if entry.leases == 0 {
-            self.bury(state, &[key]);
-        }
-        true
+        self.state().names.forget(&id);
+        let was_there = self.shared.store.distrust_tree(&id.0);
+        self.save();
+        was_there
     }
 
-    /// Drops what was not used for longest until all fits the limit; never what is in use, never
-    /// `newest`. Gives the names of what was dropped.
-    fn evict(&self, newest: Option<&Key>) -> Vec<Key> {
-        let state = self.store.state();
-        let mut total: u64 = state.entries.values().map(|entry| entry.bytes).sum();
-        let mut idle: Vec<(u64, Key, u64)> = state
-            .entries
-            .iter()
-            .filter(|(key, entry)| entry.leases == 0 && Some(*key) != newest)
-            .map(|(key, entry)| (entry.used, key.clone(), entry.bytes))
-            .collect();
-        idle.sort();
-        let mut dropped = Vec::new();
-        for (_, key, bytes) in idle {
-            if total <= self.store.limit {
-                break;
-            }
-            total -= bytes;
-            dropped.push(key);
-        }
-        self.bury(state, &dropped);
-        dropped
+    /// What a name means, if that is here.
+    fn identity(&self, key: &Key) -> Option<Identity> {
+        let id = self.state().names.get(key)?;
+        self.shared.store.contains_tree(&id.0).then_some(id)
     }
 
-    /// Takes toolchains away: out of sight under the lock, deleted without it.
-    fn bury(&self, mut state: MutexGuard<'_, State>, keys: &[Key]) {
-        let mut graves = Vec::new();
-        for key in keys {
-            state.entries.remove(key);
-            state.clock += 1;
-            graves.extend(disk::hide(&self.store.base, key, state.clock));
-        }
-        drop(state);
-        for grave in graves {
-            // What cannot be deleted now is swept at the next start.
-            let _ = std::fs::remove_dir_all(grave);
-        }
-    }
-}
-
-impl Store {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change of the state is complete before anything can panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// The right to use a toolchain's files.
-#[derive(Debug)]
-pub struct Lease {
-    /// The toolchain's root directory.
-    pub root: PathBuf,
-    installed: Installed,
-    key: Key,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let mut state = self.installed.store.state();
-        let Some(entry) = state.entries.get_mut(&self.key) else {
-            return;
-        };
-        entry.leases -= 1;
-        if entry.leases == 0 && entry.doomed {
-            self.installed.bury(state, std::slice::from_ref(&self.key));
-        }
+    /// Writes the names to the disk. Names that are lost cost a transfer, nothing else.
+    fn save(&self) {
+        let _one_by_one = self
+            .shared
+            .saving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let text = self.state().names.text();
+        let _unsaved = names::write(self.shared.store.root(), &text);
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::compression::Compression;
 
@@ -9,174 +11,245 @@ fn name(text: &str) -> EnvironmentName {
     EnvironmentName::parse(text).unwrap()
 }
 
-/// An archive that counts as a toolchain, of `bytes` bytes.
-fn archive(bytes: usize) -> Vec<u8> {
+/// A file of `size` bytes, all of them `byte`.
+struct File(&'static str, usize, u8);
+
+fn archive(files: &[File]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(0o755);
-    header.set_size(bytes as u64);
-    builder
-        .append_data(&mut header, "usr/bin/as", &vec![7; bytes][..])
-        .unwrap();
+    for File(path, size, byte) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o755);
+        header.set_size(*size as u64);
+        let bytes = vec![*byte; *size];
+        builder.append_data(&mut header, path, &bytes[..]).unwrap();
+    }
     Compression::Gzip
         .compress(builder.into_inner().unwrap())
         .unwrap()
 }
 
-fn install(store: &Installed, called: &str, bytes: usize) -> Vec<Key> {
-    let mut installing = store.begin_install(platform(), name(called)).unwrap();
-    installing.unpack(&archive(bytes)[..]).unwrap();
-    installing.commit().unwrap()
+/// Opens without the patience that a real executor has with toolchains it used a moment ago.
+fn open(base: &Path, limit: u64) -> Installed {
+    let options = Options {
+        grace: Duration::ZERO,
+        ..Options::new(limit)
+    };
+    Installed::new(Store::open(base, options).unwrap().0)
 }
 
-fn names(store: &Installed) -> Vec<String> {
-    store
-        .list()
-        .into_iter()
-        .map(|(_, name)| name.to_string())
-        .collect()
+fn try_install(installed: &Installed, called: &str, archive: &[u8]) -> Result<(), InstallError> {
+    let mut installing = installed.begin_install(platform(), name(called))?;
+    installing.unpack(archive)?;
+    installing.commit()
+}
+
+/// Installs a toolchain whose assembler has `size` bytes of its own kind.
+fn install(installed: &Installed, called: &str, size: usize) {
+    let byte = called.as_bytes()[0];
+    let files = [File("usr/bin/as", size, byte), File("lib/shared", 5000, 0)];
+    try_install(installed, called, &archive(&files)).unwrap();
+}
+
+fn names(installed: &Installed) -> Vec<String> {
+    let list = installed.list().into_iter();
+    list.map(|(_, name)| name.to_string()).collect()
+}
+
+fn lease(installed: &Installed, called: &str) -> Option<Lease> {
+    match installed.lookup(&platform(), &name(called)) {
+        Presence::Ready(lease) => Some(lease),
+        Presence::Unverified | Presence::Missing => None,
+    }
 }
 
 #[test]
 fn what_was_installed_is_there_after_a_restart_and_foreign_things_are_untouched() {
     let base = tempfile::tempdir().unwrap();
-    let dir = base.path().join("target=x86_64");
-    std::fs::create_dir_all(dir.join("somebody")).unwrap();
-    std::fs::write(base.path().join("letter"), "dear").unwrap();
-    let (store, found) = Installed::open(base.path(), 1 << 30).unwrap();
-    assert_eq!(found.foreign, [dir.join("somebody")]);
-    install(&store, "one", 100);
+    let theirs = base.path().join("target=x86_64/one/usr/bin");
+    std::fs::create_dir_all(&theirs).unwrap();
+    std::fs::write(theirs.join("as"), "dear").unwrap();
+    let installed = open(base.path(), 1 << 30);
+    install(&installed, "one", 100);
     assert!(matches!(
-        store
-            .begin_install(platform(), name("somebody"))
+        installed
+            .begin_install(platform(), name("one"))
             .unwrap_err(),
-        InstallError::Foreign { .. }
-    ));
-    assert!(matches!(
-        store.begin_install(platform(), name("one")).unwrap_err(),
         InstallError::Present(_)
     ));
     assert!(matches!(
         Installed::open(base.path(), 1).unwrap_err(),
         OpenError::InUse { .. }
     ));
-    drop(store);
-    let (store, found) = Installed::open(base.path(), 1 << 30).unwrap();
+    let before = installed.bytes();
+    drop(installed);
+    let installed = open(base.path(), 1 << 30);
     assert_eq!(
-        (names(&store), store.bytes(), found.swept),
-        (vec!["one".to_owned()], 100, Vec::new())
+        (names(&installed), installed.bytes()),
+        (vec!["one".to_owned()], before)
     );
-    let lease = store.lease(&platform(), &name("one")).unwrap();
-    assert_eq!(lease.root, dir.join("one"));
-    assert!(lease.root.join("tmp").is_dir() && lease.root.join("dev/null").is_file());
-    assert!(store.remove(&platform(), &name("one")));
-    assert!(!store.remove(&platform(), &name("one")));
-    assert!(store.lease(&platform(), &name("one")).is_none());
-    assert!(lease.root.exists(), "in use");
-    drop(lease);
-    assert!(!dir.join("one").exists());
-    assert_eq!(
-        std::fs::read_to_string(base.path().join("letter")).unwrap(),
-        "dear"
-    );
-    assert!(dir.join("somebody").exists());
+    let held = lease(&installed, "one").unwrap();
+    assert!(held.root.join("tmp").is_dir() && held.root.join("dev/null").is_file());
+    assert!(installed.remove(&platform(), &name("one")));
+    assert!(!installed.remove(&platform(), &name("one")));
+    assert!(lease(&installed, "one").is_none());
+    assert!(held.root.exists(), "in use");
+    drop((held, installed));
+    assert_eq!(names(&open(base.path(), 1 << 30)), [""; 0]);
+    assert_eq!(std::fs::read_to_string(theirs.join("as")).unwrap(), "dear");
 }
 
 #[test]
 fn the_least_recently_used_goes_first_and_never_what_is_in_use_or_new() {
     let base = tempfile::tempdir().unwrap();
-    let (store, _) = Installed::open(base.path(), 250).unwrap();
-    assert!(install(&store, "a", 100).is_empty());
-    assert!(install(&store, "b", 100).is_empty());
-    drop(store.lease(&platform(), &name("a")).unwrap());
-    assert_eq!(install(&store, "c", 100), [(platform(), name("b"))]);
-    let held = store.lease(&platform(), &name("a")).unwrap();
-    assert_eq!(install(&store, "d", 100), [(platform(), name("c"))]);
-    // Larger than the limit by itself: accepted, everything idle goes.
-    assert_eq!(install(&store, "e", 1000), [(platform(), name("d"))]);
-    assert_eq!(names(&store), ["a", "e"]);
-    drop(held);
-    drop(store);
-    // The next start obeys its own limit.
-    let (store, _) = Installed::open(base.path(), 1000).unwrap();
-    assert_eq!(names(&store).len(), 1);
+    let installed = open(base.path(), 1 << 20);
+    for called in ["a", "b", "c"] {
+        install(&installed, called, 250_000);
+    }
+    drop(lease(&installed, "a").unwrap());
+    install(&installed, "d", 250_000);
+    assert_eq!(names(&installed), ["a", "c", "d"]);
+    let held = lease(&installed, "a").unwrap();
+    install(&installed, "e", 500_000);
+    assert_eq!(names(&installed), ["a", "e"]);
+    assert!(installed.bytes() <= 1 << 20);
+    // One that cannot fit is refused, for good; what is in use stays whole.
+    let error = try_install(&installed, "f", &archive(&[File("usr/bin/as", 2 << 20, 1)]));
+    let error = error.unwrap_err();
+    assert!(error.is_final() && !error.is_full(), "{error}");
+    assert!(error.to_string().contains("raise the limit"), "{error}");
     assert_eq!(
-        std::fs::read_dir(base.path().join("target=x86_64"))
-            .unwrap()
-            .count(),
-        2,
-        "one tree and .floe"
+        std::fs::read(held.root.join("usr/bin/as")).unwrap(),
+        vec![b'a'; 250_000]
     );
+    // The next start obeys its own limit.
+    drop((held, installed));
+    let installed = open(base.path(), 400_000);
+    assert!(names(&installed).len() < 2);
+    assert!(installed.bytes() <= 400_000);
+}
+
+#[test]
+fn a_newcomer_waits_when_all_are_in_use_or_were_a_moment_ago() {
+    let base = tempfile::tempdir().unwrap();
+    let (installed, _) = Installed::open(base.path(), 1 << 20).unwrap();
+    install(&installed, "a", 600_000);
+    let other = archive(&[File("usr/bin/as", 600_000, 1)]);
+    let error = try_install(&installed, "b", &other).unwrap_err();
+    assert!(error.is_full() && !error.is_final(), "{error}");
+    assert!(error.to_string().contains("member usr/bin/as"), "{error}");
+    assert_eq!(names(&installed), ["a"]);
+}
+
+#[test]
+fn names_of_one_content_are_one_tree_and_files_are_shared() {
+    use std::os::unix::fs::MetadataExt as _;
+    let base = tempfile::tempdir().unwrap();
+    let installed = open(base.path(), 1 << 30);
+    install(&installed, "one", 100_000);
+    let alone = installed.bytes();
+    install(&installed, "o-again", 100_000);
+    install(&installed, "two", 100);
+    let [one, again, two] = ["one", "o-again", "two"].map(|name| lease(&installed, name).unwrap());
+    assert_eq!((&one.root, one.identity), (&again.root, again.identity));
+    assert_ne!(one.identity, two.identity);
+    let inode = |lease: &Lease| {
+        std::fs::metadata(lease.root.join("lib/shared"))
+            .unwrap()
+            .ino()
+    };
+    assert_eq!(inode(&one), inode(&two));
+    assert!(installed.bytes() - alone < 80_000, "{alone}");
+    // One that does not work does so under no name.
+    installed.remove(&platform(), &name("one"));
+    assert_eq!(names(&installed), ["two"]);
 }
 
 #[test]
 fn an_aborted_or_failed_installation_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
-    let (store, _) = Installed::open(base.path(), 1 << 30).unwrap();
-    let mut installing = store.begin_install(platform(), name("x")).unwrap();
+    let installed = open(base.path(), 1 << 30);
+    let empty = installed.store().usage();
+    let mut installing = installed.begin_install(platform(), name("x")).unwrap();
     assert!(matches!(
-        store.begin_install(platform(), name("x")).unwrap_err(),
+        installed.begin_install(platform(), name("x")).unwrap_err(),
         InstallError::Busy(_)
     ));
-    let whole = archive(100_000);
+    let whole = archive(&[File("usr/bin/as", 3000, 1), File("lib/x", 100_000, 2)]);
     assert!(installing.unpack(&whole[..whole.len() / 2]).is_err());
     drop(installing);
-    let installing = store.begin_install(platform(), name("x")).unwrap();
+    let installing = installed.begin_install(platform(), name("x")).unwrap();
     assert!(matches!(
         installing.commit().unwrap_err(),
-        InstallError::Unusable(_)
+        InstallError::Unusable(..)
     ));
-    let mut other = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(0);
-    header.set_mode(0o644);
-    other
-        .append_data(&mut header, "usr/bin/as", &[][..])
-        .unwrap();
-    let mut installing = store.begin_install(platform(), name("x")).unwrap();
-    installing.unpack(&other.into_inner().unwrap()[..]).unwrap();
-    let error = installing.commit().unwrap_err();
+    for (files, why) in [
+        (
+            &[File("usr/bin/ld", 10, 1)][..],
+            "usr/bin/as is not an executable",
+        ),
+        (
+            &[File("usr/bin/as", 10, 1), File("tmp", 10, 2)],
+            "something stands where the sandbox",
+        ),
+    ] {
+        let error = try_install(&installed, "x", &archive(files)).unwrap_err();
+        assert!(
+            error.is_final() && error.to_string().contains(why),
+            "{error}"
+        );
+    }
+    let usage = installed.store().usage();
+    // An empty file, at which devices are mounted, may stay.
     assert!(
-        error
-            .to_string()
-            .contains("usr/bin/as is not an executable"),
-        "{error}"
+        usage.trees == 0 && usage.objects <= 1,
+        "{usage:?} {empty:?}"
     );
-    assert!(names(&store).is_empty());
-    assert_eq!(
-        std::fs::read_dir(base.path().join("target=x86_64"))
-            .unwrap()
-            .count(),
-        1,
-        "only .floe"
-    );
-    assert_eq!(
-        std::fs::read_dir(base.path().join("target=x86_64/.floe"))
-            .unwrap()
-            .count(),
-        0
-    );
-    install(&store, "x", 10);
+    assert!(names(&installed).is_empty());
+    install(&installed, "x", 10);
 }
 
 #[test]
-fn leftovers_of_a_killed_daemon_and_damaged_trees_are_swept() {
+fn leftovers_of_a_killed_daemon_are_swept() {
     let base = tempfile::tempdir().unwrap();
-    let (store, _) = Installed::open(base.path(), 1 << 30).unwrap();
-    for called in ["good", "short", "gone"] {
-        install(&store, called, 1000);
+    let installed = open(base.path(), 1 << 30);
+    for called in ["good", "lost"] {
+        install(&installed, called, 1000);
     }
-    drop(store);
-    let dir = base.path().join("target=x86_64");
-    std::fs::create_dir_all(dir.join(".installing-y-7/usr/bin")).unwrap();
-    std::fs::create_dir_all(dir.join(".removing-z-9/usr")).unwrap();
-    std::fs::write(dir.join("short/usr/bin/as"), "cut").unwrap();
-    std::fs::remove_dir_all(dir.join("gone")).unwrap();
-    let (store, found) = Installed::open(base.path(), 1 << 30).unwrap();
-    assert_eq!(names(&store), ["good"]);
-    assert_eq!(found.swept.len(), 3, "{found:?}");
-    assert_eq!(std::fs::read_dir(dir.join(".floe")).unwrap().count(), 1);
-    install(&store, "gone", 10);
+    let gone = lease(&installed, "lost").unwrap().root;
+    drop(installed);
+    std::fs::create_dir_all(base.path().join("floe/tmp/7/usr/bin")).unwrap();
+    std::fs::remove_dir_all(gone).unwrap();
+    let installed = open(base.path(), 1 << 30);
+    assert_eq!(names(&installed), ["good"]);
+    assert!(!base.path().join("floe/tmp/7").exists());
+    install(&installed, "lost", 10);
+}
+
+#[test]
+fn after_a_new_start_of_the_machine_a_toolchain_is_read_before_it_is_used() {
+    let base = tempfile::tempdir().unwrap();
+    let installed = open(base.path(), 1 << 30);
+    for called in ["good", "cut"] {
+        install(&installed, called, 1000);
+    }
+    let cut = lease(&installed, "cut").unwrap().root.join("usr/bin/as");
+    drop(installed);
+    std::fs::write(base.path().join("floe/boot"), "another").unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&cut, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(&cut, "").unwrap();
+    let installed = open(base.path(), 1 << 30);
+    assert_eq!(names(&installed), ["cut", "good"]);
+    for called in ["cut", "good"] {
+        let found = installed.lookup(&platform(), &name(called));
+        assert!(matches!(found, Presence::Unverified), "{found:?}");
+    }
+    assert!(installed.lease(&platform(), &name("good")).is_some());
+    assert!(installed.lease(&platform(), &name("cut")).is_none());
+    assert!(lease(&installed, "good").is_some());
+    assert_eq!(names(&installed), ["good"]);
+    install(&installed, "cut", 1000);
+    assert_eq!(std::fs::read(cut).unwrap(), [b'c'; 1000]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! Members of icecream's archives are relative (`usr/bin/gcc`), regular files only (measured, 1.4).
 
 mod entries;
+mod listing;
 mod name;
 mod tree;
 
@@ -13,7 +14,10 @@ use std::path::Path;
 
 use crate::compression::Compression;
 use entries::{Entries, Kind};
+use name::Name;
 use tree::Tree;
+
+pub(crate) use listing::{Keep, Listing};
 
 /// How much an archive may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +58,8 @@ pub struct UnpackError {
     pub why: Why,
 }
 
-/// Whose fault it is: [`Why::Disk`] is this host's, everything else the sender's; only the former
-/// may go away by itself.
+/// Whose fault it is: [`Why::Disk`] and [`Why::Store`] are this host's, everything else the sender's;
+/// only the former may go away by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum Why {
     #[error("it cannot be read: {0}; the sender must send it again")]
@@ -66,6 +70,25 @@ pub enum Why {
     TooLarge { limit: u64, what: &'static str },
     #[error("it cannot be written: {0}; check rights and free space")]
     Disk(#[source] io::Error),
+    #[error("it cannot be kept: {0}")]
+    Store(#[source] store::StoreError),
+}
+
+/// Where members go, in the archive's order. Each refuses what another member's name or kind forbids.
+trait Sink {
+    /// A regular file of exactly `size` bytes.
+    fn file(
+        &mut self,
+        name: &Name,
+        size: u64,
+        executable: bool,
+        body: impl Read,
+    ) -> Result<(), Why>;
+    /// A directory; one that is there already is fine.
+    fn directory(&mut self, name: &Name) -> Result<(), Why>;
+    fn symlink(&mut self, name: &Name, target: &[u8]) -> Result<(), Why>;
+    /// `target` must be a file of the archive.
+    fn hard_link(&mut self, name: &Name, target: &Name) -> Result<(), Why>;
 }
 
 /// Data after the end of the archive that is still read: tar pads to its blocking factor.
@@ -82,7 +105,25 @@ pub fn unpack(
     limits: Limits,
 ) -> Result<Unpacked, UnpackError> {
     let mut member = None;
-    work(reader, dest, limits, &mut member).map_err(|why| UnpackError {
+    let done = Tree::open(dest)
+        .map_err(Why::Disk)
+        .and_then(|mut tree| work(reader, &mut tree, limits, &mut member));
+    done.map_err(|why| UnpackError {
+        archive: shown(archive.as_bytes()),
+        member: member.map(|name: Vec<u8>| shown(&name)),
+        why,
+    })
+}
+
+/// Reads `reader` into a list; the bytes of its files go to whoever keeps them.
+pub(crate) fn list<K: Keep>(
+    reader: impl Read,
+    archive: &str,
+    listing: &mut Listing<K>,
+    limits: Limits,
+) -> Result<Unpacked, UnpackError> {
+    let mut member = None;
+    work(reader, listing, limits, &mut member).map_err(|why| UnpackError {
         archive: shown(archive.as_bytes()),
         member: member.map(|name: Vec<u8>| shown(&name)),
         why,
@@ -91,7 +132,7 @@ pub fn unpack(
 
 fn work(
     mut reader: impl Read,
-    dest: &Path,
+    sink: &mut impl Sink,
     limits: Limits,
     current: &mut Option<Vec<u8>>,
 ) -> Result<Unpacked, Why> {
@@ -109,7 +150,6 @@ fn work(
         .saturating_add(limits.members.saturating_mul(OVERHEAD))
         .saturating_add(TRAILER);
     let mut entries = Entries::new(BufReader::with_capacity(128 << 10, plain.take(all)));
-    let mut tree = Tree::open(dest).map_err(Why::Disk)?;
     let mut done = Unpacked::default();
     while let Some(entry) = entries.next(current)? {
         done.members += 1;
@@ -134,12 +174,12 @@ fn work(
                         what: "bytes in all files",
                     });
                 }
-                tree.file(&entry.name, size, executable, entries.body(size))?;
+                sink.file(&entry.name, size, executable, entries.body(size))?;
                 entries.skip_padding(size)?;
             }
-            Kind::Directory => tree.directory(&entry.name)?,
-            Kind::Symlink(target) => tree.symlink(&entry.name, &target)?,
-            Kind::HardLink(target) => tree.hard_link(&entry.name, &target)?,
+            Kind::Directory => sink.directory(&entry.name)?,
+            Kind::Symlink(target) => sink.symlink(&entry.name, &target)?,
+            Kind::HardLink(target) => sink.hard_link(&entry.name, &target)?,
         }
     }
     *current = None;
@@ -159,10 +199,10 @@ fn work(
 pub(crate) fn add_mount_points(root: &Path) -> Result<(), Why> {
     let mut tree = Tree::open(root).map_err(Why::Disk)?;
     for dir in ["tmp", "dev", "proc"] {
-        tree.directory(&name::Name::parse(dir.as_bytes()).map_err(Why::Refused)?)?;
+        tree.directory(&Name::parse(dir.as_bytes()).map_err(Why::Refused)?)?;
     }
     for file in ["dev/null", "dev/zero", "dev/urandom", "dev/random"] {
-        tree.placeholder(&name::Name::parse(file.as_bytes()).map_err(Why::Refused)?)?;
+        tree.placeholder(&Name::parse(file.as_bytes()).map_err(Why::Refused)?)?;
     }
     tree.make_sticky("tmp").map_err(Why::Disk)
 }

@@ -30,6 +30,15 @@ impl Name {
         Ok(Self(parts))
     }
 
+    /// A name of these components, which were checked as part of another.
+    pub(super) fn of(parts: &[Vec<u8>]) -> Self {
+        Self(parts.to_vec())
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.join(&b'/')
+    }
+
     /// All components but the last, and the last; `None` for the root itself.
     pub(super) fn split(&self) -> Option<(&[Vec<u8>], &[u8])> {
         self.0

@@ -81,8 +81,23 @@ fn small() -> Limits {
     }
 }
 
+/// Keeps files nowhere.
+struct Nowhere;
+
+impl Keep for Nowhere {
+    fn keep(&mut self, size: u64, _: bool, body: &mut dyn Read) -> Result<job::Digest, Why> {
+        let read = io::copy(body, &mut io::sink()).map_err(Why::Damaged)?;
+        match read == size {
+            true => Ok(job::Digest::from_bytes([0; 32])),
+            false => Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+/// The message with which an archive is refused, whether it is to become a directory or a list.
 fn refused(archive: &[u8]) -> String {
     let place = place();
+    let listed = list(archive, "evil.tar", &mut Listing::new(Nowhere), small()).unwrap_err();
     let error = unpack(archive, "evil.tar", &place.root, small()).unwrap_err();
     assert_eq!(
         std::fs::read_to_string(place.outside.join("secret")).unwrap(),
@@ -91,6 +106,7 @@ fn refused(archive: &[u8]) -> String {
     assert_eq!(std::fs::read_dir(&place.outside).unwrap().count(), 1);
     let text = error.to_string();
     assert!(text.starts_with("toolchain archive evil.tar"), "{text}");
+    assert_eq!(listed.to_string(), text);
     text
 }
 
@@ -113,6 +129,13 @@ fn ordinary_members_arrive() {
         .kind(EntryType::Link, "usr/bin/gas", "usr/bin/as")
         .end();
     let done = unpack(&archive[..], "a", &place.root, small()).unwrap();
+    let mut listing = Listing::new(Nowhere);
+    assert_eq!(
+        list(&archive[..], "a", &mut listing, small()).unwrap(),
+        done
+    );
+    let manifest = listing.finish().0.unwrap();
+    assert_eq!((manifest.entries().len(), manifest.files().count()), (9, 3));
     assert_eq!(
         done,
         Unpacked {

@@ -11,8 +11,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::fs::{FileType, fchmod, linkat, mkdirat, openat, statat, symlinkat};
 use rustix::io::Errno;
 
-use super::Why;
 use super::name::Name;
+use super::{Sink, Why};
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -31,64 +31,6 @@ impl Tree {
             root: openat(CWD, root, DIRECTORY, Mode::empty())?,
             files: HashSet::new(),
         })
-    }
-
-    /// Writes a regular file of exactly `size` bytes.
-    pub(super) fn file(
-        &mut self,
-        name: &Name,
-        size: u64,
-        executable: bool,
-        mut body: impl Read,
-    ) -> Result<(), Why> {
-        let (parent, last) = self.place(name)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&parent, last, flags, Mode::RUSR | Mode::WUSR).map_err(taken)?;
-        let mut file = File::from(file);
-        let mut buffer = vec![0; 128 << 10];
-        let mut left = size;
-        while left > 0 {
-            let n = match body.read(&mut buffer) {
-                Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Why::Damaged(error)),
-            };
-            file.write_all(&buffer[..n]).map_err(Why::Disk)?;
-            left -= n as u64;
-        }
-        // What else the archive says about rights means nothing to a compiler.
-        let mode = if executable { 0o755 } else { 0o644 };
-        fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| Why::Disk(error.into()))?;
-        self.files.insert(name.clone());
-        Ok(())
-    }
-
-    /// Makes a directory; one that is there already is fine.
-    pub(super) fn directory(&mut self, name: &Name) -> Result<(), Why> {
-        if let Some((parents, last)) = name.split() {
-            enter(&self.parent(parents)?, last)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn symlink(&mut self, name: &Name, target: &[u8]) -> Result<(), Why> {
-        let (parent, last) = self.place(name)?;
-        symlinkat(target, &parent, last).map_err(taken)
-    }
-
-    pub(super) fn hard_link(&mut self, name: &Name, target: &Name) -> Result<(), Why> {
-        if !self.files.contains(target) {
-            return Err(Why::Refused(
-                "it is a link to something that is no file of this archive",
-            ));
-        }
-        let (from, old) = self.place(target)?;
-        let (parent, last) = self.place(name)?;
-        linkat(&from, old, &parent, last, AtFlags::empty()).map_err(taken)?;
-        self.files.insert(name.clone());
-        Ok(())
     }
 
     /// Makes an empty file, unless a regular file is there.
@@ -124,6 +66,66 @@ impl Tree {
             at = enter(&at, part)?;
         }
         Ok(at)
+    }
+}
+
+impl Sink for Tree {
+    /// Writes a regular file of exactly `size` bytes.
+    fn file(
+        &mut self,
+        name: &Name,
+        size: u64,
+        executable: bool,
+        mut body: impl Read,
+    ) -> Result<(), Why> {
+        let (parent, last) = self.place(name)?;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&parent, last, flags, Mode::RUSR | Mode::WUSR).map_err(taken)?;
+        let mut file = File::from(file);
+        let mut buffer = vec![0; 128 << 10];
+        let mut left = size;
+        while left > 0 {
+            let n = match body.read(&mut buffer) {
+                Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Why::Damaged(error)),
+            };
+            file.write_all(&buffer[..n]).map_err(Why::Disk)?;
+            left -= n as u64;
+        }
+        // What else the archive says about rights means nothing to a compiler.
+        let mode = if executable { 0o755 } else { 0o644 };
+        fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| Why::Disk(error.into()))?;
+        self.files.insert(name.clone());
+        Ok(())
+    }
+
+    /// Makes a directory; one that is there already is fine.
+    fn directory(&mut self, name: &Name) -> Result<(), Why> {
+        if let Some((parents, last)) = name.split() {
+            enter(&self.parent(parents)?, last)?;
+        }
+        Ok(())
+    }
+
+    fn symlink(&mut self, name: &Name, target: &[u8]) -> Result<(), Why> {
+        let (parent, last) = self.place(name)?;
+        symlinkat(target, &parent, last).map_err(taken)
+    }
+
+    fn hard_link(&mut self, name: &Name, target: &Name) -> Result<(), Why> {
+        if !self.files.contains(target) {
+            return Err(Why::Refused(
+                "it is a link to something that is no file of this archive",
+            ));
+        }
+        let (from, old) = self.place(target)?;
+        let (parent, last) = self.place(name)?;
+        linkat(&from, old, &parent, last, AtFlags::empty()).map_err(taken)?;
+        self.files.insert(name.clone());
+        Ok(())
     }
 }
 
