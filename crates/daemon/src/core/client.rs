@@ -100,8 +100,7 @@ impl Work {
                 ..
             }) => all,
             Self::Local(LocalJob { running: true, .. })
-            | Self::Compile(Compile { running: true, .. })
-            | Self::Installing => 1,
+            | Self::Compile(Compile { running: true, .. }) => 1,
             Self::Hosts(hosts) => {
                 let home = hosts
                     .jobs

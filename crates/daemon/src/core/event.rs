@@ -48,7 +48,7 @@ pub enum Event {
         client: ClientId,
         usage: Usage,
     },
-    /// A toolchain began to arrive and occupies a slot.
+    /// A toolchain began to arrive. It takes no slot: how long that lasts is its sender's business.
     InstallBegan {
         client: ClientId,
     },

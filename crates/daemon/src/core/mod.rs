@@ -192,7 +192,6 @@ impl Core {
             return;
         };
         *work = Work::Installing;
-        self.used += 1;
     }
 
     fn install_ended(&mut self, id: ClientId) {
@@ -201,7 +200,6 @@ impl Core {
         };
         if matches!(client.work, Work::Installing) {
             client.work = Work::Idle;
-            self.used -= 1;
         }
     }
 
@@ -296,7 +294,7 @@ impl Core {
                     };
                     self.actions.push(action);
                 }
-                Work::Compile(_) if self.pressure == Pressure::Full => {
+                Work::Compile(_) if matches!(self.pressure, Pressure::Full(_)) => {
                     self.actions.push(Action::RefuseCompile {
                         client: ticket.client,
                     });

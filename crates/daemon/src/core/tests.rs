@@ -1,3 +1,4 @@
+use crate::load::Lack;
 use super::*;
 
 const START: Duration = Duration::ZERO;
@@ -515,7 +516,7 @@ fn a_busy_host_starts_an_accepted_compile_after_a_short_wait() {
 #[test]
 fn a_full_host_refuses_an_accepted_compile_after_a_short_wait() {
     let mut core = with_scheduler(1);
-    core.apply(START, Event::Pressure(Pressure::Full));
+    core.apply(START, Event::Pressure(Pressure::Full(Lack::Memory)));
     let (client, _) = wants_compile(&mut core, 1);
     let actions = core.apply(PRESSURE_PATIENCE, Event::Tick);
     assert_eq!(actions, [Action::RefuseCompile { client }]);
@@ -540,14 +541,14 @@ fn a_host_at_its_limit_still_serves_its_own_clients() {
 }
 
 #[test]
-fn an_arriving_toolchain_occupies_a_slot() {
+fn an_arriving_toolchain_keeps_nobody_waiting() {
     let mut core = with_scheduler(1);
     let client = core.arrive(false);
     core.apply(START, Event::InstallBegan { client });
-    let (waiting, actions) = wants_compile(&mut core, 1);
-    assert_eq!(actions, []);
-    let actions = core.apply(START, Event::InstallEnded { client });
-    assert_eq!(actions[0], Action::StartCompile { client: waiting });
+    let (other, actions) = wants_compile(&mut core, 1);
+    assert_eq!(actions[0], Action::StartCompile { client: other });
+    core.apply(START, Event::InstallEnded { client });
+    assert_eq!(core.used(), 1);
     let (other, _) = wants_compile(&mut core, 2);
     let actions = core.apply(START, Event::InstallBegan { client: other });
     assert!(matches!(actions[..], [Action::Drop { .. }]), "{actions:?}");

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Desk;
 use crate::core::Event;
-use crate::load::{self, Own, Pressure, Sample};
+use crate::load::{self, Lack, Own, Pressure, Sample};
 
 /// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
 const LEAST_MEMORY_MIB: u32 = 512;
@@ -28,11 +28,33 @@ impl Desk {
         };
         let mut reading = self.meter.read(sample, own, elapsed);
         if self.sandbox_lost {
-            (reading.value, reading.pressure) = (1000, Pressure::Full);
+            (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Sandbox));
         }
-        self.reading = Some(reading);
+        let before = self.reading.replace(reading).map(|last| last.pressure);
+        self.tell_lack(before.unwrap_or_default(), reading.pressure);
         self.decide(Event::Pressure(reading.pressure), None);
         self.announce_load();
+    }
+
+    /// Says why this host takes no work, once, and when it does again.
+    fn tell_lack(&self, before: Pressure, now: Pressure) {
+        match now {
+            _ if now == before => {}
+            Pressure::Full(Lack::Disk) => tracing::warn!(
+                "no compiles of other hosts are taken: the disk of {} is nearly full; make room there or name another directory with -b",
+                self.config.base_dir.display()
+            ),
+            Pressure::Full(Lack::Memory) => tracing::warn!(
+                "no compiles of other hosts are taken: memory is used up; they start again when some is free"
+            ),
+            // It was said when it happened.
+            Pressure::Full(Lack::Sandbox) => {}
+            Pressure::Open | Pressure::Busy => {
+                if matches!(before, Pressure::Full(_)) {
+                    tracing::info!("compiles of other hosts are taken again");
+                }
+            }
+        }
     }
 
     /// The helper cannot be started from a program with threads. The scheduler is told to send

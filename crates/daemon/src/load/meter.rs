@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CpuTimes, Memory, Pressure};
+use super::{CpuTimes, Lack, Memory, Pressure};
 
 /// Free disk space that each compile may need.
 const DISK_PER_COMPILE: u64 = 25 << 20;
@@ -85,7 +85,8 @@ impl Meter {
         };
         let pressure = match value {
             ..1000 => Pressure::Open,
-            _ if disk_full || memory >= 1000 => Pressure::Full,
+            _ if disk_full => Pressure::Full(Lack::Disk),
+            _ if memory >= 1000 => Pressure::Full(Lack::Memory),
             _ => Pressure::Busy,
         };
         Reading {
@@ -195,7 +196,7 @@ mod tests {
         };
         assert_eq!(
             meter.read(&disk, Own::default(), SECOND).pressure,
-            Pressure::Full
+            Pressure::Full(Lack::Disk)
         );
         let enough = Own {
             running: 1,
@@ -212,7 +213,7 @@ mod tests {
         };
         assert_eq!(
             meter.read(&memory, Own::default(), SECOND).pressure,
-            Pressure::Full
+            Pressure::Full(Lack::Memory)
         );
     }
 }

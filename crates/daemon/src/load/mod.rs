@@ -16,8 +16,16 @@ pub enum Pressure {
     Open,
     /// The processors have nothing left.
     Busy,
-    /// Memory or disk is full: a compile would likely fail.
-    Full,
+    /// Something that compiles need is lacking: one would likely fail.
+    Full(Lack),
+}
+
+/// What compiles of other hosts would lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    Disk,
+    Memory,
+    Sandbox,
 }
 
 /// Decides which readings the scheduler hears of: the first of a session, each step of 100 or more
