@@ -1,5 +1,5 @@
-use crate::load::Lack;
 use super::*;
+use crate::load::Lack;
 
 const START: Duration = Duration::ZERO;
 
