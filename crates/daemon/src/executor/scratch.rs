@@ -1,7 +1,7 @@
 //! The directory that each job may write to: in memory, or, where jobs have no mounts of their own,
 //! on disk, and then removed with everything in it.
 
-use std::fs::{DirBuilder, remove_dir_all};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,8 @@ pub(super) struct Scratches {
 impl Scratches {
     pub(super) fn new(base: &Path) -> io::Result<Self> {
         let directory = std::path::absolute(base)?.join("scratch");
-        if let Err(error) = remove_dir_all(&directory)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
+        // Not by `remove_dir_all`: a hostile job could leave what that cannot remove.
+        store::clear(&directory)?;
         make(&directory)?;
         Ok(Self {
             directory,
@@ -123,7 +120,7 @@ impl Drop for Place {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = remove_dir_all(path) {
+    if let Err(error) = store::clear(path) {
         tracing::warn!(
             "cannot remove the job directory {}: {error}; it goes when the daemon starts again",
             path.display()
