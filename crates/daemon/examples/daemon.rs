@@ -9,7 +9,8 @@ use sandbox::Zygote;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "options: --base DIR --socket PATH --scheduler HOST[:PORT] --name NAME --slots N \
---port N --bind IP --netname NAME --user USER --no-remote --tests --stat FILE";
+--port N --bind IP --netname NAME --user USER --no-remote --tests --stat FILE \
+--cache-limit MB";
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -83,6 +84,7 @@ fn options() -> Result<Config, Box<dyn std::error::Error>> {
             "--bind" => config.bind = Some(value.parse()?),
             "--netname" => config.netname = value,
             "--user" => config.user = Some(value),
+            "--cache-limit" => config.cache_limit_bytes = value.parse::<u64>()? << 20,
             "--stat" => config.proc_paths.stat = value.into(),
             _ => return Err(USAGE.into()),
         }

@@ -8,9 +8,9 @@ use crate::rig::{
     FakeScheduler, Rig, compile_file, gcc_archive, hear, hear_close, hear_decision, platform,
 };
 
-const SOURCE: &[u8] = b"# 1 \"a.c\"\nint answer(void) { return 42; }\n";
+pub(crate) const SOURCE: &[u8] = b"# 1 \"a.c\"\nint answer(void) { return 42; }\n";
 
-async fn send_file(channel: &mut Channel, bytes: &[u8]) {
+pub(crate) async fn send_file(channel: &mut Channel, bytes: &[u8]) {
     for piece in bytes.chunks(chunk::CHUNK_LEN) {
         let piece = chunk::compress(piece, 1).unwrap();
         channel.send(&Message::FileChunk(piece)).await.unwrap();
@@ -18,7 +18,7 @@ async fn send_file(channel: &mut Channel, bytes: &[u8]) {
     channel.send(&Message::End).await.unwrap();
 }
 
-async fn receive_file(channel: &mut Channel) -> Vec<u8> {
+pub(crate) async fn receive_file(channel: &mut Channel) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         match hear(channel).await {
@@ -29,7 +29,7 @@ async fn receive_file(channel: &mut Channel) -> Vec<u8> {
     }
 }
 
-async fn transfer(channel: &mut Channel, name: &str, archive: &[u8]) {
+pub(crate) async fn transfer(channel: &mut Channel, name: &str, archive: &[u8]) {
     let transfer = TransferEnv {
         name: name.into(),
         target: platform(),
@@ -43,14 +43,14 @@ async fn transfer(channel: &mut Channel, name: &str, archive: &[u8]) {
     channel.send(&Message::VerifyEnv(verify)).await.unwrap();
 }
 
-async fn verified(channel: &mut Channel) -> bool {
+pub(crate) async fn verified(channel: &mut Channel) -> bool {
     match hear(channel).await {
         Message::VerifyEnvResult(result) => result.ok,
         other => panic!("{other:?}"),
     }
 }
 
-fn compiled_locally() -> Vec<u8> {
+pub(crate) fn compiled_locally() -> Vec<u8> {
     let place = tempfile::tempdir().unwrap();
     let (source, object) = (place.path().join("a.i"), place.path().join("a.o"));
     std::fs::write(&source, SOURCE).unwrap();
@@ -64,7 +64,7 @@ fn compiled_locally() -> Vec<u8> {
 
 /// A daemon with this host's gcc installed, and its line to the scheduler; None where that cannot
 /// be had.
-async fn with_gcc(options: &[&str]) -> Option<(Rig, FakeScheduler, Channel, String)> {
+pub(crate) async fn with_gcc(options: &[&str]) -> Option<(Rig, FakeScheduler, Channel, String)> {
     let (name, archive) = gcc_archive()?;
     let scheduler = FakeScheduler::new().await;
     let rig = Rig::start(scheduler.address, options).await;
@@ -311,11 +311,9 @@ async fn a_toolchain_that_lost_its_compiler_is_dropped() {
     let Some((rig, _scheduler, mut line, name)) = with_gcc(&[]).await else {
         return;
     };
-    let root = rig
-        .directory
-        .path()
-        .join(format!("base/target={}/{name}", platform()));
-    std::fs::remove_file(root.join("usr/bin/gcc")).unwrap();
+    let trees = rig.directory.path().join("base/floe/trees");
+    let tree = std::fs::read_dir(trees).unwrap().next().unwrap().unwrap();
+    std::fs::remove_file(tree.path().join("usr/bin/gcc")).unwrap();
     let mut client = rig.remote_client().await;
     client
         .send(&Message::CompileFile(compile_file(&name, 5)))
@@ -361,6 +359,7 @@ async fn a_toolchain_that_two_send_at_once_serves_both() {
     );
     assert!(verified(&mut one).await);
     assert!(verified(&mut other).await);
+    assert_eq!(rig.log().matches("is installed (").count(), 1);
     // A third comes too late and is served as well.
     let mut third = rig.remote_client().await;
     transfer(&mut third, &name, &archive).await;
@@ -383,7 +382,7 @@ async fn a_broken_archive_leaves_the_connection_open_and_nothing_behind() {
     let Message::StatusText(status) = hear(&mut client).await else {
         panic!()
     };
-    assert!(status.text.contains("not installed"), "{}", status.text);
+    assert!(status.text.contains("cannot be read"), "{}", status.text);
     assert!(!verified(&mut client).await);
     let Message::Login(login) = hear_decision(&mut line).await else {
         panic!()

@@ -10,3 +10,4 @@ mod foreign;
 mod local;
 mod rig;
 mod start;
+mod toolchains;

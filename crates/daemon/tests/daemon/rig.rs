@@ -86,6 +86,10 @@ impl Rig {
         !refused
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.daemon.id()
+    }
+
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("socket")
     }

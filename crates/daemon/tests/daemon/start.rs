@@ -1,5 +1,9 @@
 //! Starting, logging in, ending.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
 use icecream::Message;
 use rustix::process::Signal;
 
@@ -104,7 +108,7 @@ async fn an_old_scheduler_is_refused_by_name() {
             assert!(log.contains(&named), "{log}");
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -130,24 +134,53 @@ async fn what_cannot_work_is_said_and_nothing_is_touched() {
 #[tokio::test]
 async fn what_lies_in_a_wrong_base_directory_stays() {
     let directory = tempfile::tempdir().unwrap();
-    let precious = directory.path().join("target=x86_64/thesis");
-    std::fs::create_dir_all(&precious).unwrap();
-    std::fs::write(precious.join("chapter"), "1").unwrap();
-    std::fs::write(directory.path().join("native"), "a file").unwrap();
-    let base = directory.path().to_str().unwrap().to_owned();
-    let mut rig = Rig::spawn(nobody(), &["--base", &base, "--no-remote"]);
-    // As root the daemon becomes somebody who may not write there, and says so.
-    tokio::time::timeout(std::time::Duration::from_secs(2), rig.ended())
-        .await
-        .ok();
-    rig.signal(Signal::TERM);
-    rig.ended().await;
-    assert_eq!(
-        std::fs::read_to_string(precious.join("chapter")).unwrap(),
-        "1"
-    );
-    assert_eq!(
-        std::fs::read_to_string(directory.path().join("native")).unwrap(),
-        "a file"
-    );
+    let at = |name: &str| directory.path().join(name);
+    let precious = [
+        "target=x86_64/thesis/chapter",
+        "scratch/thoughts",
+        "tmp/x",
+        "native",
+    ];
+    for name in precious {
+        std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        std::fs::write(at(name), "precious").unwrap();
+    }
+    // As root the daemon becomes somebody who may write there only in the second case.
+    for mode in [0o755, 0o777] {
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+        let base = directory.path().to_str().unwrap().to_owned();
+        let mut rig = Rig::spawn(nobody(), &["--base", &base, "--no-remote"]);
+        let up = || at("floe/lock").exists() || rig.log().contains("base directory");
+        for _ in 0..500 {
+            if up() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(up(), "{}", rig.log());
+        rig.signal(Signal::TERM);
+        rig.ended().await;
+        for name in precious {
+            assert_eq!(std::fs::read_to_string(at(name)).unwrap(), "precious");
+        }
+    }
+    let mut names: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["floe", "native", "scratch", "target=x86_64", "tmp"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_another_daemon_uses_is_not_touched_and_its_user_named() {
+    let scheduler = FakeScheduler::new().await;
+    let first = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let base = first.directory.path().join("base");
+    let base = base.to_str().unwrap();
+    let mut second = Rig::spawn(nobody(), &["--base", base, "--no-remote"]);
+    assert_eq!(second.ended().await.code(), Some(1));
+    let log = second.log();
+    let named = format!("process number {}", first.pid());
+    assert!(log.contains(&named) && log.contains("with -b"), "{log}");
 }

@@ -204,7 +204,6 @@ impl Files<'_> {
 
 /// What the store is to build: the members, and the places at which a sandbox mounts something, which
 /// are no part of the toolchain's identity. None if a member is in the way.
-#[expect(clippy::type_complexity)]
 fn furnish(
     manifest: &Manifest,
     store: &Store,

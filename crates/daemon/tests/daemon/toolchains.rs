@@ -1,0 +1,102 @@
+//! Toolchains on their way in, and what they may cost others.
+
+use icecream::{Message, TransferEnv, chunk};
+
+use crate::foreign::{
+    SOURCE, compiled_locally, receive_file, send_file, transfer, verified, with_gcc,
+};
+use crate::rig::{FakeScheduler, Rig, compile_file, gcc_archive, hear, hear_decision, platform};
+
+#[tokio::test]
+async fn while_one_sends_a_toolchain_another_compiles_in_the_only_slot() {
+    let Some((rig, _scheduler, mut line, name)) = with_gcc(&["--slots", "1"]).await else {
+        return;
+    };
+    let (_, archive) = gcc_archive().unwrap();
+    let mut slow = rig.remote_client().await;
+    let begin = TransferEnv {
+        name: "other".into(),
+        target: platform(),
+    };
+    slow.send(&Message::TransferEnv(begin)).await.unwrap();
+    let (some, rest) = archive.split_at(chunk::CHUNK_LEN);
+    let piece = chunk::compress(some, 1).unwrap();
+    slow.send(&Message::FileChunk(piece)).await.unwrap();
+
+    let mut client = rig.remote_client().await;
+    client
+        .send(&Message::CompileFile(compile_file(&name, 5)))
+        .await
+        .unwrap();
+    send_file(&mut client, SOURCE).await;
+    let Message::CompileResult(result) = hear(&mut client).await else {
+        panic!()
+    };
+    assert_eq!(result.status, 0);
+    assert!(receive_file(&mut client).await == compiled_locally());
+    for expected in ["begin", "done"] {
+        let heard = hear_decision(&mut line).await;
+        let is_right = match expected {
+            "begin" => matches!(heard, Message::JobBegin(_)),
+            _ => matches!(heard, Message::JobDone(_)),
+        };
+        assert!(is_right, "{heard:?}");
+    }
+
+    send_file(&mut slow, rest).await;
+    let Message::Login(login) = hear_decision(&mut line).await else {
+        panic!()
+    };
+    let names: Vec<_> = login.environments.iter().map(|known| &known.name).collect();
+    assert!(
+        names.contains(&&name) && names.contains(&&"other".to_owned()),
+        "{names:?}"
+    );
+    // The same content under two names is there once.
+    let trees = rig.directory.path().join("base/floe/trees");
+    assert_eq!(std::fs::read_dir(trees).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_toolchain_that_can_never_be_kept_is_refused_and_the_host_avoided_for_it() {
+    let scheduler = FakeScheduler::new().await;
+    let rig = Rig::start(scheduler.address, &["--cache-limit", "1"]).await;
+    if !rig.takes_compiles() {
+        return;
+    }
+    let Some((name, archive)) = gcc_archive() else {
+        return;
+    };
+    let mut client = rig.remote_client().await;
+    transfer(&mut client, &name, &archive).await;
+    // Without a text: that would be about this request only.
+    assert!(!verified(&mut client).await);
+    assert!(rig.log().contains("raise the limit"), "{}", rig.log());
+}
+
+#[tokio::test]
+async fn toolchains_are_there_again_after_a_restart() {
+    let Some((mut rig, scheduler, line, name)) = with_gcc(&[]).await else {
+        return;
+    };
+    rig.signal(rustix::process::Signal::KILL);
+    rig.ended().await;
+    drop(line);
+    let base = rig.directory.path().join("base");
+    let again = Rig::start(scheduler.address, &["--base", base.to_str().unwrap()]).await;
+    let mut line = scheduler.login().await;
+    let mut client = again.remote_client().await;
+    client
+        .send(&Message::CompileFile(compile_file(&name, 5)))
+        .await
+        .unwrap();
+    send_file(&mut client, SOURCE).await;
+    let Message::CompileResult(result) = hear(&mut client).await else {
+        panic!()
+    };
+    assert_eq!(result.status, 0);
+    assert!(matches!(
+        hear_decision(&mut line).await,
+        Message::JobBegin(_)
+    ));
+}
