@@ -1,9 +1,9 @@
 //! A file on its way into the store.
 
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use job::Digest;
@@ -108,14 +108,24 @@ impl Incoming {
     }
 }
 
-/// A file in `tmp`, gone when dropped unless it was renamed.
+/// A file in `tmp`, gone when dropped unless it got a name.
 #[derive(Debug)]
 pub(crate) struct Temporary(pub(crate) PathBuf);
 
+impl Temporary {
+    pub(crate) fn name(mut self, place: &Path) -> io::Result<()> {
+        fs::rename(&self.0, place)?;
+        self.0 = PathBuf::new();
+        Ok(())
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Mostly it has been renamed; what else remains goes when the store is opened.
-        let _gone = fs::remove_file(&self.0);
+        if !self.0.as_os_str().is_empty() {
+            // What remains goes when the store is opened.
+            let _gone = fs::remove_file(&self.0);
+        }
     }
 }
 
@@ -131,7 +141,8 @@ pub(crate) fn publish(
     fs::set_permissions(&path, Permissions::from_mode(key.mode())).map_err(failed)?;
     let bytes = blocks(&path.symlink_metadata().map_err(failed)?);
     draft.reservation.cover(changing, bytes)?;
-    fs::rename(&path, inner.place.object(&key, true)).map_err(failed)?;
+    let place = inner.place.object(&key, true);
+    draft.temporary.name(&place).map_err(failed)?;
     draft
         .reservation
         .spend(|ledger| ledger.add_object(key, bytes, true));

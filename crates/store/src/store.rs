@@ -100,10 +100,11 @@ impl Store {
         }
     }
 
-    /// Why nothing more should be written now, if so: the disk is full, or was a moment ago.
+    /// Why nothing more should be written now, if so: the disk, or this user's share of it, was found
+    /// full a moment ago.
     pub fn room(&self) -> Result<(), StoreError> {
         let recent = *lock(&self.inner.full);
-        if recent.is_some_and(|at| at.elapsed() < FULL) || !self.inner.disk_allows(0) {
+        if recent.is_some_and(|at| at.elapsed() < FULL) {
             return Err(StoreError::DiskFull {
                 path: self.root().to_path_buf(),
                 needed: self.inner.headroom,

@@ -61,7 +61,9 @@ impl Inner {
         reservation.cover(&changing, bytes)?;
         // The record first: a tree without one is swept, and so is a record without a tree.
         let (known, place) = (self.place.record(&id, true), self.place.tree(&id));
-        fs::rename(&written.0, &known).map_err(|error| failed(&known, error))?;
+        written
+            .name(&known)
+            .map_err(|error| failed(&known, error))?;
         if let Err(error) = fs::rename(&draft.0, &place) {
             self.remove_record(&id);
             return Err(failed(&place, error));

@@ -154,7 +154,7 @@ impl Keep for Files<'_> {
     fn keep(&mut self, size: u64, executable: bool, body: &mut dyn Read) -> Result<Digest, Why> {
         self.bytes = self.bytes.saturating_add(size);
         let mut incoming = self.store.begin(size).map_err(|error| self.why(error))?;
-        let mut buffer = vec![0; 128 << 10];
+        let mut buffer = vec![0; size.min(128 << 10) as usize];
         let mut left = size;
         while left > 0 {
             let n = match body.read(&mut buffer) {
