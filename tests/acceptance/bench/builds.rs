@@ -68,7 +68,7 @@ fn measure(
 ) -> Result<()> {
     let plain = plain_lab()?;
     let local_host = plain.hosts().first().context("a lab without hosts")?;
-    let compiles = Recording::of(tree, local_host.command("sh"))?;
+    let compiles = Recording::of(tree, local_host.command("sh"), options.jobs)?;
     let mut ways = Vec::new();
     for suite in Suite::BOTH {
         let cluster = cluster(suite)?;

@@ -43,6 +43,8 @@ pub(crate) struct Options {
     rounds: u32,
     /// Repetitions of whole builds.
     builds: u32,
+    /// The most compiles of a build that are measured.
+    jobs: usize,
     /// The rows wanted; all when empty.
     rows: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Options {
         let mut options = Self {
             rounds: 30,
             builds: 1,
+            jobs: usize::MAX,
             rows: Vec::new(),
         };
         let mut words = words.iter();
@@ -65,6 +68,7 @@ impl Options {
             match word.as_str() {
                 "--rounds" => options.rounds = number()?,
                 "--builds" => options.builds = number()?,
+                "--jobs" => options.jobs = number()? as usize,
                 row => options.rows.push(row.to_owned()),
             }
         }

@@ -26,6 +26,18 @@ struct Noted {
     words: Vec<String>,
 }
 
+impl Noted {
+    /// Compiles of files that are still there: probes of makefiles take theirs away.
+    fn can_be_repeated(&self) -> bool {
+        let is_source =
+            |word: &&String| [".c", ".cc", ".cpp"].iter().any(|end| word.ends_with(end));
+        let mut sources = self.words.iter().filter(is_source).peekable();
+        self.words.iter().any(|word| word == "-c")
+            && sources.peek().is_some()
+            && sources.all(|source| self.directory.join(source).is_file())
+    }
+}
+
 /// Commands that can be run in any order, in a file, and how many.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -34,9 +46,9 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Builds the tree plainly with `launch`, which starts a shell, and keeps the compile commands.
-    /// The tree stays built: what the commands read is all there.
-    pub(crate) fn of(tree: &Tree, launch: Launch) -> Result<Self> {
+    /// Builds the tree plainly with `launch`, which starts a shell, and keeps `most` of the compile
+    /// commands. The tree stays built: what the commands read is all there.
+    pub(crate) fn of(tree: &Tree, launch: Launch, most: usize) -> Result<Self> {
         tree.reset()?;
         let all = tree.path().with_extension("noted");
         let _ = fs::remove_file(&all);
@@ -44,19 +56,19 @@ impl Recording {
         let noting = |compiler: &str| format!("{} note {} {compiler}", me.display(), all.display());
         let launch = launch.env("CC", noting("gcc")).env("CXX", noting("g++"));
         tree.build(launch, 2).run(BUILD)?.ok()?;
-        let mut kept = String::new();
-        let mut jobs = 0;
-        for line in fs::read_to_string(&all)?.lines() {
-            let noted: Noted = serde_json::from_str(line)?;
-            // Probes of a configure script write nowhere, or what the next one overwrites.
-            if noted.words.iter().any(|word| word == "-c") {
-                kept.push_str(line);
-                kept.push('\n');
-                jobs += 1;
+        let text = fs::read_to_string(&all)?;
+        let mut kept = Vec::new();
+        for line in text.lines() {
+            if serde_json::from_str::<Noted>(line)?.can_be_repeated() {
+                kept.push(line);
             }
         }
+        // Spread over the whole build: its parts differ in size.
+        let step = kept.len().div_ceil(most.max(1)).max(1);
+        let kept: Vec<&str> = kept.into_iter().step_by(step).collect();
+        let jobs = u32::try_from(kept.len())?;
         let file = tree.path().with_extension("compiles");
-        fs::write(&file, kept)?;
+        fs::write(&file, kept.join("\n"))?;
         Ok(Self { file, jobs })
     }
 
