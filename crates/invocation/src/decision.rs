@@ -109,6 +109,7 @@ fn travel(
         },
         compile: command::compile(reading, source, includes_only, colour),
         extra_files: reading.extra_files.clone(),
+        tool_options: reading.tool_options.clone(),
         add_target: clang && !reading.target,
         native_options: reading.natives.clone(),
         repeat_on_diagnostics: settings.repeat_on_diagnostics

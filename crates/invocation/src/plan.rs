@@ -104,6 +104,9 @@ pub struct Remote {
     pub compile: Vec<OsString>,
     /// Files outside the toolchain that the remote compiler reads at their absolute path.
     pub extra_files: Vec<PathBuf>,
+    /// Options by which the compiler chooses its tools and specs, with absolute paths: what the
+    /// toolchain must be collected with. They are not sent, but for specs.
+    pub tool_options: Vec<OsString>,
     /// The command names no `-target`; clang needs this host's added.
     pub add_target: bool,
     /// Native CPU options that must be replaced before sending, with [`Remote::replace_native`];

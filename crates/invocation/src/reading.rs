@@ -71,6 +71,8 @@ pub(crate) struct Reading<'a> {
     architectures: usize,
     pub(crate) natives: Vec<OsString>,
     pub(crate) extra_files: Vec<PathBuf>,
+    /// `-B` and `-specs=` with absolute paths.
+    pub(crate) tool_options: Vec<OsString>,
     pub(crate) lto: Option<&'a OsStr>,
     pub(crate) verbose_assembly: Option<String>,
     pub(crate) emit_llvm: bool,
@@ -123,6 +125,7 @@ impl<'a> Reading<'a> {
             architectures: 0,
             natives: Vec::new(),
             extra_files: Vec::new(),
+            tool_options: Vec::new(),
             lto: None,
             verbose_assembly: None,
             emit_llvm: false,
@@ -227,6 +230,13 @@ impl<'a> Reading<'a> {
             Meaning::PreprocessorWords | Meaning::AssemblerWords => return (true, Sent::AsGiven),
             Meaning::Xclang => return (true, self.xclang(word, value)),
             Meaning::ExtraFile => return (true, self.extra_file(spec.spelling, value, word)),
+            Meaning::ToolPrefix => {
+                let mut option = OsString::from("-B");
+                option.push(self.directory.join(value));
+                self.tool_options.push(option);
+                return (true, Sent::No);
+            }
+            Meaning::Specs => return (true, self.specs(value, word)),
             Meaning::NativeCpu => self.natives.push(word.arguments[0].clone()),
             Meaning::SplitDwarf => {
                 if value == "single" {
@@ -351,6 +361,24 @@ impl<'a> Reading<'a> {
                 Sent::No
             }
         }
+    }
+
+    /// A name without a directory may be one that gcc finds among its own files: only a file that is
+    /// there is taken for what is meant.
+    fn specs(&mut self, value: &OsStr, word: &Word<'_>) -> Sent {
+        let Some(path) = self.readable(value) else {
+            self.stay(Reason::SideInput, word.shown());
+            return Sent::No;
+        };
+        let mut option = OsString::from("-specs=");
+        option.push(&path);
+        self.tool_options.push(option.clone());
+        self.add_extra_file(path.clone());
+        // Only the last word is replaced.
+        Sent::As(match word.arguments.len() {
+            1 => option,
+            _ => path.into_os_string(),
+        })
     }
 
     pub(crate) fn add_extra_file(&mut self, path: PathBuf) {

@@ -1,5 +1,6 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct ClusterBuilder {
     scheduler: Suite,
     scheduler_arguments: Vec<String>,
     daemons: Vec<DaemonSpec>,
+    /// Who runs the daemon of a name, when it is not root.
+    users: BTreeMap<String, (u32, u32)>,
     floe: Option<Programs>,
 }
 
@@ -116,6 +119,15 @@ impl ClusterBuilder {
         self
     }
 
+    /// Runs the daemon added last as an ordinary user, who owns the host's home; only a namespace
+    /// host can do that.
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        if let Some(last) = self.daemons.last() {
+            self.users.insert(last.name.clone(), (uid, gid));
+        }
+        self
+    }
+
     /// Makes the hosts, starts the programs and waits until the scheduler knows every daemon.
     pub fn start(self) -> Result<Cluster> {
         Cluster::start(self)
@@ -147,6 +159,7 @@ impl Cluster {
             scheduler: Suite::Floe,
             scheduler_arguments: Vec::new(),
             daemons: Vec::new(),
+            users: BTreeMap::new(),
             floe: None,
         }
     }
@@ -257,6 +270,10 @@ impl Cluster {
             .log("daemon");
         if spec.submit_only {
             launch = launch.arg("--no-remote");
+        }
+        if let Some(&(uid, gid)) = self.builder.users.get(name) {
+            std::os::unix::fs::chown(self.host(name)?.home(), Some(uid), Some(gid))?;
+            launch = launch.user(uid, gid);
         }
         if self.builder.kind == Kind::Loopback {
             launch = launch.arg("-b").arg(self.host(name)?.tmp().join("envs"));

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::ask::ask;
@@ -45,6 +47,8 @@ pub enum Cause {
         one: PathBuf,
         other: PathBuf,
     },
+    #[error("{path} is found by -B only; name the file with -specs")]
+    ByOption { path: PathBuf },
     #[error("its own trial compile of {language} fails here: {said}")]
     Trial {
         language: &'static str,
@@ -176,6 +180,14 @@ impl Collector {
             if let Some(path) =
                 self.printed(compiler.driver(), &format!("-print-file-name={name}"))?
             {
+                // There, the driver is not told where to look.
+                let is_by_option = |option: &OsString| {
+                    let dir = option.as_bytes().strip_prefix(b"-B");
+                    dir.is_some_and(|dir| path.starts_with(Path::new(OsStr::from_bytes(dir))))
+                };
+                if self.options.iter().any(is_by_option) {
+                    return Err(Cause::ByOption { path });
+                }
                 let target = under_usr(&path, &self.prefix);
                 self.file(&path, &target)?;
             }
@@ -249,11 +261,7 @@ impl Collector {
                 .is_ok_and(|source| source.is_file() && !known.contains(&source));
             if is_new {
                 let target = under_usr(file, &self.prefix);
-                // Something else may stand there already, as a driver's other name.
-                match self.file(file, &target) {
-                    Err(Cause::Conflict { .. }) => {}
-                    added => added?,
-                }
+                self.file(file, &target)?;
             }
         }
         Ok(())
@@ -277,6 +285,9 @@ impl Collector {
     /// Adds a file, and when it is a program or library, everything the loader needs for it.
     fn file(&mut self, found: &Path, target: &Path) -> Result<(), Cause> {
         let source = self.single(found, target)?;
+        if let Some(interpreter) = interpreter(&source).filter(|path| is_program(path)) {
+            self.file(&interpreter, &normal(&interpreter))?;
+        }
         for library in closure(&mut self.loader, &source, target, &self.prefix).map_err(missing)? {
             self.single(&library.source, &library.target)?;
             let (name, kind, is_sure) = match library.cached {
@@ -390,6 +401,22 @@ impl Collector {
 fn first_missing(path: &Path) -> &Path {
     let missing = |path: &&Path| std::fs::symlink_metadata(path).is_err();
     path.ancestors().take_while(missing).last().unwrap_or(path)
+}
+
+/// What the first line of a script names.
+fn interpreter(script: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    File::open(script)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut start)
+        .ok()?;
+    let line = start
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let name = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
+    (name.first() == Some(&b'/')).then(|| PathBuf::from(OsStr::from_bytes(name)))
 }
 
 fn missing(missing: Missing) -> Cause {

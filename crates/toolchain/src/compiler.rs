@@ -55,6 +55,8 @@ pub enum ProbeError {
 /// A word that no preprocessor defines, to find the answer among line markers.
 const PROBE: &str = "floe_probe __clang__ __GNUC__\n";
 const QUESTION: &[&str] = &["-v", "-E", "-x", "c", "-"];
+/// For a gcc that was installed without the compiler for C.
+const QUESTION_CXX: &[&str] = &["-v", "-E", "-x", "c++", "-"];
 
 impl Compiler {
     /// Asks the compiler at `path`, which may be a link or a wrapper.
@@ -204,10 +206,17 @@ const C_TO_CXX: (&str, &str) = ("gcc", "g++");
 const CXX_TO_C: (&str, &str) = ("g++", "gcc");
 
 fn question(path: &Path) -> Result<Said, ProbeError> {
-    ask(path, QUESTION, PROBE).map_err(|source| ProbeError::Run {
-        path: path.to_path_buf(),
-        source,
-    })
+    let asked = |question| {
+        ask(path, question, PROBE).map_err(|source| ProbeError::Run {
+            path: path.to_path_buf(),
+            source,
+        })
+    };
+    let said = asked(QUESTION)?;
+    if said.success || !said.stderr.contains("cc1") {
+        return Ok(said);
+    }
+    asked(QUESTION_CXX)
 }
 
 fn hidden(path: &Path, why: &str) -> ProbeError {

@@ -28,6 +28,7 @@ mod tarstream;
 pub mod test_env;
 mod trial;
 mod unpack;
+mod unwrap;
 
 pub use collect::{Cause, CollectError, collect};
 pub use compiler::{Compiler, Family, ProbeError};
@@ -39,3 +40,4 @@ pub use manifest::{Identity, Manifest, ManifestError, MemberPath};
 pub use native::{Contents, DEFAULT_LIMIT, Native, NativeCache, NativeError, Request};
 pub use pack::{Archive, PackError, pack};
 pub use unpack::{Limits, UnpackError, Unpacked, Why, unpack};
+pub use unwrap::{Behind, UnwrapError, Wrapped, unwrap};

@@ -107,7 +107,7 @@ fn one(compiler: &Compiler, driver: &Path, language: &Language) -> Result<Option
         arguments: &arguments,
         directory: &scratch.0,
         environment: None,
-        until: &[],
+        until: None,
     });
     let Ok(mut seen) = seen else {
         return Ok(None);

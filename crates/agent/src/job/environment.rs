@@ -33,6 +33,16 @@ impl Environment {
         }
     }
 
+    /// As a program that was started with [`Self::for_compiler`] left it to another one.
+    pub(crate) fn replaced(&self, pairs: Vec<(OsString, OsString)>) -> Self {
+        let guard = OsStr::new(variable::SAFEGUARD);
+        let own = self.pairs.iter().filter(|(name, _)| name == guard).cloned();
+        let others = pairs.into_iter().filter(|(name, _)| name != guard);
+        Self {
+            pairs: others.chain(own).collect(),
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         let found = self.pairs.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_os_str())

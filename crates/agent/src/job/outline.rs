@@ -45,6 +45,19 @@ impl Outline {
         }
     }
 
+    /// The same job behind a script that changes options and variables.
+    pub(crate) fn behind(&self, found: toolchain::Behind) -> Self {
+        let called_as = Path::new(&found.called_as).file_name();
+        Self {
+            called_as: called_as.unwrap_or(&self.called_as).to_owned(),
+            program: found.program,
+            arguments: found.arguments,
+            environment: self.environment.replaced(found.environment),
+            directory: self.directory.clone(),
+            ..*self
+        }
+    }
+
     /// Whether the wrapper's root and directory are what this process sees by the same names: it
     /// may live in a chroot or a container.
     pub(crate) fn sees_our_files(&self, run: &Run) -> bool {

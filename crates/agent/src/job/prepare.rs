@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use invocation::{Family, Language, Plan, Remote};
@@ -22,6 +23,8 @@ pub(crate) struct Kit {
     pub(crate) toolchains: Vec<Toolchain>,
     family: Family,
     target: String,
+    /// The compilers behind a script that changes options.
+    behind: Vec<PathBuf>,
 }
 
 /// The archives that could serve a plan, the user's own or the automatic one.
@@ -60,7 +63,12 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
     let compression = outline.environment.archive_compression();
     let packed = shared
         .toolbox
-        .archive(&outline.program, extra_files, compression)
+        .archive(
+            &outline.program,
+            &plan.tool_options,
+            extra_files,
+            compression,
+        )
         .await;
     let packed = packed.map_err(toolchain_failed)?;
     let has = match plan.language {
@@ -74,7 +82,44 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
         );
         return Err(toolchain_failed(why));
     }
-    Ok(Kit::new(vec![packed.toolchain.clone()], &packed.probe))
+    let kit = Kit::new(vec![packed.toolchain.clone()], &packed.probe);
+    Ok(Kit {
+        behind: packed.behind.clone(),
+        ..kit
+    })
+}
+
+/// The job as the compiler would have got it from the script around it; `None` when there is no
+/// script that changes anything.
+pub(crate) async fn behind(
+    outline: &Outline,
+    plan: &Remote,
+    kit: &Kit,
+) -> Result<Option<Outline>, Failure> {
+    if kit.behind.is_empty() {
+        return Ok(None);
+    }
+    let (program, arguments) = (outline.program.clone(), outline.arguments.clone());
+    let (directory, environment) = (
+        outline.directory.clone(),
+        outline.environment.for_compiler(),
+    );
+    let (source, drivers) = (plan.source.clone(), kit.behind.clone());
+    let watched = tokio::task::spawn_blocking(move || {
+        let wrapped = toolchain::Wrapped {
+            script: &program,
+            arguments: &arguments,
+            environment: &environment,
+            directory: &directory,
+            source: source.as_os_str(),
+        };
+        toolchain::unwrap(&wrapped, &drivers)
+    });
+    let found = watched
+        .await
+        .map_err(|error| toolchain_failed(error.to_string()))?;
+    let found = found.map_err(|error| toolchain_failed(error.to_string()))?;
+    Ok(Some(outline.behind(found)))
 }
 
 impl Kit {
@@ -87,6 +132,7 @@ impl Kit {
             toolchains,
             family,
             target: probe.target.clone(),
+            behind: Vec::new(),
         }
     }
 

@@ -28,6 +28,20 @@ pub(crate) async fn compile(
     let daemon = find_daemon(outline, shared).await?;
     chronicle.enter(Phase::Toolchain);
     let mut kit = prepare::kit(outline, shared, plan).await?;
+    let behind = prepare::behind(outline, plan, &kit).await?;
+    let behind_plan = behind.as_ref().map(Outline::plan);
+    let (outline, plan) = match (&behind, &behind_plan) {
+        (Some(behind), Some(Plan::Remote(plan))) => {
+            kit = prepare::kit(behind, shared, plan).await?;
+            (behind, &**plan)
+        }
+        (Some(_), Some(Plan::Local(plan))) => {
+            drop(daemon);
+            let stay = local::by_plan(outline, shared, chronicle, plan.clone()).await;
+            return Ok(Fate::Stay(stay));
+        }
+        _ => (outline, plan),
+    };
     let true_plan = kit.true_plan(outline, plan);
     let plan = match &true_plan {
         None => plan,

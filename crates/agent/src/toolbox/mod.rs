@@ -33,6 +33,8 @@ const MAX_ANSWERS: usize = 1000;
 enum Question {
     Archive {
         compiler: PathBuf,
+        /// `-B` and the like.
+        options: Vec<OsString>,
         extra_files: Vec<PathBuf>,
         compression: String,
     },
@@ -76,6 +78,8 @@ pub(crate) struct Probe {
 pub(crate) struct Packed {
     pub(crate) toolchain: Toolchain,
     pub(crate) probe: Probe,
+    /// The compilers behind a script that changes options; empty for any other compiler.
+    pub(crate) behind: Vec<PathBuf>,
     /// Whether the archive holds the compiler for C, and for C++.
     pub(crate) has_c: bool,
     pub(crate) has_cxx: bool,
@@ -124,12 +128,14 @@ impl Toolbox {
     pub(crate) async fn archive(
         &self,
         compiler: &Path,
+        options: &[OsString],
         extra_files: Vec<PathBuf>,
         compression: &str,
     ) -> Result<Arc<Packed>, String> {
         let compression = compression.to_owned();
         let question = Question::Archive {
             compiler: compiler.to_owned(),
+            options: options.to_vec(),
             extra_files,
             compression,
         };
@@ -284,23 +290,23 @@ impl Workshop {
         match question {
             Question::Archive {
                 compiler,
+                options,
                 extra_files,
                 compression,
             } => {
                 let compression = match compression.as_str() {
-                    "" => Compression::default(),
+                    "" => Compression::Zstd,
                     name => Compression::parse(name).ok_or_else(|| {
                         format!("{name:?} is no compression; use none, gzip, bzip2, zstd or xz")
                     })?,
                 };
-                let native = self.cache.get(compiler, extra_files, compression);
+                let request = toolchain::Request {
+                    compiler,
+                    options,
+                    extra: extra_files,
+                };
+                let native = self.cache.find(&request, compression);
                 let native = native.map_err(|error| error.to_string())?;
-                if native.alters_options {
-                    return Err(format!(
-                        "{} is a script that changes options; name the compiler behind it",
-                        compiler.display()
-                    ));
-                }
                 Ok(Known::Packed(Arc::new(Packed {
                     toolchain: Toolchain {
                         platform: self.platform.clone(),
@@ -310,6 +316,11 @@ impl Workshop {
                     probe: Probe {
                         family: native.family,
                         target: native.target,
+                    },
+                    behind: if native.alters_options {
+                        native.drivers
+                    } else {
+                        Vec::new()
                     },
                     has_c: native.has_c,
                     has_cxx: native.has_cxx,

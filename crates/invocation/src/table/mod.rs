@@ -65,6 +65,10 @@ pub(crate) enum Meaning {
     Xclang,
     /// The value names a file that the remote compiler must have.
     ExtraFile,
+    /// A place where the compiler looks for its tools first: the toolchain is collected with it.
+    ToolPrefix,
+    /// A specs file: the toolchain is collected with it, and carries it.
+    Specs,
     NativeCpu,
     SplitDwarf,
     DebugLevel,

@@ -93,8 +93,8 @@ pub(super) const TABLE: &[Spec] = &[
     joined("-fmultilib-flag=", READS).clang(),
     separate("-frewrite-map-file", READS).clang(),
     joined("-frewrite-map-file=", READS).clang(),
-    equals("-specs", READS),
-    equals("--specs", READS),
+    equals("-specs", Fate::Means(Meaning::Specs)).gcc(),
+    equals("--specs", Fate::Means(Meaning::Specs)).gcc(),
     exact("-fpch-instantiate-templates", READS).clang(),
     separate("-filelist", READS),
 ];

@@ -5,11 +5,12 @@ use super::{Fate, Meaning, Spec, either, equals, exact, joined, separate};
 use job::Reason;
 
 const SEARCH: Fate = Fate::Stays(Reason::ToolSearch);
+const PREFIX: Fate = Fate::Means(Meaning::ToolPrefix);
 const NATIVE: Fate = Fate::Means(Meaning::NativeCpu);
 
 pub(super) const TABLE: &[Spec] = &[
-    either("-B", SEARCH),
-    equals("--prefix", SEARCH),
+    either("-B", PREFIX),
+    equals("--prefix", PREFIX),
     exact("-Bsymbolic", Fate::Sent),
     exact("-Bstatic", Fate::Sent),
     exact("-Bdynamic", Fate::Sent),

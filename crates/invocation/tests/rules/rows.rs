@@ -25,8 +25,6 @@ fn commands_that_stay() {
         ("gcc -MM a.c", DependenciesOnly),
         ("clang -MJ f -c a.c", SideOutput),
         // 16
-        ("gcc -B /x -c a.c", ToolSearch),
-        ("gcc -B/x -c a.c", ToolSearch),
         // 17, 2.4
         ("gcc -Wa,-al=x.lst -c a.c", SideOutput),
         ("gcc -Wa,-al=x.lst,-W -c a.c", SideOutput),
@@ -327,6 +325,26 @@ fn extra_files_are_listed_once() {
         remote.extra_files,
         ["/w/plugin.so".as_ref(), std::path::Path::new("/w/d/list")]
     );
+}
+
+#[test]
+fn options_that_choose_tools_decide_the_toolchain() {
+    let plan = remote("gcc -B tools -B/opt/x/ --prefix=y -specs=d/list -O1 -c a.c");
+    assert_eq!(
+        plan.tool_options,
+        ["-B/w/tools", "-B/opt/x/", "-B/w/y", "-specs=/w/d/list"]
+    );
+    assert_eq!(
+        plan.compile,
+        ["-specs=/w/d/list", "-O1", "-c", "-fdirectives-only"]
+    );
+    assert_eq!(plan.extra_files, [std::path::Path::new("/w/d/list")]);
+    let apart = remote("gcc -c a.c --specs d/list");
+    assert_eq!(
+        apart.compile,
+        ["--specs", "/w/d/list", "-c", "-fdirectives-only"]
+    );
+    assert_eq!(apart.tool_options, plan.tool_options[3..]);
 }
 
 #[test]

@@ -41,8 +41,11 @@ pub struct Native {
     pub family: Family,
     /// What the compiler compiles for, as `-dumpmachine` says.
     pub target: String,
-    /// A script around the compiler changes options: compiles through it must not travel.
+    /// A script around the compiler changes options: what it makes of a command line has to be
+    /// learned from [`crate::unwrap`].
     pub alters_options: bool,
+    /// The programs that do the work, for C and C++, all links resolved.
+    pub drivers: Vec<PathBuf>,
     /// Whether the archive holds the C and the C++ compiler.
     pub has_c: bool,
     pub has_cxx: bool,
@@ -228,6 +231,11 @@ fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
         contents: Arc::new(contents),
         family: probed.family,
         alters_options: probed.alters_options,
+        drivers: [&probed.c, &probed.cxx]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
         has_c: has("usr/bin/cc1"),
         has_cxx: has("usr/bin/cc1plus"),
         target: probed.target,
@@ -248,6 +256,7 @@ impl Record {
             family: self.family,
             target: self.target.clone(),
             alters_options: self.alters_options,
+            drivers: self.drivers.clone(),
             has_c: self.has_c,
             has_cxx: self.has_cxx,
         }

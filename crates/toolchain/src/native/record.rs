@@ -52,13 +52,14 @@ pub(super) struct Record {
     pub(super) family: Family,
     pub(super) target: String,
     pub(super) alters_options: bool,
+    pub(super) drivers: Vec<PathBuf>,
     pub(super) has_c: bool,
     pub(super) has_cxx: bool,
     pub(super) watch: Watch,
 }
 
 /// Changes with the format, or with what goes into a toolchain: old records are then made anew.
-const VERSION: &str = "floe native 2";
+const VERSION: &str = "floe native 3";
 
 impl Record {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -80,6 +81,11 @@ impl Record {
             out.extend_from_slice(field.as_bytes());
             out.push(0);
         }
+        for driver in &self.drivers {
+            out.extend_from_slice(driver.as_os_str().as_bytes());
+            out.push(0);
+        }
+        out.push(0);
         self.contents.encode(&mut out);
         self.watch.encode(&mut out);
         out
@@ -90,19 +96,27 @@ impl Record {
         let mut rest = bytes;
         let mut field = || {
             let end = rest.iter().position(|byte| *byte == 0)?;
-            let text = std::str::from_utf8(&rest[..end]).ok()?;
+            let text = &rest[..end];
             rest = &rest[end + 1..];
             Some(text)
         };
-        if field()? != VERSION {
+        if field()? != VERSION.as_bytes() {
             return None;
         }
         let family = match field()? {
-            "clang" => Family::Clang,
+            b"clang" => Family::Clang,
             _ => Family::Gcc,
         };
-        let target = field()?.to_owned();
-        let (alters_options, has_c, has_cxx) = (field()? == "1", field()? == "1", field()? == "1");
+        let target = std::str::from_utf8(field()?).ok()?.to_owned();
+        let (alters_options, has_c, has_cxx) =
+            (field()? == b"1", field()? == b"1", field()? == b"1");
+        let mut drivers = Vec::new();
+        loop {
+            match field()? {
+                b"" => break,
+                path => drivers.push(PathBuf::from(OsStr::from_bytes(path))),
+            }
+        }
         let contents = Arc::new(Contents::decode(&mut rest)?);
         let watch = Watch::decode(rest).ok()?;
         Some(Self {
@@ -110,6 +124,7 @@ impl Record {
             family,
             target,
             alters_options,
+            drivers,
             has_c,
             has_cxx,
             watch,

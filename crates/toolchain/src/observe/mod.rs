@@ -18,15 +18,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What to run.
-#[derive(Debug)]
 pub(crate) struct Trial<'a> {
     pub(crate) program: &'a Path,
     pub(crate) arguments: &'a [OsString],
     pub(crate) directory: &'a Path,
     /// All variables; `None` for those of this process.
     pub(crate) environment: Option<&'a [(OsString, OsString)]>,
-    /// Ends everything when one of these programs is about to begin.
-    pub(crate) until: &'a [PathBuf],
+    /// Ends everything when a program of this kind is about to begin.
+    pub(crate) until: Option<&'a (dyn Fn(&Started) -> bool + Sync)>,
 }
 
 /// What it did.

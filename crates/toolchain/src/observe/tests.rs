@@ -10,7 +10,7 @@ fn trial<'a>(program: &'a Path, arguments: &'a [OsString], directory: &'a Path) 
         arguments,
         directory,
         environment: None,
-        until: &[],
+        until: None,
     }
 }
 
@@ -54,10 +54,11 @@ fn a_script_is_followed_to_what_it_runs_and_stopped_there() {
     )
     .unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let until = [Path::new("/usr/bin/touch").canonicalize().unwrap()];
+    let touch = Path::new("/usr/bin/touch").canonicalize().unwrap();
+    let until = |started: &Started| started.image == touch;
     let arguments = os(&["x y", ""]);
     let trial = Trial {
-        until: &until,
+        until: Some(&until),
         ..trial(&script, &arguments, dir.path())
     };
     let seen = observe(&trial).unwrap();

@@ -249,7 +249,7 @@ impl<'a> Tracer<'a> {
             return false;
         }
         self.is_begun = true;
-        let is_last = self.trial.until.contains(&started.image);
+        let is_last = self.trial.until.is_some_and(|is_last| is_last(&started));
         if self.seen.runs.len() < MOST_RUNS {
             self.seen.runs.push(started);
         }

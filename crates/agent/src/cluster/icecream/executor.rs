@@ -198,6 +198,9 @@ impl Seat {
     }
 }
 
+/// The fastest level that there is: an archive gains nothing from being compressed again.
+const ALREADY_COMPRESSED: i32 = -100;
+
 /// Order to read a file as it is.
 fn read(path: PathBuf) -> Order {
     Order {
@@ -206,7 +209,7 @@ fn read(path: PathBuf) -> Order {
         environment: Vec::new(),
         umask: 0o077,
         niceness: 0,
-        level: icecream::chunk::DEFAULT_LEVEL,
+        level: ALREADY_COMPRESSED,
         permit: None,
     }
 }
