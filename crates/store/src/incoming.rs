@@ -17,7 +17,9 @@ use crate::place::{blocks, estimate};
 use crate::room::Reservation;
 use crate::store::{Changing, Inner};
 
-/// From this length on the disk is asked for its blocks at once.
+/// Room is put aside in steps, as the bytes come: an announcement alone makes nothing give way.
+const STEP: u64 = 4 << 20;
+/// From this length on the disk is asked for the blocks at once.
 const LARGE: u64 = 256 << 10;
 
 /// Dropping it before [`Incoming::commit`] leaves nothing.
@@ -30,6 +32,8 @@ pub struct Incoming {
     hasher: blake3::Hasher,
     size: u64,
     left: u64,
+    /// Bytes for which there is room.
+    covered: u64,
 }
 
 /// A file without a name as yet.
@@ -42,7 +46,8 @@ pub(crate) struct Draft {
 
 impl Incoming {
     pub(crate) fn begin(inner: &Arc<Inner>, size: u64) -> Result<Self, StoreError> {
-        let reservation = inner.reserve(estimate(size))?;
+        inner.check_fits(estimate(size))?;
+        let reservation = inner.reserve(estimate(0))?;
         let temporary = Temporary(inner.place.temporary());
         let failed = |error| inner.noted(StoreError::disk(&temporary.0, error));
         let file = File::options()
@@ -51,14 +56,7 @@ impl Incoming {
             .mode(0o600)
             .open(&temporary.0)
             .map_err(failed)?;
-        if size >= LARGE {
-            // What the file system cannot do now it does while writing.
-            let asked = fallocate(&file, FallocateFlags::empty(), 0, size);
-            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked {
-                return Err(failed(error.into()));
-            }
-        }
-        Ok(Self {
+        let mut incoming = Self {
             inner: Arc::clone(inner),
             file,
             draft: Draft {
@@ -68,13 +66,37 @@ impl Incoming {
             hasher: blake3::Hasher::new(),
             size,
             left: size,
-        })
+            covered: 0,
+        };
+        incoming.cover(size.min(STEP))?;
+        Ok(incoming)
     }
 
-    /// The next bytes. More than were announced are refused.
+    /// Puts room aside for the first `length` bytes.
+    fn cover(&mut self, length: u64) -> Result<(), StoreError> {
+        let more = estimate(length) - estimate(self.covered);
+        self.draft.reservation.add(self.inner.reserve(more)?);
+        let step = length - self.covered;
+        if step >= LARGE {
+            // What the file system cannot do now it does while writing.
+            let asked = fallocate(&self.file, FallocateFlags::empty(), self.covered, step);
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) = asked {
+                let error = StoreError::disk(&self.draft.temporary.0, error);
+                return Err(self.inner.noted(error));
+            }
+        }
+        self.covered = length;
+        Ok(())
+    }
+
+    /// The next bytes, after making room for them. More than were announced are refused.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let length = StoreError::Length { wanted: self.size };
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or(length)?;
+        let end = self.size - self.left;
+        if end > self.covered {
+            self.cover(end.saturating_add(STEP).min(self.size))?;
+        }
         self.hasher.update(bytes);
         self.file.write_all(bytes).map_err(|error| {
             self.inner

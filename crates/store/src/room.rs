@@ -28,6 +28,16 @@ impl Inner {
         Ok(reservation)
     }
 
+    /// Refuses what can never be kept, before anything gives way for it.
+    pub(crate) fn check_fits(&self, needed: u64) -> Result<(), StoreError> {
+        let ledger = self.ledger();
+        let limit = ledger.limit();
+        if ledger.never_fits(needed) {
+            return Err(StoreError::TooLarge { needed, limit });
+        }
+        Ok(())
+    }
+
     fn make_room(&self, changing: &Changing<'_>, bytes: u64) -> Result<(), StoreError> {
         loop {
             let disk_allows = self.disk_allows(bytes);
@@ -162,6 +172,11 @@ impl Reservation {
         self.inner.make_room(changing, more)?;
         self.bytes += more;
         Ok(())
+    }
+
+    /// Takes another one over.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 
     /// Makes sure that `bytes` are covered: a file system may take more than anybody would think.

@@ -113,7 +113,7 @@ impl Store {
         Ok(())
     }
 
-    /// Starts to store a file of exactly `size` bytes, for which there is room from now on.
+    /// Starts to store a file of exactly `size` bytes.
     pub fn begin(&self, size: u64) -> Result<Incoming, StoreError> {
         Incoming::begin(&self.inner, size)
     }
