@@ -47,8 +47,8 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes 
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory for toolchains and scratch files' -r -F
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Limit of the toolchains\' size' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r

@@ -128,10 +128,10 @@ pub(crate) struct DaemonOptions {
     /// Scheduler to use, instead of looking for one on the network
     #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]")]
     pub(crate) scheduler: Option<String>,
-    /// Directory for toolchains and scratch files
+    /// Directory in which toolchains and scratch files are kept, in floe/; what else is there stays
     #[arg(short = 'b', long = "env-basedir", value_name = "DIR")]
     pub(crate) base_dir: Option<PathBuf>,
-    /// Limit of the toolchains' size
+    /// Disk space for toolchains of other hosts, never exceeded
     #[arg(long = "cache-limit", value_name = "MB", default_value_t = 1024)]
     pub(crate) cache_limit: u64,
     /// TCP port for foreign jobs
