@@ -106,7 +106,7 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
 fn enter(request: &Request<'_>, belongings: &Belongings<'_>) -> Result<Entered, StartError> {
     let kit = belongings.kit;
     let scratch = match belongings.room {
-        Some(room) => mounts::enter(request, room, kit.user)?,
+        Some(room) => mounts::enter(request, room, kit)?,
         None => open_scratch(request)?,
     };
     let rules = kit.rules(request, scratch.as_fd())?;

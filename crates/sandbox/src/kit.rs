@@ -82,6 +82,10 @@ impl Kit {
         let rules = Rules::new(self.landlock).at(Step::Landlock)?;
         match (self.rung, request.root) {
             (Rung::Chroot, Some(root)) => rules.allow_reading(root).at(Step::Landlock)?,
+            // Seen where it is.
+            (_, Some(root)) if !self.protection.has(Wall::Root) => {
+                rules.allow_reading(root).at(Step::Landlock)?;
+            }
             (Rung::Installed, _) => {
                 for path in request.readable.iter().chain(&LOADER_FILES) {
                     rules.allow_reading(path).at(Step::Landlock)?;

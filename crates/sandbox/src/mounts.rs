@@ -12,22 +12,26 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space}
 
 use crate::codec::{Quota, Request};
 use crate::kernel;
+use crate::kit::Kit;
 use crate::step::At as _;
-use crate::{StartError, Step};
+use crate::{StartError, Step, Wall};
 
 /// Enters a copy of `room` and mounts the scratch directory on /tmp there. Returns the directory,
 /// which outlives the mount namespace if somebody keeps the descriptor.
 pub(crate) fn enter(
     request: &Request<'_>,
     room: BorrowedFd<'_>,
-    owner: Option<(u32, u32)>,
+    kit: &Kit,
 ) -> Result<OwnedFd, StartError> {
     let on_disk = request.scratch.map(open_directory).transpose()?;
     move_into_link_name_space(room, Some(LinkNameSpaceType::Mount)).at(Step::Enter)?;
     kernel::unshare(UnshareFlags::NEWNS).at(Step::Enter)?;
     let scratch = match on_disk {
         Some(scratch) => scratch,
-        None => in_memory(request.quota, owner)?,
+        None => {
+            let quota = Some(request.quota).filter(|_| kit.protection.has(Wall::Quota));
+            in_memory(quota, kit.user)?
+        }
     };
     move_mount(
         &scratch,
@@ -54,17 +58,17 @@ fn open_directory(path: &CStr) -> Result<OwnedFd, StartError> {
     Ok(scratch)
 }
 
-fn in_memory(quota: Quota, owner: Option<(u32, u32)>) -> Result<OwnedFd, StartError> {
+fn in_memory(quota: Option<Quota>, owner: Option<(u32, u32)>) -> Result<OwnedFd, StartError> {
     let made = || {
         let context = fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let set = |key: &CStr, value: String| fsconfig_set_string(&context, key, value);
         set(c"mode", "0700".to_owned())?;
-        // Zero would mean no limit.
-        set(c"size", quota.bytes.max(1).to_string())?;
-        set(
-            c"nr_inodes",
-            quota.files.max(1).saturating_add(1).to_string(),
-        )?;
+        // Zero means no limit. The directory itself counts as a file.
+        let (bytes, files) = quota.map_or((0, 0), |quota| {
+            (quota.bytes.max(1), quota.files.saturating_add(1))
+        });
+        set(c"size", bytes.to_string())?;
+        set(c"nr_inodes", files.to_string())?;
         if let Some((user, group)) = owner {
             set(c"uid", user.to_string())?;
             set(c"gid", group.to_string())?;

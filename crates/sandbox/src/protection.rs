@@ -49,7 +49,9 @@ impl Protection {
         Self(self.0 & !(1 << wall as u8))
     }
 
-    pub(crate) const fn has(self, wall: Wall) -> bool {
+    /// For tests only.
+    #[doc(hidden)]
+    pub const fn has(self, wall: Wall) -> bool {
         self.0 & (1 << wall as u8) != 0
     }
 }

@@ -94,7 +94,9 @@ fn prepare(setup: &Setup, rung: Rung, requests: OwnedFd) -> Result<Zygote, Start
                 users::isolate(proc_directory.as_fd())?;
             }
             isolate()?;
-            networks.prepare(proc_directory.as_fd())?;
+            if setup.protection.has(Wall::Network) {
+                networks.prepare(proc_directory.as_fd())?;
+            }
             // Changing credentials has cleared it.
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Fork)?;
         }
@@ -166,7 +168,7 @@ impl Zygote {
             if asked && self.take_request(&mut buffer).is_err() {
                 return;
             }
-            if self.kit.rung.has_mounts() {
+            if self.has_networks() {
                 // After the job has been started, so that nobody waits for it.
                 let _ = self.networks.prepare(self.proc_directory.as_fd());
             }
@@ -210,7 +212,7 @@ impl Zygote {
     ) -> Result<(), StartError> {
         let request: Request<'_> = decode_job(request).ok_or(Errno::INVAL).at(Step::Request)?;
         let has_mounts = self.kit.rung.has_mounts();
-        let others = self.others();
+        let (others, has_networks) = (self.others(), self.has_networks());
         let proc_directory = self.proc_directory.as_fd();
         let room = match request.root {
             Some(root) if has_mounts => {
@@ -221,7 +223,7 @@ impl Zygote {
             Some(_) if self.kit.rung == Rung::Chroot => None,
             _ => return Err(Errno::INVAL).at(Step::View),
         };
-        let network = (has_mounts && self.kit.protection.has(Wall::Network))
+        let network = has_networks
             .then(|| self.networks.take(proc_directory))
             .transpose()?;
         let mut namespaces = 0;
@@ -260,6 +262,10 @@ impl Zygote {
                 })
             }
         }
+    }
+
+    fn has_networks(&self) -> bool {
+        self.kit.rung.has_mounts() && self.kit.protection.has(Wall::Network)
     }
 
     /// Processes that count against a job's limit and are not its own: its init where it has a

@@ -28,6 +28,12 @@ const START_LIMIT: Timespec = Timespec {
     tv_nsec: 0,
 };
 
+/// It needs a millisecond as well.
+const END_LIMIT: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
+
 /// The helper process. Dropping it ends the helper and every job.
 ///
 /// If it dies it is started again at once by its keeper, a process of its own that does nothing
@@ -189,9 +195,14 @@ impl AsFd for Zygote {
 
 impl Drop for Zygote {
     fn drop(&mut self) {
-        // It may be gone already; either way it is reaped, and its inits die with it.
+        // The helper goes when its caller has gone, and its inits die with it. Killing it is quicker,
+        // and not allowed when it kept root.
+        let _ = shutdown(&self.client.socket, Shutdown::Both);
         let _ = kill_process(self.pid, Signal::KILL);
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        let mut waiting = [PollFd::new(&self.process, PollFlags::IN)];
+        if poll(&mut waiting, Some(&END_LIMIT)).is_ok_and(|ready| ready > 0) {
+            let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        }
     }
 }
 

@@ -27,7 +27,7 @@ const COMMON: &[libc::c_long] = numbers! {
     // Files and directories.
     SYS_read SYS_write SYS_close SYS_fstat SYS_lseek SYS_pread64 SYS_pwrite64 SYS_readv SYS_writev SYS_preadv SYS_pwritev
     SYS_preadv2 SYS_pwritev2 SYS_sendfile SYS_splice SYS_tee SYS_copy_file_range SYS_dup SYS_dup3 SYS_flock SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_truncate SYS_ftruncate SYS_fallocate SYS_fadvise64 SYS_readahead SYS_getdents64
+    SYS_fdatasync SYS_sync_file_range SYS_ftruncate SYS_fallocate SYS_fadvise64 SYS_readahead SYS_getdents64
     SYS_getcwd SYS_chdir SYS_fchdir SYS_openat SYS_openat2 SYS_close_range SYS_mkdirat SYS_newfstatat SYS_statx SYS_unlinkat
     SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_readlinkat SYS_fchmod SYS_faccessat SYS_faccessat2 SYS_umask
     SYS_statfs SYS_fstatfs SYS_getxattr SYS_lgetxattr SYS_fgetxattr SYS_listxattr SYS_llistxattr SYS_flistxattr
@@ -61,15 +61,15 @@ const OLDER: &[libc::c_long] = numbers! {
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[libc::c_long] = &[];
 
-/// They change files by name, which Landlock does not see: only where no file of the host can be
+/// They change files by name, which Landlock does not see (truncate not before its version 3): only where no file of the host can be
 /// named.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const CHANGE_BY_NAME: &[libc::c_long] = numbers! {
-    SYS_fchmodat SYS_utimensat SYS_chmod SYS_utime SYS_utimes SYS_futimesat
+    SYS_truncate SYS_fchmodat SYS_utimensat SYS_chmod SYS_utime SYS_utimes SYS_futimesat
 };
 #[cfg(not(target_arch = "x86_64"))]
-const CHANGE_BY_NAME: &[libc::c_long] = numbers! { SYS_fchmodat SYS_utimensat };
+const CHANGE_BY_NAME: &[libc::c_long] = numbers! { SYS_truncate SYS_fchmodat SYS_utimensat };
 
 const GROUPS: &[libc::c_long] = numbers! { SYS_setsid SYS_setpgid };
 const SIGNALS: &[libc::c_long] = numbers! { SYS_kill SYS_tkill SYS_tgkill };
@@ -196,9 +196,9 @@ fn i386(profile: Profile) -> Table {
     #[rustfmt::skip]
     const RANGES: &[(u32, u32)] = &[
         (0, 13), (19, 20), (24, 24), (27, 27), (29, 29), (33, 33), (38, 43), (45, 45), (47, 50), (60, 60),
-        (63, 65), (67, 67), (72, 73), (75, 78), (80, 80), (82, 83), (85, 85), (90, 94), (96, 96), (99, 100), (104, 108),
+        (63, 65), (67, 67), (72, 73), (75, 78), (80, 80), (82, 83), (85, 85), (90, 91), (93, 94), (96, 96), (99, 100), (104, 108),
         (114, 114), (116, 116), (118, 119), (122, 122), (125, 126), (132, 133), (140, 148), (150, 151), (155, 155), (157, 163),
-        (165, 165), (168, 168), (171, 171), (173, 177), (179, 181), (183, 184), (186, 187), (190, 197), (199, 202),
+        (165, 165), (168, 168), (171, 171), (173, 177), (179, 181), (183, 184), (186, 187), (190, 192), (194, 197), (199, 202),
         (205, 205), (209, 209), (211, 211), (218, 220), (224, 225), (229, 234), (239, 240), (242, 244), (250, 250),
         (252, 252), (254, 256), (258, 258), (265, 269), (272, 272), (275, 275), (284, 284), (295, 296), (300, 305),
         (307, 309), (311, 315), (318, 319), (321, 331), (333, 334), (352, 353), (355, 355), (375, 375), (377, 379),
@@ -212,8 +212,9 @@ fn i386(profile: Profile) -> Table {
     extend(
         &mut allowed,
         profile,
-        // chmod, utime, utimes, futimesat, fchmodat, utimensat and its successor.
-        &[15, 30, 271, 299, 306, 320, 412],
+        // chmod, utime, truncate, truncate64, utimes, futimesat, fchmodat, utimensat and its
+        // successor.
+        &[15, 30, 92, 193, 271, 299, 306, 320, 412],
         &[57, 66],
         &[37, 238, 270],
     );

@@ -1,0 +1,61 @@
+//! Taking more than one's share. The bombs are small, and the limits smaller.
+
+use sandbox::{Ended, Limits, Protection, Wall};
+
+use crate::Case;
+use crate::attack::Attack;
+use crate::stage::{Setting, Stage};
+
+pub(crate) const CASES: &[Case] = &[
+    ("forks_no_more_than_it_may", forks_no_more_than_it_may),
+    (
+        "fills_no_more_memory_than_it_may",
+        fills_no_more_memory_than_it_may,
+    ),
+    (
+        "fills_no_more_disk_than_it_may",
+        fills_no_more_disk_than_it_may,
+    ),
+];
+
+fn limited(words: &[&str], wall: Wall, limits: Limits, stage: &Stage) {
+    Attack {
+        limits,
+        ..Attack::new(words, &[wall])
+    }
+    .is_held(stage);
+}
+
+fn forks_no_more_than_it_may(stage: &Stage) {
+    let limits = Limits {
+        processes: Some(16),
+        ..Limits::default()
+    };
+    limited(&["forks", "64"], Wall::Limits, limits, stage);
+}
+
+fn fills_no_more_memory_than_it_may(stage: &Stage) {
+    // One large process meets its own limit, four small ones that of the job.
+    let limits = Limits {
+        address_space: Some(128 << 20),
+        ..Limits::default()
+    };
+    limited(&["memory", "1", "192"], Wall::Limits, limits, stage);
+    let limits = Limits {
+        memory: Some(96 << 20),
+        ..Limits::default()
+    };
+    limited(&["memory", "4", "48"], Wall::Memory, limits, stage);
+    let setting = Setting {
+        limits,
+        ..Setting::new(Protection::full())
+    };
+    let report = stage.attack(setting, &["memory", "4", "48"]);
+    assert_eq!(report.ended, Ended::OutOfMemory);
+}
+
+/// The stage's quota is 8 MiB in 64 files.
+fn fills_no_more_disk_than_it_may(stage: &Stage) {
+    limited(&["disk", "32"], Wall::Quota, Limits::default(), stage);
+    limited(&["files", "100"], Wall::Quota, Limits::default(), stage);
+}

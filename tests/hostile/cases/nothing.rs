@@ -1,0 +1,1 @@
+//! There is only the test program; see `cases/main.rs`.
