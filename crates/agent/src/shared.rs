@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::hub::Hub;
+use crate::job::Said;
 use crate::text::Pragmas;
 use crate::toolbox::Toolbox;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) text_budget: Arc<Semaphore>,
     /// What is known of headers that a text can misrepresent.
     pub(crate) pragmas: Arc<Pragmas>,
+    /// What terminals were told lately.
+    pub(crate) said: Said,
     pub(crate) uid: u32,
 }
 
@@ -34,6 +37,7 @@ impl Shared {
             toolbox,
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
             pragmas: Arc::default(),
+            said: Said::default(),
             uid: rustix::process::geteuid().as_raw(),
         }
     }

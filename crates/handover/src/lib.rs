@@ -122,8 +122,13 @@ pub enum Answer {
     Working(Working),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct Working {}
+/// The job goes on.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Working {
+    /// A line for the user who waits at the terminal; empty when there is nothing to say.
+    #[prost(string, tag = "1")]
+    pub notice: String,
+}
 
 /// Run the invocation's own program with its own arguments.
 #[derive(Clone, PartialEq, Eq, prost::Message)]

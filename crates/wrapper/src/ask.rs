@@ -9,6 +9,7 @@ use handover::{Answer, Ask, FileId, Finished, FrameError, Reply, Request, Run, S
 use rustix::fs::Mode;
 
 use crate::run::Invocation;
+use crate::say::say;
 
 /// What the agent, or its absence, decided.
 pub(crate) enum Verdict {
@@ -41,7 +42,11 @@ fn converse(mut stream: UnixStream, run: Run) -> Result<Verdict, FrameError> {
     )?;
     loop {
         match frame::read::<Reply>(&mut stream)?.answer {
-            Some(Answer::Working(_)) => {}
+            Some(Answer::Working(working)) => {
+                if !working.notice.is_empty() {
+                    say(&format!("icecc: {}", working.notice));
+                }
+            }
             Some(Answer::Finished(finished)) => return Ok(Verdict::Finished(finished)),
             Some(Answer::BecomeCompiler(_)) => return Ok(Verdict::BecomeCompiler),
             // A newer agent's answer that we cannot read, or one to another question.

@@ -8,7 +8,9 @@ use std::time::{Instant, SystemTime};
 use handover::Run;
 use job::record::{FailedTry, PhaseTime};
 use job::{Compiled, JobRecord, Phase, Reason};
+use tokio::sync::watch;
 
+use super::progress::Stage;
 use crate::hub::Hub;
 use crate::state::{Event, Number, micros};
 
@@ -21,6 +23,7 @@ pub(crate) struct Chronicle {
     record: JobRecord,
     current: Option<(Phase, Instant)>,
     executor: String,
+    stage: watch::Sender<Stage>,
 }
 
 impl Chronicle {
@@ -45,7 +48,17 @@ impl Chronicle {
             record,
             current: None,
             executor: String::new(),
+            stage: watch::Sender::new(Stage {
+                phase: None,
+                since: tokio::time::Instant::now(),
+                host: String::new(),
+            }),
         }
+    }
+
+    /// The phase that the job is in, as it changes.
+    pub(crate) fn stages(&self) -> watch::Receiver<Stage> {
+        self.stage.subscribe()
     }
 
     /// What is compiled; said once it is known.
@@ -76,6 +89,11 @@ impl Chronicle {
         self.leave();
         self.current = Some((phase, since));
         self.hub.moved(self.number, phase, &self.executor);
+        self.stage.send_replace(Stage {
+            phase: Some(phase),
+            since: tokio::time::Instant::now(),
+            host: self.executor.clone(),
+        });
     }
 
     /// The current phase ends.

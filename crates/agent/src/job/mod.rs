@@ -7,6 +7,7 @@ mod hold;
 mod local;
 mod outline;
 mod prepare;
+mod progress;
 mod remote;
 mod versions;
 
@@ -20,9 +21,11 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, interval_at};
 
 pub(crate) use self::chronicle::Chronicle;
+pub(crate) use self::progress::Said;
 
 use self::hold::Hold;
 use self::outline::Outline;
+use self::progress::Progress;
 use crate::door::{gone, send};
 use crate::shared::Shared;
 use crate::state::Event;
@@ -48,6 +51,7 @@ pub(crate) async fn serve(mut stream: UnixStream, run: Run, shared: Arc<Shared>)
     static NUMBERS: AtomicU64 = AtomicU64::new(1);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let mut chronicle = Chronicle::new(&shared.hub, number, &run);
+    let mut progress = Progress::new(&shared.said, &run.program, chronicle.stages());
     let fate = {
         let mut deciding = pin!(decide(&run, &shared, &mut chronicle));
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -57,8 +61,12 @@ pub(crate) async fn serve(mut stream: UnixStream, run: Run, shared: Arc<Shared>)
                 fate = &mut deciding => break Some(fate),
                 () = gone(&stream) => break None,
                 _ = heartbeat.tick() => {
-                    let working = Reply { answer: Some(Answer::Working(Working {})) };
-                    if send(&mut stream, &working).await.is_err() {
+                    if send(&mut stream, &working(String::new())).await.is_err() {
+                        break None;
+                    }
+                }
+                line = progress.line(), if run.stderr_is_terminal => {
+                    if send(&mut stream, &working(line)).await.is_err() {
                         break None;
                     }
                 }
@@ -104,6 +112,12 @@ pub(crate) async fn serve(mut stream: UnixStream, run: Run, shared: Arc<Shared>)
         }
     }
     shared.hub.tell(Event::JobEnded { job: number });
+}
+
+fn working(notice: String) -> Reply {
+    Reply {
+        answer: Some(Answer::Working(Working { notice })),
+    }
 }
 
 async fn decide(run: &Run, shared: &Shared, chronicle: &mut Chronicle) -> Fate {

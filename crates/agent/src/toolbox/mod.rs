@@ -1,8 +1,9 @@
 //! What is known of each compiler: its packed toolchain, its target, what `native` means to it.
 //!
 //! One task owns the answers; each question is answered once by a thread and then from memory, as
-//! long as the compiler's own file has not changed. Archives are asked for anew every second,
-//! because they contain files that change without the compiler's doing.
+//! long as the compiler's own file has not changed. An archive holds more files than that one: the
+//! cache behind it looks at each of them for every compile (0.07 ms for gcc's, measured), and a
+//! compile that asks while it looks is answered by the next look.
 
 mod native;
 mod stamp;
@@ -19,10 +20,7 @@ use toolchain::{Compiler, Compression, Family, NativeCache};
 use self::stamp::Stamp;
 use crate::cluster::Toolchain;
 
-/// How long an archive is taken for granted.
-const ARCHIVE_FRESH: Duration = Duration::from_secs(1);
-
-/// How long a failure is taken for granted: packing fails slowly.
+/// How long a failure is taken for granted.
 const FAILURE_FRESH: Duration = Duration::from_secs(10);
 
 /// Answers kept; a build uses a handful of compilers.
@@ -207,17 +205,27 @@ impl Kept {
         let age = now.saturating_duration_since(self.since);
         self.stamp == stamp
             && match (&self.answer, question) {
+                // Whatever became of it, the cache knows what it depends on.
+                (_, Question::Archive { .. }) => false,
                 (Err(_), _) => age < FAILURE_FRESH,
-                (Ok(_), Question::Archive { .. }) => age < ARCHIVE_FRESH,
                 (Ok(_), _) => true,
             }
     }
 }
 
+/// Those who wait for the answer to one question.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// They asked before the thread began to look.
+    now: Vec<oneshot::Sender<Answer>>,
+    /// They asked later; what the thread has looked at may have changed before that.
+    next: Vec<(Option<Stamp>, oneshot::Sender<Answer>)>,
+}
+
 /// The task's state.
 struct Keeper {
     answers: HashMap<Question, Kept>,
-    waiting: HashMap<Question, Vec<oneshot::Sender<Answer>>>,
+    waiting: HashMap<Question, Waiting>,
     requests: mpsc::WeakUnboundedSender<Request>,
     workshop: Arc<Workshop>,
 }
@@ -236,8 +244,17 @@ impl Keeper {
                     stamp,
                     answer,
                 } => {
-                    for waiting in self.waiting.remove(&question).unwrap_or_default() {
-                        let _ = waiting.send(answer.clone());
+                    let Waiting { now, next } = self.waiting.remove(&question).unwrap_or_default();
+                    for asker in now {
+                        let _ = asker.send(answer.clone());
+                    }
+                    if let Some((stamp, _)) = next.last() {
+                        let stamp = *stamp;
+                        let now = next.into_iter().map(|(_, asker)| asker).collect();
+                        self.look(question.clone(), stamp, now);
+                    }
+                    if matches!(question, Question::Archive { .. }) {
+                        continue;
                     }
                     if self.answers.len() >= MAX_ANSWERS {
                         self.answers.clear();
@@ -260,11 +277,24 @@ impl Keeper {
             let _ = answer.send(kept.answer.clone());
             return;
         }
-        let waiting = self.waiting.entry(question.clone()).or_default();
-        waiting.push(answer);
-        if waiting.len() > 1 {
-            return; // a thread is at it
+        match self.waiting.get_mut(&question) {
+            Some(waiting) if matches!(question, Question::Archive { .. }) => {
+                waiting.next.push((stamp, answer));
+            }
+            Some(waiting) => waiting.now.push(answer),
+            None => self.look(question, stamp, vec![answer]),
         }
+    }
+
+    /// A thread finds out.
+    fn look(
+        &mut self,
+        question: Question,
+        stamp: Option<Stamp>,
+        now: Vec<oneshot::Sender<Answer>>,
+    ) {
+        let next = Vec::new();
+        self.waiting.insert(question.clone(), Waiting { now, next });
         let (workshop, requests) = (Arc::clone(&self.workshop), self.requests.clone());
         tokio::task::spawn_blocking(move || {
             let answer = workshop.find_out(&question);
