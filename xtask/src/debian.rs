@@ -28,6 +28,13 @@ packages! {
     "gdb", "/usr/bin/gdb", "debug information is looked at as its users do";
     "g++-11", "/usr/bin/g++-11", "a second version of a compiler";
     "libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a", "sanitized programs are linked";
+    "clang-16", "/usr/bin/clang-16", "a newer clang, with its libraries by $ORIGIN";
+    "gcc-mingw-w64-x86-64", "/usr/bin/x86_64-w64-mingw32-gcc", "cross compiler under test";
+    "g++-mingw-w64-x86-64", "/usr/bin/x86_64-w64-mingw32-g++", "cross compiler under test";
+    "gcc-aarch64-linux-gnu", "/usr/bin/aarch64-linux-gnu-gcc", "cross compiler under test";
+    "g++-aarch64-linux-gnu", "/usr/bin/aarch64-linux-gnu-g++", "cross compiler under test";
+    "gcc-riscv64-linux-gnu", "/usr/bin/riscv64-linux-gnu-gcc", "cross compiler under test";
+    "musl-tools", "/usr/bin/musl-gcc", "script that gives gcc a specs file";
     "ccache", "/usr/bin/ccache", "is used in front of the wrapper";
     "libfaketime", "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "clocks are made to jump";
     "dpkg-dev", "/usr/bin/dpkg-source", "sources of real projects are unpacked";

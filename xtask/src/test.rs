@@ -10,8 +10,10 @@ use anyhow::{Context, Result};
 use crate::tidy::Count;
 use crate::{build, setup, step, tidy};
 
-/// The package whose tests need the built programs and the whole machine.
-const ACCEPTANCE: &[&str] = &["acceptance", "compliance"];
+/// The packages whose tests need the built programs and the whole machine.
+const ACCEPTANCE: &[&str] = &["acceptance", "compliance", TOOLCHAINS];
+/// Its one test prints a table of compilers, and is asked for by its name.
+const TOOLCHAINS: &str = "toolchains";
 
 pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     let mut count = Count::default();
@@ -20,19 +22,16 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
         count.add(tidy::run()?);
     }
     build::run("release")?;
+    let only_table = names == [TOOLCHAINS];
     let present: Vec<&str> = ACCEPTANCE
         .iter()
         .copied()
         .filter(|name| std::path::Path::new("tests").join(name).is_dir())
+        .filter(|name| !only_table || *name == TOOLCHAINS)
         .collect();
-    count.add(step::timed("unit tests", || {
-        let mut cargo = step::cargo();
-        cargo.args(["test", "--workspace", "--no-fail-fast"]);
-        for name in &present {
-            cargo.args(["--exclude", name]);
-        }
-        tests(cargo, names, &[])
-    })?);
+    if !only_table {
+        count.add(unit_tests(&present, names)?);
+    }
     for name in present {
         count.add(step::timed(&format!("{name} tests"), || {
             let mut cargo = step::cargo();
@@ -48,6 +47,17 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     } = count;
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     Ok(count.exit_code())
+}
+
+fn unit_tests(elsewhere: &[&str], names: &[String]) -> Result<Count> {
+    step::timed("unit tests", || {
+        let mut cargo = step::cargo();
+        cargo.args(["test", "--workspace", "--no-fail-fast"]);
+        for name in elsewhere {
+            cargo.args(["--exclude", name]);
+        }
+        tests(cargo, names, &[])
+    })
 }
 
 /// Runs `cargo test` and counts what it says.

@@ -13,7 +13,7 @@ use acceptance::skip::Need;
 use anyhow::{Result, bail};
 use lab::Suite;
 
-use crate::trial::{Outcome, Site};
+use crate::trial::Site;
 
 #[test]
 fn toolchains() -> Result<()> {
@@ -26,9 +26,6 @@ fn toolchains() -> Result<()> {
         .filter(|case| case.name.contains(&wanted))
     {
         let outcome = site.run(&case)?;
-        if let Outcome::Skipped(why) = &outcome {
-            println!("SKIPPED toolchains of {}: {why}", case.name);
-        }
         rows.push((case, outcome));
     }
     println!("{}", table::text(&rows));
