@@ -11,7 +11,7 @@ use job::Digest;
 use crate::boot;
 use crate::clear::{clear, empty};
 use crate::entry::{Key, Listing};
-use crate::error::OpenError;
+use crate::error::{OpenError, is_full};
 use crate::ledger::{Item, Ledger};
 use crate::place::{Place, blocks};
 use crate::verify::read_record;
@@ -126,8 +126,13 @@ fn doubt_earlier_boots(place: &Place) -> io::Result<()> {
         }
     }
     let temporary = place.temporary();
-    fs::write(&temporary, current.unwrap_or_default())?;
-    fs::rename(&temporary, &note)
+    let noted = fs::write(&temporary, current.unwrap_or_default())
+        .and_then(|()| fs::rename(&temporary, &note));
+    match noted {
+        // Then the next start doubts once more.
+        Err(error) if is_full(&error) => Ok(()),
+        noted => noted,
+    }
 }
 
 /// The files on disk, by name.

@@ -1,5 +1,6 @@
 //! The store as its owner sees it, and who may change what.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,6 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) place: Place,
     /// Free disk space that is left to others.
@@ -36,6 +36,13 @@ pub(crate) struct Inner {
     /// Never held during a call that may wait. Taken after `changes` if both are needed.
     ledger: Mutex<Ledger>,
     full: Mutex<Option<Instant>>,
+}
+
+/// Short: every lease shows it.
+impl fmt::Debug for Inner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Store").field(&self.place.root()).finish()
+    }
 }
 
 /// The right to change what is visible on disk.

@@ -41,7 +41,7 @@ impl Session {
             Err(text) => return self.reject(job, text).await,
         };
         if let Err(full) = self.shop.toolchains.room() {
-            tracing::warn!("job {job} is sent back: {full}");
+            tracing::info!("job {job} is sent back: {full}");
             let usage = Usage::failed(code::OUT_OF_MEMORY);
             self.tell(Said::CompileRejected { job, usage }).await;
             return self.send_back(&full.to_string()).await;

@@ -98,6 +98,14 @@ fn a_full_disk_is_told_apart_and_everything_still_works_when_it_is_not() {
     drop(incoming);
     fs::remove_file(disk.join("filler")).unwrap();
     drop((lease, store));
+    // A full disk is no reason not to start, not even after a failure of power.
+    fs::write(disk.join("floe/boot"), "another boot").unwrap();
+    fill(disk, 0);
+    let store = open(disk, 100 * MIB);
+    drop(store.verify_tree(&recipe(4).0).unwrap().unwrap());
+    assert!(store.begin(2 * MIB).unwrap_err().is_full());
+    drop(store);
+    fs::remove_file(disk.join("filler")).unwrap();
     check(disk, &open(disk, 100 * MIB), 9).unwrap();
 }
 
