@@ -5,10 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use job::Reason;
 
-use crate::reader::Kind;
 use crate::reading::{Reading, Sent};
-use crate::table::Meaning::AssemblerWords;
-use crate::table::{Fate, Spec};
+use crate::table::Meaning;
 
 /// Options of GNU as whose value is the next piece.
 const WITH_VALUE: &[&[u8]] = &[
@@ -24,7 +22,7 @@ const WITH_VALUE: &[&[u8]] = &[
 pub(crate) fn read_words(reading: &mut Reading<'_>) {
     let mut value_follows = false;
     for at in 0..reading.parts.len() {
-        let Some((prefix, value)) = value_of(reading, at) else {
+        let Some((prefix, value)) = reading.handed_on(at, Meaning::AssemblerWords) else {
             continue;
         };
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -77,28 +75,6 @@ fn stays(piece: &[u8]) -> Option<Reason> {
         [b'-', b'o', ..] => Some(Reason::SideOutput),
         _ if piece.starts_with(b"--MD") => Some(Reason::SideOutput),
         [b'@', ..] => Some(Reason::SideInput),
-        _ => None,
-    }
-}
-
-fn value_of<'a>(reading: &Reading<'a>, at: usize) -> Option<(&'static str, &'a OsStr)> {
-    match reading.parts[at].word.kind {
-        Kind::Listed {
-            spec:
-                Spec {
-                    fate: Fate::Means(AssemblerWords),
-                    spelling,
-                    ..
-                },
-            value,
-        } => Some((
-            if spelling.starts_with("-X") {
-                ""
-            } else {
-                spelling
-            },
-            value,
-        )),
         _ => None,
     }
 }

@@ -1,15 +1,13 @@
 //! `-Wp,…` and `-Xpreprocessor`: words for the preprocessor alone, which may straddle options.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use job::Reason;
 
 use crate::plan::Family;
-use crate::reader::Kind;
 use crate::reading::{Reading, Sent};
-use crate::table::Meaning::PreprocessorWords;
-use crate::table::{Fate, Spec};
+use crate::table::Meaning;
 
 /// Judges all pieces in order. What defines macros is sent like `-D`; dependency options have
 /// done their work here and are left out; a piece that we do not know keeps the command here.
@@ -17,7 +15,7 @@ pub(crate) fn read_words(reading: &mut Reading<'_>) {
     // The dependency option whose file or target is still to come.
     let mut waits: Option<Piece> = None;
     for at in 0..reading.parts.len() {
-        let Some((prefix, value)) = value_of(reading, at) else {
+        let Some((prefix, value)) = reading.handed_on(at, Meaning::PreprocessorWords) else {
             continue;
         };
         let mut kept: Vec<&[u8]> = Vec::new();
@@ -74,31 +72,6 @@ pub(crate) fn read_words(reading: &mut Reading<'_>) {
         reading.stay(Reason::UnreadableOption, "-Wp, without a value");
     }
 }
-
-/// The text for the preprocessor in this part, with the prefix it had: `-Wp,`, or none when it
-/// stands in a word of its own.
-fn value_of<'a>(reading: &Reading<'a>, at: usize) -> Option<(&'static str, &'a OsStr)> {
-    match reading.parts[at].word.kind {
-        Kind::Listed {
-            spec:
-                Spec {
-                    fate: Fate::Means(PreprocessorWords),
-                    spelling,
-                    ..
-                },
-            value,
-        } => Some((
-            if spelling.starts_with("-X") {
-                ""
-            } else {
-                spelling
-            },
-            value,
-        )),
-        _ => None,
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
     Macro,

@@ -381,6 +381,17 @@ impl<'a> Reading<'a> {
         })
     }
 
+    /// The text in this part for the preprocessor or the assembler alone, with the prefix that it
+    /// had: `-Wp,` or `-Wa,`, or none when it stands in a word of its own.
+    pub(crate) fn handed_on(&self, at: usize, to: Meaning) -> Option<(&'static str, &'a OsStr)> {
+        let Kind::Listed { spec, value } = self.parts[at].word.kind else {
+            return None;
+        };
+        let apart = spec.spelling.starts_with("-X");
+        let prefix = if apart { "" } else { spec.spelling };
+        (spec.fate == Fate::Means(to)).then_some((prefix, value))
+    }
+
     pub(crate) fn add_extra_file(&mut self, path: PathBuf) {
         if !self.extra_files.contains(&path) {
             self.extra_files.push(path);
