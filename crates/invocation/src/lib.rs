@@ -11,6 +11,7 @@ mod decision;
 mod entered;
 mod environment;
 mod executor;
+mod extra;
 mod input;
 mod lead;
 mod native;

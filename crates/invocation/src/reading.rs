@@ -45,7 +45,7 @@ pub(crate) struct Input<'a> {
 pub(crate) struct Reading<'a> {
     pub(crate) family: Family,
     pub(crate) directory: &'a Path,
-    files: &'a dyn Files,
+    pub(crate) files: &'a dyn Files,
     pub(crate) parts: Vec<Part<'a>>,
     /// Why it must stay, in the order of the command line.
     pub(crate) stays: Vec<(Reason, String)>,
@@ -347,40 +347,6 @@ impl<'a> Reading<'a> {
         Sent::AsGiven
     }
 
-    /// The option with the absolute path of its file, which the toolchain then carries.
-    fn extra_file(&mut self, spelling: &str, value: &OsStr, word: &Word<'_>) -> Sent {
-        match self.readable(value) {
-            Some(path) => {
-                let mut option = OsString::from(spelling);
-                option.push(&path);
-                self.add_extra_file(path);
-                Sent::As(option)
-            }
-            None => {
-                self.stay(Reason::ExtraFileMissing, word.shown());
-                Sent::No
-            }
-        }
-    }
-
-    /// A name without a directory may be one that gcc finds among its own files: only a file that is
-    /// there is taken for what is meant.
-    fn specs(&mut self, value: &OsStr, word: &Word<'_>) -> Sent {
-        let Some(path) = self.readable(value) else {
-            self.stay(Reason::SideInput, word.shown());
-            return Sent::No;
-        };
-        let mut option = OsString::from("-specs=");
-        option.push(&path);
-        self.tool_options.push(option.clone());
-        self.add_extra_file(path.clone());
-        // Only the last word is replaced.
-        Sent::As(match word.arguments.len() {
-            1 => option,
-            _ => path.into_os_string(),
-        })
-    }
-
     /// The text in this part for the preprocessor or the assembler alone, with the prefix that it
     /// had: `-Wp,` or `-Wa,`, or none when it stands in a word of its own.
     pub(crate) fn handed_on(&self, at: usize, to: Meaning) -> Option<(&'static str, &'a OsStr)> {
@@ -390,31 +356,5 @@ impl<'a> Reading<'a> {
         let apart = spec.spelling.starts_with("-X");
         let prefix = if apart { "" } else { spec.spelling };
         (spec.fate == Fate::Means(to)).then_some((prefix, value))
-    }
-
-    pub(crate) fn add_extra_file(&mut self, path: PathBuf) {
-        if !self.extra_files.contains(&path) {
-            self.extra_files.push(path);
-        }
-    }
-
-    /// The absolute path of a readable file, free of `.` and `..` so that it means the same inside
-    /// a toolchain that holds the file but not the directories around it.
-    pub(crate) fn readable(&self, name: &OsStr) -> Option<PathBuf> {
-        let given = self.directory.join(name);
-        let mut path = PathBuf::new();
-        for component in given.components() {
-            match component {
-                std::path::Component::ParentDir => {
-                    path.pop();
-                }
-                std::path::Component::CurDir => {}
-                other => path.push(other),
-            }
-        }
-        let readable = !name.is_empty()
-            && self.files.is_readable_file(&given)
-            && self.files.is_readable_file(&path);
-        readable.then_some(path)
     }
 }
