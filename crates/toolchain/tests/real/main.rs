@@ -3,6 +3,7 @@
 
 mod chroot;
 mod disk;
+mod identity;
 mod interop;
 mod prefix;
 mod support;
