@@ -10,7 +10,7 @@ use job::Digest;
 
 use crate::boot;
 use crate::clear::{clear, empty};
-use crate::entry::{Key, Listing};
+use crate::entry::{Key, Kind, Listing};
 use crate::error::{OpenError, is_full};
 use crate::ledger::{Item, Ledger};
 use crate::place::{Place, blocks};
@@ -180,6 +180,7 @@ fn records(place: &Place, found: &mut Found) -> io::Result<BTreeMap<Digest, Reco
                 fs::remove_file(&path)?;
                 continue;
             };
+            clear_scratch(&place.tree(&id), &listing);
             let record = Record {
                 listing,
                 bytes: blocks(&meta),
@@ -193,6 +194,15 @@ fn records(place: &Place, found: &mut Found) -> io::Result<BTreeMap<Digest, Reco
         }
     }
     Ok(records)
+}
+
+/// Jobs that have no mounts of their own have their scratch in the tree, where anybody may write.
+fn clear_scratch(root: &Path, listing: &Listing) {
+    for entry in listing.entries() {
+        if entry.kind == (Kind::Directory { sticky: true }) {
+            let _stays = empty(&root.join(&entry.path));
+        }
+    }
 }
 
 /// What a tree takes besides its files; files that are no links of the store's count as its own.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use store::{OpenError, Store};
 
-use crate::support::{open, open_found, options};
+use crate::support::{build, is_whole, open, open_found, options};
 
 const BASE: &str = "FLOE_TEST_STORE_TO_HOLD";
 
@@ -125,10 +125,17 @@ fn a_directory_that_others_may_write_is_refused() {
 #[test]
 fn scratch_of_dead_jobs_is_cleared_away() {
     let base = tempfile::tempdir().unwrap();
-    let scratch = open(base.path(), 1 << 20).scratch();
+    let store = open(base.path(), 1 << 20);
+    let scratch = store.scratch();
+    let tree = build(&store, 4).unwrap().root().to_path_buf();
+    fs::create_dir_all(tree.join("tmp/job/deep")).unwrap();
+    fs::write(tree.join("tmp/job/deep/file"), "x").unwrap();
+    drop(store);
     fs::create_dir_all(scratch.join("7/deep")).unwrap();
     fs::write(scratch.join("7/deep/file"), "x").unwrap();
     fs::set_permissions(scratch.join("7"), fs::Permissions::from_mode(0o000)).unwrap();
     let store = open(base.path(), 1 << 20);
     assert_eq!(fs::read_dir(store.scratch()).unwrap().count(), 0);
+    is_whole(&tree, 4).unwrap();
+    assert_eq!(store.usage().trees, 1);
 }
