@@ -37,7 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 25, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The model: who holds what, and in which order the trees were used.
     #[test]
@@ -132,7 +132,7 @@ fn the_disk_never_holds_more_whoever_looks_and_whenever() {
                 let store = &store;
                 scope.spawn(move || {
                     let mut dice = Dice(seed);
-                    for _ in 0..200 {
+                    for _ in 0..100 {
                         let _full = build(store, dice.roll(TREES));
                         let _full = store.put(&content(dice.roll(60)), dice.roll(2) == 0);
                     }
