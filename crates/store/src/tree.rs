@@ -258,3 +258,59 @@ fn own_bytes(root: &Path, listing: &Listing) -> io::Result<u64> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::{Options, Store};
+
+    #[test]
+    fn what_cannot_be_linked_is_copied() {
+        let (base, elsewhere) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir_in("/dev/shm"),
+        );
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        let Some(elsewhere) = elsewhere
+            .ok()
+            .filter(|elsewhere| device(elsewhere.path()) != device(base.path()))
+        else {
+            println!("SKIPPED: there is no second file system");
+            return;
+        };
+        let options = Options {
+            headroom: 0,
+            ..Options::new(1 << 20)
+        };
+        let (store, _) = Store::open(base.path(), options).unwrap();
+        let file = store.put(b"content", true).unwrap();
+        let listing = Listing::new(vec![Entry {
+            path: "file".into(),
+            kind: Kind::File {
+                digest: file.digest(),
+                executable: true,
+                size: 7,
+            },
+        }])
+        .unwrap();
+        let (root, mut asked) = (elsewhere.path().join("tree"), 0);
+        let more = |bytes| {
+            asked += bytes;
+            Ok(())
+        };
+        store.inner.fill(&root, &listing, more).unwrap();
+        assert_eq!(fs::read(root.join("file")).unwrap(), b"content");
+        assert_eq!(
+            fs::metadata(root.join("file")).unwrap().mode() & 0o7777,
+            0o555
+        );
+        assert!(asked >= 4096);
+        assert!(store.inner.matches(&root, &listing));
+        fs::set_permissions(root.join("file"), Permissions::from_mode(0o755)).unwrap();
+        fs::write(root.join("file"), "CONTENT").unwrap();
+        fs::set_permissions(root.join("file"), Permissions::from_mode(0o555)).unwrap();
+        assert!(!store.inner.matches(&root, &listing));
+    }
+}

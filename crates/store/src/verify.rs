@@ -142,7 +142,7 @@ impl Inner {
     }
 
     /// Whether a directory holds exactly what a list says.
-    fn matches(&self, root: &Path, listing: &Listing) -> bool {
+    pub(crate) fn matches(&self, root: &Path, listing: &Listing) -> bool {
         let mut children: HashMap<PathBuf, usize> = HashMap::from([(PathBuf::new(), 0)]);
         for entry in listing.entries() {
             let parent = entry.path.parent().unwrap_or(Path::new("")).to_path_buf();

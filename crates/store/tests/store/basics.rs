@@ -216,32 +216,6 @@ fn what_is_only_announced_makes_nothing_give_way() {
     assert_eq!(store.usage().reserved, 0);
 }
 
-/// ext4 allows 65000.
-#[test]
-fn a_file_with_more_links_than_the_disk_allows_is_copied() {
-    let base = tempfile::tempdir().unwrap();
-    let store = open(base.path(), 100 * MIB);
-    let file = store.put(b"x", false).unwrap();
-    let kind = Kind::File {
-        digest: file.digest(),
-        executable: false,
-        size: 1,
-    };
-    let entry = |number| Entry {
-        path: format!("{number}").into(),
-        kind: kind.clone(),
-    };
-    let tree = store
-        .build(digest(b"many"), (0..65_100).map(entry).collect())
-        .unwrap();
-    assert_eq!(fs::read(tree.root().join("65099")).unwrap(), b"x");
-    assert!(store.usage().used < 10 * MIB);
-    drop((file, tree, store));
-    fs::write(base.path().join("floe/boot"), "another boot").unwrap();
-    let store = open(base.path(), 100 * MIB);
-    assert!(store.verify_tree(&digest(b"many")).unwrap().is_some());
-}
-
 #[test]
 fn many_who_bring_the_same_tree_have_one() {
     let base = tempfile::tempdir().unwrap();
