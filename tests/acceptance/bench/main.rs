@@ -6,6 +6,7 @@ mod environments;
 mod repeat;
 mod replay;
 mod rig;
+mod sandbox;
 mod scheduler;
 mod single;
 mod table;
@@ -85,6 +86,7 @@ const ROWS: &[(&str, Row)] = &[
     ("redis", builds::redis),
     ("cxx", builds::cxx),
     ("scheduler", scheduler::measure),
+    ("sandbox", sandbox::measure),
 ];
 
 fn overhead(options: &Options) -> Result<()> {

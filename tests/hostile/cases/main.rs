@@ -66,7 +66,7 @@ fn main() -> ExitCode {
             let begun = Instant::now();
             let passed = catch_unwind(AssertUnwindSafe(|| case(&stage))).is_ok();
             println!(
-                "test {name} ... {} ({} ms)",
+                "test {name} ... {}, {} ms",
                 if passed { "ok" } else { "FAILED" },
                 begun.elapsed().as_millis()
             );

@@ -78,8 +78,14 @@ fn block(table: &Table) -> Vec<Instruction> {
         out.push(jump(BPF_JEQ, *number, 0, body.len()));
         out.extend(body);
     }
-    let ranges = ranges(&table.allowed);
-    out.extend(search(&ranges, table.newest));
+    out.extend([jump(BPF_JGT, table.newest, 0, 1), refuse(libc::ENOSYS)]);
+    let mut ranges = ranges(&table.allowed);
+    // The search ends at the last range that begins at the number or below it: there must be one.
+    if ranges.first().is_some_and(|(first, _)| *first > 0) {
+        out.extend([jump(BPF_JGE, ranges[0].0, 1, 0), refuse(EPERM)]);
+        ranges[0].0 = 0;
+    }
+    out.extend(search(&ranges));
     out
 }
 
@@ -134,32 +140,29 @@ fn ranges(numbers: &[u32]) -> Vec<(u32, u32)> {
     ranges
 }
 
-/// Halves the ranges until one is left: the kernel runs the filter once for each call there is
-/// when it is installed.
-fn search(ranges: &[(u32, u32)], newest: u32) -> Vec<Instruction> {
+/// Halves the ranges until one is left. The kernel translates the program for each job, and runs it
+/// once for each call there is, so it had better be short.
+fn search(ranges: &[(u32, u32)]) -> Vec<Instruction> {
     match ranges {
         [] => vec![refuse(EPERM)],
-        [(first, last)] => vec![
-            jump(BPF_JGE, *first, 0, 2),
-            jump(BPF_JGT, *last, 1, 0),
-            allow(),
-            jump(BPF_JGT, newest, 0, 1),
-            refuse(libc::ENOSYS),
-            refuse(EPERM),
-        ],
+        [(_, last)] => vec![jump(BPF_JGT, *last, 1, 0), allow(), refuse(EPERM)],
         _ => {
             let (low, high) = ranges.split_at(ranges.len() / 2);
-            let (low, high) = (search(low, newest), search(high, newest));
-            let middle = ranges[ranges.len() / 2].0;
-            let mut out = vec![
-                jump(BPF_JGE, middle, 0, 1),
-                Instruction {
-                    code: code(BPF_JMP | libc::BPF_JA),
-                    if_true: 0,
-                    if_false: 0,
-                    value: u32::try_from(low.len()).unwrap_or(u32::MAX),
-                },
-            ];
+            let middle = high[0].0;
+            let (low, high) = (search(low), search(high));
+            let mut out = match low.len() {
+                // A conditional jump reaches no farther.
+                256.. => vec![
+                    jump(BPF_JGE, middle, 0, 1),
+                    Instruction {
+                        code: code(BPF_JMP | libc::BPF_JA),
+                        if_true: 0,
+                        if_false: 0,
+                        value: u32::try_from(low.len()).unwrap_or(u32::MAX),
+                    },
+                ],
+                near => vec![jump(BPF_JGE, middle, near, 0)],
+            };
             out.extend(low);
             out.extend(high);
             out
