@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use job::{EnvironmentName, HostId, Platform};
+use job::{EnvironmentName, HostId, JobId, Platform};
 
 use super::Cluster;
 use crate::host::Host;
 use crate::index::{Rank, Room};
 use crate::queue::Next;
+use crate::task::Kind;
 use crate::{Algorithm, Toolchain, Wants, WhyHome};
 
 /// What sending and unpacking a toolchain costs, in thousandths of an average job on an idle host.
@@ -38,6 +39,8 @@ impl Cluster {
             Algorithm::Random => self.drawn(wants, submitter),
             _ => self.best(wants, submitter),
         };
+        // Behind other jobs is no place to wait when a free slot is about to have the toolchain.
+        let away = away.filter(|rank| rank.room == Room::Free || !self.is_coming(wants, submitter));
         let home = self.home(wants, submitter);
         match (away, home) {
             (Some(away), Some(home)) if self.prefers_home(away, home) => {
@@ -158,6 +161,32 @@ impl Cluster {
         }
         self.regrets.remove(toolchain);
         Some(open)
+    }
+
+    /// Whether a host with a free slot is installing a toolchain that the job can use.
+    fn is_coming(&self, wants: &Wants, submitter: HostId) -> bool {
+        let Some(from) = self.hosts.get(&submitter) else {
+            return false;
+        };
+        let brings = |job: &JobId| {
+            let task = self.tasks.get(job)?;
+            let Kind::Placed(placed) = &task.kind else {
+                return None;
+            };
+            let mut arriving = placed.wants.offers().iter();
+            Some(arriving.any(|offer| wants.offers().contains(offer)))
+        };
+        self.installs.iter().any(|(_, id)| {
+            self.hosts.get(id).is_some_and(|host| {
+                host.id != submitter
+                    && host.occupied() < host.slots
+                    && host.is_willing()
+                    && host.could_ever(wants, from)
+                    && host
+                        .installing
+                        .is_some_and(|installing| brings(&installing.job) == Some(true))
+            })
+        })
     }
 
     /// Any host, all with the same chance; one with a free slot if there is any.

@@ -394,6 +394,33 @@ fn while_a_toolchain_is_installed_only_what_is_there_is_used() {
 }
 
 #[test]
+fn a_slot_that_is_about_to_have_the_toolchain_is_waited_for() {
+    let mut bench = Bench::with(&[2, 2]);
+    let new = || wants_of("new", "", 21, 0);
+    let hosts: Vec<_> = (0..2).map(|_| bench.place(new())).collect();
+    assert_eq!(hosts, [Some(2), Some(3)], "both install");
+    let toolchains = || vec![toolchain("gcc"), toolchain("new")];
+    bench.event(Event::Toolchains {
+        host: HostId(2),
+        toolchains: toolchains(),
+    });
+    assert_eq!(bench.place(new()), Some(2), "its second slot");
+    assert_eq!(bench.place(new()), None, "no third job behind the two");
+    let placed = assigned(bench.event(Event::Toolchains {
+        host: HostId(3),
+        toolchains: toolchains(),
+    }));
+    assert_eq!(
+        placed.iter().map(|one| on(&one.place)).collect::<Vec<_>>(),
+        [3]
+    );
+    assert!(
+        bench.place(new()).is_some(),
+        "now a place behind is the best there is"
+    );
+}
+
+#[test]
 fn the_end_of_its_job_ends_an_installation() {
     let mut bench = Bench::with(&[2]);
     let first = bench.ask(1, wants_of("new", "", 21, 0));
