@@ -25,6 +25,8 @@ packages! {
     "make", "/usr/bin/make", "real projects are built";
     "icecc", "/usr/sbin/iceccd", "C++ icecream, the peer";
     "icecream-sundae", "/usr/bin/icecream-sundae", "a monitor of C++ icecream";
+    "icecc-monitor", "/usr/bin/icemon", "the other monitor of C++ icecream";
+    "tmux", "/usr/bin/tmux", "a monitor's screen is read";
     "gdb", "/usr/bin/gdb", "debug information is looked at as its users do";
     "g++-11", "/usr/bin/g++-11", "a second version of a compiler";
     "libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a", "sanitized programs are linked";

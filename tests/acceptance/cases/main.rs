@@ -5,5 +5,6 @@ mod hosts;
 mod interop;
 mod many;
 mod misuse;
+mod monitors;
 mod projects;
 mod smoke;
