@@ -23,8 +23,27 @@ pub enum PrivilegeError {
     Kept,
 }
 
+/// Whether there are rights to give up. User 0 of a container whose only user it is counts as an
+/// ordinary user: that is what it is outside, and there is nobody else to become.
 pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    rustix::process::geteuid().is_root() && !is_only_user()
+}
+
+/// The same of the group.
+pub(crate) fn is_root_group() -> bool {
+    rustix::process::getegid().is_root() && !is_only_user()
+}
+
+/// As a rootless container with one user sees it; the host itself has them all.
+fn is_only_user() -> bool {
+    std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| maps_one_user(&map))
+}
+
+fn maps_one_user(map: &str) -> bool {
+    let mut counts = map
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2));
+    (counts.next(), counts.next()) == (Some("1"), None)
 }
 
 /// The ids that [`drop_to`] would take, for whoever prepares directories for that account.
@@ -150,6 +169,14 @@ mod tests {
             drop_to("no such user", (5, 0)),
             Err(PrivilegeError::Root { .. })
         ));
+    }
+
+    #[test]
+    fn the_only_user_of_a_container_is_told_from_root() {
+        assert!(maps_one_user("         0       1000          1\n"));
+        assert!(!maps_one_user("         0          0 4294967295\n"));
+        assert!(!maps_one_user("0 1000 1\n1 100000 65536\n"));
+        assert!(!maps_one_user(""));
     }
 
     #[test]

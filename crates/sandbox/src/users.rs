@@ -11,6 +11,8 @@ use crate::kernel;
 use crate::step::At as _;
 use crate::{StartError, Step};
 
+const NOBODY: u32 = 65534;
+
 /// Enters a new user namespace, in which this process's user and group are all there is.
 pub(crate) fn isolate(proc_directory: BorrowedFd<'_>) -> Result<(), StartError> {
     // Asked before: inside, until the maps are written, both are the overflow ids.
@@ -18,16 +20,23 @@ pub(crate) fn isolate(proc_directory: BorrowedFd<'_>) -> Result<(), StartError> 
         rustix::process::getuid().as_raw(),
         rustix::process::getgid().as_raw(),
     );
+    // A container's only user may be called 0; no job is.
+    let inside = |id| if id == 0 { NOBODY } else { id };
     kernel::unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
     // Without this the kernel refuses a group map from a process without rights outside.
     write(proc_directory, c"self/setgroups", "deny").at(Step::IdMap)?;
     write(
         proc_directory,
         c"self/gid_map",
-        &format!("{group} {group} 1"),
+        &format!("{} {group} 1", inside(group)),
     )
     .at(Step::IdMap)?;
-    write(proc_directory, c"self/uid_map", &format!("{user} {user} 1")).at(Step::IdMap)
+    write(
+        proc_directory,
+        c"self/uid_map",
+        &format!("{} {user} 1", inside(user)),
+    )
+    .at(Step::IdMap)
 }
 
 fn write(proc_directory: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<(), Errno> {

@@ -20,6 +20,7 @@ use crate::step::At as _;
 use crate::supervise::{FREEZE, THAW};
 use crate::{
     Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, packet,
+    privileges,
 };
 
 /// The keeper waits for each rung for as long.
@@ -104,11 +105,7 @@ impl Zygote {
                 failed: rungs.iter().map(|rung| (*rung, failure)).collect(),
             }))
         };
-        let ids = [
-            rustix::process::geteuid().as_raw(),
-            rustix::process::getegid().as_raw(),
-        ];
-        let is_root = ids.contains(&0);
+        let is_root = privileges::is_root() || privileges::is_root_group();
         if is_root && user.is_none_or(|(user, group)| user == 0 || group == 0) {
             return Err(refused(StartError {
                 step: Step::Root,

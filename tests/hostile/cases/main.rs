@@ -11,6 +11,7 @@
 mod attack;
 mod bombs;
 mod compilers;
+mod container;
 mod files;
 mod kernel;
 mod network;
@@ -35,6 +36,7 @@ const ALL: &[&[Case]] = &[
     bombs::CASES,
     compilers::CASES,
     rungs::CASES,
+    container::CASES,
     outputs::CASES,
 ];
 
