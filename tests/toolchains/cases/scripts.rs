@@ -84,8 +84,9 @@ pub(crate) fn assembler(place: &Path) -> Result<Compiler> {
     Ok(Compiler::new(Some(&c), Some(&cxx)).with(&[&option]))
 }
 
-/// What the record says of zig: its `cc` is no compiler that prints what it would do.
-pub(crate) const ZIG_STAYS: &str = "";
+/// zig is a compiler only by its first argument: an executor of icecream's protocol starts `clang` and
+/// finds a program that wants a command.
+pub(crate) const ZIG_STAYS: &str = "toolchain_failed";
 
 /// `zig cc` behind a script, as build systems want one word. Downloading its 100 MB is no part of a
 /// test: it is tried where it is installed.

@@ -83,3 +83,17 @@ fn a_failure_is_told_in_the_programs_words() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn what_a_script_leaves_behind_is_ended_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("starts-server");
+    let text = "#!/bin/sh\nsetsid sleep 1000 >/dev/null 2>&1 &\necho $! >server\n";
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let seen = observe(&trial(&script, &[], dir.path())).unwrap();
+    assert!(seen.success, "{seen:?}");
+    let server = std::fs::read_to_string(dir.path().join("server")).unwrap();
+    let line = std::fs::read(format!("/proc/{}/cmdline", server.trim())).unwrap_or_default();
+    assert!(!line.starts_with(b"sleep"), "it still runs");
+}

@@ -1,6 +1,6 @@
 //! The tracer: starts the program behind a gate, seizes it, and follows it and all that it starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::process::CommandExt;
@@ -118,6 +118,8 @@ struct Tracer<'a> {
     is_begun: bool,
     /// The file that a process has named in the call that it is in.
     named: HashMap<Pid, Named>,
+    /// Processes that were seen and whose end was not.
+    alive: HashSet<Pid>,
     seen: Seen,
 }
 
@@ -130,6 +132,7 @@ impl<'a> Tracer<'a> {
             trial,
             is_begun: false,
             named: HashMap::new(),
+            alive: HashSet::new(),
             seen: Seen::default(),
         }
     }
@@ -166,15 +169,15 @@ impl<'a> Tracer<'a> {
     fn follow(&mut self) -> io::Result<()> {
         loop {
             let (pid, signal) = match Self::wait() {
-                Ok(WaitStatus::Exited(pid, code)) => {
-                    if pid == self.root {
-                        self.seen.success = code == 0;
-                    }
-                    self.named.remove(&pid);
-                    continue;
+                Ok(WaitStatus::Exited(pid, code)) if pid == self.root => {
+                    self.seen.success = code == 0;
+                    // A server that a script left behind would keep us waiting.
+                    return Ok(());
                 }
-                Ok(WaitStatus::Signaled(pid, ..)) => {
+                Ok(WaitStatus::Signaled(pid, ..)) if pid == self.root => return Ok(()),
+                Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => {
                     self.named.remove(&pid);
+                    self.alive.remove(&pid);
                     continue;
                 }
                 Ok(WaitStatus::PtraceSyscall(pid)) => {
@@ -192,6 +195,7 @@ impl<'a> Tracer<'a> {
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
+            self.alive.insert(pid);
             match ptrace::syscall(pid, signal) {
                 // Killed meanwhile: its end is reported next.
                 Ok(()) | Err(Errno::ESRCH) => {}
@@ -256,8 +260,11 @@ impl<'a> Tracer<'a> {
         is_last
     }
 
-    /// Collects what was killed.
+    /// Ends what is left, in whatever group it is, and collects it.
     fn reap(&mut self) {
+        for pid in &self.alive {
+            let _ = nix::sys::signal::kill(*pid, Signal::SIGKILL);
+        }
         loop {
             match Self::wait() {
                 Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => {}

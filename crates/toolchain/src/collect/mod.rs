@@ -1,23 +1,23 @@
 //! From a compiler to its files, in icecream's archive layout: the
 //! drivers, what they run, the libraries of all of them, and a program to try the result with.
 
-use std::collections::{BTreeMap, HashSet};
+mod compilers;
+
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::ask::ask;
-use crate::compiler::{Compiler, Family, find, is_program};
+use crate::compiler::{Compiler, is_program};
 use crate::elf::Kind;
 use crate::fileset::{FileSet, Member, Source};
 use crate::ldcache;
 use crate::libraries::{Cached, Missing, closure};
 use crate::loader::Loader;
-use crate::path::{in_archive, normal, under_usr};
+use crate::path::{in_archive, normal};
 use crate::stamp::Watch;
-use crate::trial;
 
 /// Why a compiler's files cannot be collected. A retry helps only after the cause was removed.
 #[derive(Debug, thiserror::Error)]
@@ -121,149 +121,11 @@ impl Collector {
         self.file(&probe, Path::new("/bin/true"))?;
         for compiler in compilers {
             self.compiler(compiler)?;
-            self.shown(compiler)?;
         }
         for path in extra {
             self.extra(path)?;
         }
         self.loader_files();
-        Ok(())
-    }
-
-    fn compiler(&mut self, compiler: &Compiler) -> Result<(), Cause> {
-        let driver = compiler.driver();
-        self.prefix = driver
-            .parent()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new("/usr"))
-            .to_path_buf();
-        self.options.clone_from(&compiler.options);
-        self.watch.add(&compiler.asked);
-        for path in &compiler.absent {
-            self.watch.add(path);
-        }
-        match compiler.family {
-            Family::Gcc => self.gcc(compiler)?,
-            Family::Clang => self.clang(compiler)?,
-        }
-        let assembler = self.tool(driver, "as")?;
-        let assembler = assembler.ok_or_else(|| Cause::Tool {
-            tool: "as",
-            asked: driver.to_path_buf(),
-        })?;
-        self.file(&assembler, Path::new("/usr/bin/as"))?;
-        if let Some(objcopy) = self.tool(driver, "objcopy")? {
-            self.file(&objcopy, Path::new("/usr/bin/objcopy"))?;
-        }
-        Ok(())
-    }
-
-    fn gcc(&mut self, compiler: &Compiler) -> Result<(), Cause> {
-        let mut any = false;
-        for (driver, name, proper) in [
-            (&compiler.c, "gcc", "cc1"),
-            (&compiler.cxx, "g++", "cc1plus"),
-        ] {
-            let Some(driver) = driver else { continue };
-            self.file(driver, &Path::new("/usr/bin").join(name))?;
-            if let Some(path) = self.tool(driver, proper)? {
-                self.file(&path, &Path::new("/usr/bin").join(proper))?;
-                any = true;
-            }
-        }
-        if !any {
-            return Err(Cause::NoCompilerProper {
-                asked: compiler.driver().to_path_buf(),
-            });
-        }
-        for name in ["specs", "liblto_plugin.so"] {
-            if let Some(path) =
-                self.printed(compiler.driver(), &format!("-print-file-name={name}"))?
-            {
-                // There, the driver is not told where to look.
-                let is_by_option = |option: &OsString| {
-                    let dir = option.as_bytes().strip_prefix(b"-B");
-                    dir.is_some_and(|dir| path.starts_with(Path::new(OsStr::from_bytes(dir))))
-                };
-                if self.options.iter().any(is_by_option) {
-                    return Err(Cause::ByOption { path });
-                }
-                let target = under_usr(&path, &self.prefix);
-                self.file(&path, &target)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn clang(&mut self, compiler: &Compiler) -> Result<(), Cause> {
-        let driver = compiler.driver();
-        self.file(driver, Path::new("/usr/bin/clang"))?;
-        // Sanitizers read their default ignore lists from the resource directory.
-        if let Some(resources) = self.printed(driver, "-print-resource-dir")? {
-            let lists = std::fs::read_dir(resources.join("share"))
-                .into_iter()
-                .flatten()
-                .flatten();
-            let mut lists: Vec<_> = lists
-                .map(|entry| entry.path())
-                .filter(|path| path.is_file())
-                .collect();
-            lists.sort();
-            for path in lists {
-                let target = under_usr(&path, &self.prefix);
-                self.file(&path, &target)?;
-            }
-        }
-        for path in &compiler.configuration {
-            let target = under_usr(path, &self.prefix);
-            self.file(path, &target)?;
-        }
-        // clang complains when it cannot read it, and then does without.
-        self.text("proc/cpuinfo", Vec::new());
-        Ok(())
-    }
-
-    /// Adds what only a compile shows: files and programs that the driver does not name.
-    fn shown(&mut self, compiler: &Compiler) -> Result<(), Cause> {
-        let has = |name: &str| {
-            compiler.family == Family::Clang || self.members.contains_key(Path::new(name))
-        };
-        let (has_c, has_cxx) = (has("usr/bin/cc1"), has("usr/bin/cc1plus"));
-        let shown = trial::compile(compiler, has_c, has_cxx).map_err(|failed| Cause::Trial {
-            language: failed.language,
-            said: failed.said,
-        })?;
-        // What appears later under the name of something in use would be used instead of it.
-        let used: HashSet<&OsStr> = self
-            .members
-            .keys()
-            .filter_map(|path| path.file_name())
-            .chain(shown.files.iter().filter_map(|path| path.file_name()))
-            .chain([OsStr::new("specs")])
-            .collect();
-        for path in &shown.missed {
-            let is_shadow = path.file_name().is_some_and(|name| used.contains(name));
-            if is_shadow || path.extension() == Some(OsStr::new("cfg")) {
-                self.watch.add(first_missing(path));
-            }
-        }
-        let known: HashSet<PathBuf> = self
-            .members
-            .values()
-            .filter_map(|member| match &member.source {
-                Source::File(path) => Some(path.clone()),
-                Source::Text(_) => None,
-            })
-            .collect();
-        for file in shown.files.iter().filter(|file| trial::belongs(file)) {
-            let is_new = file
-                .canonicalize()
-                .is_ok_and(|source| source.is_file() && !known.contains(&source));
-            if is_new {
-                let target = under_usr(file, &self.prefix);
-                self.file(file, &target)?;
-            }
-        }
         Ok(())
     }
 
@@ -368,39 +230,6 @@ impl Collector {
             self.text("etc/ld.so.cache", cache);
         }
     }
-
-    /// A program that the driver runs: where the driver finds it, else in PATH as it would.
-    fn tool(&mut self, driver: &Path, name: &str) -> Result<Option<PathBuf>, Cause> {
-        for question in ["-print-prog-name=", "-print-file-name="] {
-            if let Some(path) = self.printed(driver, &format!("{question}{name}"))? {
-                return Ok(Some(path));
-            }
-        }
-        Ok(find(Path::new(name)))
-    }
-
-    /// The path that the driver prints, when it names something that exists. A driver that knows no
-    /// path repeats the bare name.
-    fn printed(&mut self, driver: &Path, question: &str) -> Result<Option<PathBuf>, Cause> {
-        let mut words: Vec<&OsStr> = self.options.iter().map(OsString::as_os_str).collect();
-        words.push(OsStr::new(question));
-        let said = ask(driver, &words, "").map_err(|source| Cause::Silent {
-            path: driver.to_path_buf(),
-            source,
-        })?;
-        let path = Path::new(said.stdout.trim_end_matches('\n'));
-        Ok(
-            (said.success && path.components().count() > 1 && path.exists())
-                .then(|| path.to_path_buf()),
-        )
-    }
-}
-
-/// The part of a path that would have to appear first: loaders look for many files in directories
-/// that do not exist.
-fn first_missing(path: &Path) -> &Path {
-    let missing = |path: &&Path| std::fs::symlink_metadata(path).is_err();
-    path.ancestors().take_while(missing).last().unwrap_or(path)
 }
 
 /// What the first line of a script names.
