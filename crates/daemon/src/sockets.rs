@@ -1,7 +1,7 @@
 //! The start of a daemon, as root or not: directories, listening sockets, and then no root any more.
 //!
-//! Everything here happens before the program has threads: the sandbox's helper is forked after
-//! root was given up and before the runtime starts.
+//! Everything here happens before the program has threads: the sandbox's helper is forked when the
+//! sockets are bound, and keeps root only where sandboxes cannot be made without.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -33,6 +33,15 @@ pub struct Sockets {
 ///
 /// Call it before the program starts threads, then start the sandbox's zygote, then [`crate::run`].
 pub fn prepare(config: &Config) -> Result<Sockets, DaemonError> {
+    prepare_with(config, |_| ()).map(|(sockets, ())| sockets)
+}
+
+/// The same, with something to do just before root is given up: starting the sandbox's zygote,
+/// which may have to keep it. It is told whose account the daemon will use if root started it.
+pub fn prepare_with<T>(
+    config: &Config,
+    last_as_root: impl FnOnce(Option<(u32, u32)>) -> T,
+) -> Result<(Sockets, T), DaemonError> {
     // Archives of compilers are for every user of this host to read.
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let root = privileges::is_root();
@@ -48,13 +57,14 @@ pub fn prepare(config: &Config) -> Result<Sockets, DaemonError> {
         prepare_socket_dir(&unix_path, owner)?;
     }
     let sockets = bind(config, unix_path, root)?;
+    let made = last_as_root(owner);
     if root {
         let (uid, gid) = privileges::drop_to(user, FALLBACK).map_err(DaemonError::Privileges)?;
         tracing::debug!("running as user {uid}, group {gid}");
     }
     let usable = rustix::fs::access(&config.base_dir, Access::READ_OK | Access::WRITE_OK);
     usable.map_err(|errno| base_dir(&config.base_dir, errno.into()))?;
-    Ok(sockets)
+    Ok((sockets, made))
 }
 
 fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {

@@ -105,6 +105,9 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
 /// the identity maps are writable only while the process is "dumpable".
 fn enter(request: &Request<'_>, belongings: &Belongings<'_>) -> Result<Entered, StartError> {
     let kit = belongings.kit;
+    // When the kernel runs out of memory, it is to take a job and not the daemon. Everybody may say
+    // so of himself; a host without /proc does without.
+    let _ = users::write(belongings.proc_directory, c"self/oom_score_adj", "1000");
     let scratch = match belongings.room {
         Some(room) => mounts::enter(request, room, kit)?,
         None => open_scratch(request)?,

@@ -39,7 +39,8 @@ pub(crate) fn isolate(proc_directory: BorrowedFd<'_>) -> Result<(), StartError> 
     .at(Step::IdMap)
 }
 
-fn write(proc_directory: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<(), Errno> {
+/// Writes a file of `/proc` in one go, as the kernel wants these.
+pub(crate) fn write(proc_directory: BorrowedFd<'_>, name: &CStr, text: &str) -> Result<(), Errno> {
     let file = openat(
         proc_directory,
         name,

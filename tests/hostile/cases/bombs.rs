@@ -1,6 +1,6 @@
 //! Taking more than one's share. The bombs are small, and the limits smaller.
 
-use sandbox::{Ended, Limits, Protection, Wall};
+use sandbox::{Ended, Limits, Protection, Rung, Wall};
 
 use crate::Case;
 use crate::attack::Attack;
@@ -11,6 +11,10 @@ pub(crate) const CASES: &[Case] = &[
     (
         "fills_no_more_memory_than_it_may",
         fills_no_more_memory_than_it_may,
+    ),
+    (
+        "is_the_first_to_go_when_memory_ends",
+        is_the_first_to_go_when_memory_ends,
     ),
     (
         "fills_no_more_disk_than_it_may",
@@ -58,4 +62,18 @@ fn fills_no_more_memory_than_it_may(stage: &Stage) {
 fn fills_no_more_disk_than_it_may(stage: &Stage) {
     limited(&["disk", "32"], Wall::Quota, Limits::default(), stage);
     limited(&["files", "100"], Wall::Quota, Limits::default(), stage);
+}
+
+/// The kernel takes whoever has the highest score; everything else on a host has 0 or less.
+fn is_the_first_to_go_when_memory_ends(stage: &Stage) {
+    let mut play = stage.start(Setting::new(Protection::full()), &["endless"]);
+    play.says();
+    let jobs = stage.jobs(Protection::full(), Rung::Namespaces);
+    let scores: Vec<String> = jobs
+        .iter()
+        .flat_map(|init| crate::stage::children(init))
+        .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap())
+        .collect();
+    assert!(!scores.is_empty());
+    assert!(scores.iter().all(|score| score == "1000\n"), "{scores:?}");
 }

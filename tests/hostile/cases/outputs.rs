@@ -49,7 +49,7 @@ fn compile(stage: &Stage, compiler: &str, bounds: Bounds) -> Result<Finished, Fa
         sender.send(Source::End).await.unwrap();
         let result = executor.run(order, stage.root(), receiver, bounds).await;
         let begun = Instant::now();
-        while stage.jobs(Protection::full(), Rung::Namespaces) > 0 {
+        while !stage.jobs(Protection::full(), Rung::Namespaces).is_empty() {
             assert!(begun.elapsed() < Duration::from_secs(1), "{compiler}");
             sleep(Duration::from_millis(5)).await;
         }

@@ -157,7 +157,7 @@ impl Stage {
     }
 
     /// The processes that the helper of this kind has now: the first of each job.
-    pub(crate) fn jobs(&self, protection: Protection, rung: Rung) -> usize {
+    pub(crate) fn jobs(&self, protection: Protection, rung: Rung) -> Vec<String> {
         self.client(protection, rung);
         let zygotes = self.zygotes.borrow();
         let known = zygotes
@@ -165,7 +165,7 @@ impl Stage {
             .find(|(walls, at, _)| (*walls, *at) == (protection, rung));
         let keeper = known.unwrap().2.pid().to_string();
         let helpers = children(&keeper);
-        helpers.iter().map(|helper| children(helper).len()).sum()
+        helpers.iter().flat_map(|helper| children(helper)).collect()
     }
 
     pub(crate) fn findings(&self) -> Findings {
@@ -275,7 +275,7 @@ impl Play {
     }
 }
 
-fn children(pid: &str) -> Vec<String> {
+pub(crate) fn children(pid: &str) -> Vec<String> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     list.unwrap_or_default()
         .split_whitespace()

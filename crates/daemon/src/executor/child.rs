@@ -9,7 +9,8 @@ use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, View, ZygoteClien
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Failure;
 use super::scratch::Place;
@@ -89,6 +90,32 @@ impl Child {
             Ok(said)
         };
         tokio::try_join!(outcome(running), listened)
+    }
+
+    /// Stops the job and lets it go on as `frozen` says, and ends when it has run for `limit`.
+    pub(super) async fn stay_within(&self, limit: Duration, mut frozen: watch::Receiver<bool>) {
+        let Some((running, _)) = &self.0 else {
+            return;
+        };
+        let mut left = limit;
+        loop {
+            if *frozen.borrow_and_update() {
+                running.get_ref().freeze();
+                let Ok(()) = frozen.changed().await else {
+                    return;
+                };
+                if !*frozen.borrow() {
+                    running.get_ref().thaw();
+                }
+                continue;
+            }
+            let began = Instant::now();
+            match timeout(left, frozen.changed()).await {
+                Ok(Ok(())) => left = left.saturating_sub(began.elapsed()),
+                // The time is over, or the executor has gone.
+                _ => return,
+            }
+        }
     }
 
     /// The directory of a job that has ended.

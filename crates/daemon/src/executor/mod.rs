@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{Ended, Limits, Rung, View, ZygoteClient};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 pub use failure::Failure;
 pub use order::{BadOrder, Order};
@@ -88,6 +88,8 @@ pub struct Executor {
     zygote: ZygoteClient,
     scratches: Arc<Scratches>,
     installed: Option<Arc<Installed>>,
+    /// Whether running jobs are stopped.
+    frozen: Arc<watch::Sender<bool>>,
 }
 
 /// For a toolchain (the directory that it is unpacked in) that this host has installed itself,
@@ -111,6 +113,7 @@ impl Executor {
             zygote,
             scratches: Arc::new(Scratches::new(base)?),
             installed: None,
+            frozen: Arc::new(watch::Sender::new(false)),
         })
     }
 
@@ -122,6 +125,12 @@ impl Executor {
             installed: Some(installed),
             ..self
         }
+    }
+
+    /// Stops all running jobs where they are, and those that start meanwhile, or lets them go on.
+    /// They keep their memory; the time does not count against [`Bounds::deadline`].
+    pub fn freeze(&self, frozen: bool) {
+        self.frozen.send_replace(frozen);
     }
 
     /// How foreign jobs are kept apart from this host.
@@ -196,7 +205,7 @@ impl Executor {
             biased;
             result = compile => result,
             gone = client => gone,
-            () = sleep(bounds.deadline) => Err(Failure::Deadline),
+            () = child.stay_within(bounds.deadline, self.frozen.subscribe()) => Err(Failure::Deadline),
         }?;
         let place = child.into_place()?;
         verdict::judge(&command, place, outcome, said, source_len, &bounds.limits)

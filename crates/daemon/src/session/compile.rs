@@ -141,6 +141,7 @@ impl Session {
         let mut bounds = Bounds::default();
         bounds.limits = Limits {
             address_space: Some(u64::from(memory_mib) << 20),
+            memory: Some(u64::from(memory_mib) << 20),
             nice: self.shop.config.nice,
             ..bounds.limits
         };

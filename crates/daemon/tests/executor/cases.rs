@@ -40,6 +40,7 @@ pub(crate) const ALL: &[(&str, Case)] = &[
         "cleans_up_behind_an_abandoned_job",
         cleans_up_behind_an_abandoned_job,
     ),
+    ("freezes_what_runs", freezes_what_runs),
     ("gives_up_on_clients", gives_up_on_clients),
     (
         "says_when_a_toolchain_is_broken",
@@ -241,6 +242,31 @@ fn cleans_up_behind_an_abandoned_job(fixture: &Fixture) {
         wait_for(1).await;
         running.abort();
         wait_for(0).await;
+    });
+}
+
+fn freezes_what_runs(fixture: &Fixture) {
+    fixture.runtime.block_on(async {
+        let order = Order::try_from(order("gcc", &["-c"])).unwrap();
+        let (sender, receiver) = mpsc::channel(4);
+        let bounds = Bounds {
+            deadline: Duration::from_millis(1500),
+            ..Bounds::default()
+        };
+        fixture.executor.freeze(true);
+        let running = fixture
+            .executor
+            .clone()
+            .run(order, fixture.root("gcc"), receiver, bounds);
+        let mut running = tokio::spawn(running);
+        sender.send(Source::Text(b"int x;".to_vec())).await.unwrap();
+        sender.send(Source::End).await.unwrap();
+        // Longer than the deadline, which it does not reach.
+        let frozen = tokio::time::timeout(Duration::from_millis(1800), &mut running).await;
+        assert!(frozen.is_err(), "{frozen:?}");
+        fixture.executor.freeze(false);
+        let finished = running.await.unwrap().unwrap();
+        assert_eq!(finished.status, 0);
     });
 }
 

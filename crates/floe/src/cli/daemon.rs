@@ -18,10 +18,10 @@ const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
 pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     service::run(&options.service, origin, "iceccd", |ready| {
         let config = config(options)?;
-        let sockets = daemon::prepare(&config)?;
-        // Before any thread exists, after root was given up: the helper that starts jobs is a fork
-        // of this process, and must not have more rights than the daemon keeps.
-        let zygote = if config.no_remote { None } else { zygote() };
+        // Before any thread exists: the helper that starts jobs is a fork of this process.
+        let (sockets, zygote) = daemon::prepare_with(&config, |user| {
+            (!config.no_remote).then(|| zygote(user)).flatten()
+        })?;
         let client = zygote.as_ref().map(sandbox::Zygote::client);
         service::block_on(async {
             let shutdown = service::shutdown()?;
@@ -31,10 +31,20 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     })
 }
 
-/// Starts the helper that runs foreign jobs. Without one this host compiles nothing for others.
-fn zygote() -> Option<sandbox::Zygote> {
-    match sandbox::Zygote::start() {
-        Ok(zygote) => Some(zygote),
+/// Starts the helper that runs foreign jobs, as `user` if this is root. Without one this host
+/// compiles nothing for others.
+fn zygote(user: Option<(u32, u32)>) -> Option<sandbox::Zygote> {
+    let started = match user {
+        Some(user) => sandbox::Zygote::start_as_root(user),
+        None => sandbox::Zygote::start(),
+    };
+    match started {
+        Ok(zygote) => {
+            for line in zygote.findings().lines() {
+                tracing::info!("{line}");
+            }
+            Some(zygote)
+        }
         Err(error) => {
             tracing::warn!("{error}");
             None
