@@ -82,11 +82,7 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
         );
         return Err(toolchain_failed(why));
     }
-    let kit = Kit::new(vec![packed.toolchain.clone()], &packed.probe);
-    Ok(Kit {
-        behind: packed.behind.clone(),
-        ..kit
-    })
+    Ok(Kit::new(vec![packed.toolchain.clone()], &packed.probe))
 }
 
 /// The job as the compiler would have got it from the script around it; `None` when there is no
@@ -132,7 +128,7 @@ impl Kit {
             toolchains,
             family,
             target: probe.target.clone(),
-            behind: Vec::new(),
+            behind: probe.behind.clone(),
         }
     }
 

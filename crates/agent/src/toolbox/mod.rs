@@ -69,6 +69,8 @@ pub(crate) struct Probe {
     pub(crate) family: Family,
     /// As `-dumpmachine` says.
     pub(crate) target: String,
+    /// The compilers behind a script that changes options; empty for any other compiler.
+    pub(crate) behind: Vec<PathBuf>,
 }
 
 /// A compiler and its archive.
@@ -76,8 +78,6 @@ pub(crate) struct Probe {
 pub(crate) struct Packed {
     pub(crate) toolchain: Toolchain,
     pub(crate) probe: Probe,
-    /// The compilers behind a script that changes options; empty for any other compiler.
-    pub(crate) behind: Vec<PathBuf>,
     /// Whether the archive holds the compiler for C, and for C++.
     pub(crate) has_c: bool,
     pub(crate) has_cxx: bool,
@@ -346,11 +346,7 @@ impl Workshop {
                     probe: Probe {
                         family: native.family,
                         target: native.target,
-                    },
-                    behind: if native.alters_options {
-                        native.drivers
-                    } else {
-                        Vec::new()
+                        behind: behind(native.alters_options, native.drivers),
                     },
                     has_c: native.has_c,
                     has_cxx: native.has_cxx,
@@ -358,9 +354,11 @@ impl Workshop {
             }
             Question::Probe { compiler } => {
                 let compiler = Compiler::probe(compiler).map_err(|error| error.to_string())?;
+                let drivers = compiler.c.into_iter().chain(compiler.cxx).collect();
                 let probe = Probe {
                     family: compiler.family,
                     target: compiler.target,
+                    behind: behind(compiler.alters_options, drivers),
                 };
                 Ok(Known::Probe(Arc::new(probe)))
             }
@@ -373,4 +371,8 @@ impl Workshop {
             }
         }
     }
+}
+
+fn behind(alters_options: bool, drivers: Vec<PathBuf>) -> Vec<PathBuf> {
+    if alters_options { drivers } else { Vec::new() }
 }
