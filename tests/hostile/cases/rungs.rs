@@ -1,7 +1,9 @@
 //! The same attacks on the lower rungs of the ladder, and that compilers work there.
 
+use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sandbox::{Ended, Limits, Protection, Rung, Wall};
@@ -12,6 +14,10 @@ use crate::stage::{Setting, Stage};
 
 pub(crate) const CASES: &[Case] = &[
     ("compiles_on_every_rung", compiles_on_every_rung),
+    (
+        "compilers_work_behind_the_strictest_walls",
+        compilers_work_behind_the_strictest_walls,
+    ),
     (
         "holds_files_without_namespaces",
         holds_files_without_namespaces,
@@ -58,6 +64,63 @@ fn compiles_on_every_rung(stage: &Stage) {
         let mut object = Vec::new();
         file.read_to_end(&mut object).unwrap();
         assert!(object.starts_with(b"\x7fELF"), "{rung}");
+    }
+}
+
+/// Of those that this host has: what they call must be on the list.
+fn compilers_work_behind_the_strictest_walls(stage: &Stage) {
+    const C: &str = "static __thread int y; int f(int x) { return __builtin_popcount(x) + y; }\n";
+    const CXX: &str = "struct E {}; template <int N> int g() { try { throw E(); } catch (E&) { return N; } } int h() { return g<3>(); }\n";
+    for (compiler, source) in [
+        ("gcc", C),
+        ("g++", CXX),
+        ("clang", C),
+        ("clang++", CXX),
+        ("gcc-11", C),
+        ("x86_64-w64-mingw32-gcc", C),
+        ("x86_64-w64-mingw32-g++", CXX),
+        ("aarch64-linux-gnu-gcc", C),
+        ("musl-gcc", C),
+    ] {
+        let path = Path::new("/usr/bin").join(compiler);
+        if !path.exists() {
+            continue;
+        }
+        let language = if source == C { "c" } else { "c++" };
+        for options in [&["-O2", "-g"][..], &["-O2", "-flto"], &["-O0", "-pipe"]] {
+            let mut line = vec![path.to_str().unwrap()];
+            line.extend(options);
+            line.extend([
+                "-c",
+                "-x",
+                language,
+                "-",
+                "-o",
+                "out.o",
+                "-fdebug-prefix-map=/var/tmp/=/",
+            ]);
+            let local = stage.base.path().join("local");
+            fs::create_dir_all(&local).unwrap();
+            let mut child = Command::new(line[0])
+                .args(&line[1..])
+                .current_dir(&local)
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut input = child.stdin.take().unwrap();
+            std::io::Write::write_all(&mut input, source.as_bytes()).unwrap();
+            drop(input);
+            assert!(child.wait().unwrap().success(), "{line:?}");
+
+            let mut play = stage.start_program(on(Rung::Installed), &line, source.as_bytes());
+            let place = play.place.take().unwrap();
+            let report = play.finish();
+            assert_eq!(report.ended, Ended::Exited(0), "{line:?}: {report:?}");
+            let here = |place: &Path| fs::read(place.join("out.o")).unwrap().len();
+            // Names of directories and random names of sections differ, their lengths hardly.
+            let (ours, theirs) = (here(&place), here(&local));
+            assert!(ours.abs_diff(theirs) < 64, "{line:?}: {ours} and {theirs}");
+        }
     }
 }
 

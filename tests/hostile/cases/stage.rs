@@ -204,7 +204,12 @@ impl Stage {
         let view = if setting.rung.takes_any_toolchain() {
             View::Toolchain(self.root())
         } else {
-            View::Installed(vec![self.root().join("bin"), "/usr".into(), "/lib".into()])
+            View::Installed(
+                [self.root().join("bin")]
+                    .into_iter()
+                    .chain(["/usr", "/lib", "/lib64"].map(PathBuf::from))
+                    .collect(),
+            )
         };
         let scratch = match setting.rung {
             Rung::Namespaces | Rung::RootNamespaces => Scratch::Memory {
