@@ -3,6 +3,7 @@
 //! that the compiler gives here.
 
 mod compilers;
+mod notice;
 mod prefix;
 mod scripts;
 mod table;
