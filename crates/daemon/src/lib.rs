@@ -23,4 +23,4 @@ mod wire;
 pub use config::{Config, Find};
 pub use error::DaemonError;
 pub use run::run;
-pub use sockets::{Sockets, prepare, prepare_with};
+pub use sockets::{Sockets, prepare, prepare_with, usual_account};

@@ -46,11 +46,7 @@ pub fn prepare_with<T>(
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let root = privileges::is_root();
     let user = config.user.as_deref().unwrap_or(USER);
-    let owner = if root {
-        Some(privileges::account(user, FALLBACK).map_err(DaemonError::Privileges)?)
-    } else {
-        None
-    };
+    let owner = account(user)?;
     prepare_base_dir(&config.base_dir, owner)?;
     let unix_path = socket_path(config, root)?;
     if root && config.socket.is_none() {
@@ -65,6 +61,21 @@ pub fn prepare_with<T>(
     let usable = rustix::fs::access(&config.base_dir, Access::READ_OK | Access::WRITE_OK);
     usable.map_err(|errno| base_dir(&config.base_dir, errno.into()))?;
     Ok((sockets, made))
+}
+
+/// User and group of the account that a daemon started by root becomes: `user`, or the one that
+/// Debian's package uses; none for a daemon that an ordinary user starts.
+fn account(user: &str) -> Result<Option<(u32, u32)>, DaemonError> {
+    if !privileges::is_root() {
+        return Ok(None);
+    }
+    let account = privileges::account(user, FALLBACK).map_err(DaemonError::Privileges)?;
+    Ok(Some(account))
+}
+
+/// The account of a daemon that is given none.
+pub fn usual_account() -> Result<Option<(u32, u32)>, DaemonError> {
+    account(USER)
 }
 
 fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {

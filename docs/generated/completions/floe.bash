@@ -25,6 +25,9 @@ _floe() {
             floe,daemon)
                 cmd="floe__subcmd__daemon"
                 ;;
+            floe,doctor)
+                cmd="floe__subcmd__doctor"
+                ;;
             floe,explain)
                 cmd="floe__subcmd__explain"
                 ;;
@@ -47,7 +50,7 @@ _floe() {
 
     case "${cmd}" in
         floe)
-            opts="-h -V --help --version try status explain daemon scheduler agent create-env generate"
+            opts="-h -V --help --version try status explain doctor daemon scheduler agent create-env generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -179,6 +182,20 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        floe__subcmd__doctor)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

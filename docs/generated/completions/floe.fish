@@ -29,6 +29,7 @@ complete -c floe -n "__fish_floe_needs_command" -s V -l version -d 'Print versio
 complete -c floe -n "__fish_floe_needs_command" -f -a "try" -d 'Try floe on this machine: a scheduler and two executors on loopback compile a small project'
 complete -c floe -n "__fish_floe_needs_command" -f -a "status" -d 'Show the scheduler, its hosts with their slots, and the running jobs'
 complete -c floe -n "__fish_floe_needs_command" -f -a "explain" -d 'Say where a file\'s last compile ran, and why'
+complete -c floe -n "__fish_floe_needs_command" -f -a "doctor" -d 'Look for what keeps jobs from other hosts, or other hosts\' jobs from this one'
 complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
 complete -c floe -n "__fish_floe_needs_command" -f -a "scheduler" -d 'Run the scheduler of a network'
 complete -c floe -n "__fish_floe_needs_command" -f -a "agent" -d 'Run the agent behind this user\'s wrappers (the first wrapper starts it by itself)'
@@ -42,6 +43,8 @@ complete -c floe -n "__fish_floe_using_subcommand status" -s h -l help -d 'Print
 complete -c floe -n "__fish_floe_using_subcommand explain" -s n -l count -d 'How many compiles to show when no file is named' -r
 complete -c floe -n "__fish_floe_using_subcommand explain" -l json -d 'Print JSON'
 complete -c floe -n "__fish_floe_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c floe -n "__fish_floe_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s n -l netname -d 'Network name: only schedulers of this name are used' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes -d 'Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r

@@ -5,6 +5,7 @@ pub(crate) mod options;
 
 mod agent;
 mod daemon;
+mod doctor;
 mod explain;
 mod generate;
 mod scheduler;
@@ -29,6 +30,7 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
         Command::Agent(options) => agent::run(&options),
         Command::CreateEnv { arguments } => create_env(&arguments),
         Command::Daemon(options) => daemon::run(&options, crate::log::Origin::Floe),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Generate { directory } => generate::run(&directory),
         Command::Scheduler(options) => scheduler::run(&options, crate::log::Origin::Floe),

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Say where a file's last compile ran, and why
     Explain(ExplainOptions),
+    /// Look for what keeps jobs from other hosts, or other hosts' jobs from this one
+    Doctor(DoctorOptions),
     /// Run this host's daemon: its slots, and the jobs of other hosts
     Daemon(DaemonOptions),
     /// Run the scheduler of a network
@@ -68,6 +70,15 @@ pub(crate) struct ExplainOptions {
     /// How many compiles to show when no file is named
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(crate) count: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorOptions {
+    /// Compilers to look at, by name or path [default: gcc, g++, clang, clang++]
+    pub(crate) compilers: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

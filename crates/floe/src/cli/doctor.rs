@@ -1,0 +1,170 @@
+//! `floe doctor`: what keeps this host from running other hosts' jobs, or others from running its.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::options::DoctorOptions;
+
+/// Asked about when none is named, as far as they are in `PATH`.
+const USUAL: &[&str] = &["gcc", "g++", "clang", "clang++"];
+
+#[derive(Debug, Serialize)]
+struct Report {
+    sandbox: Sandbox,
+    toolchains: Vec<Toolchain>,
+}
+
+/// How other hosts' jobs run here.
+#[derive(Debug, Serialize)]
+struct Sandbox {
+    /// The kind in use; none when such jobs are refused.
+    rung: Option<String>,
+    /// Jobs with any compiler are taken, and not only with one that is installed here.
+    any_toolchain: bool,
+    findings: Vec<String>,
+}
+
+/// Whether a compiler can travel.
+#[derive(Debug, Serialize)]
+struct Toolchain {
+    compiler: PathBuf,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Travels {
+        version: String,
+        target: String,
+        files: usize,
+        bytes: u64,
+    },
+    /// Its jobs run locally.
+    Stays { why: String },
+}
+
+/// To be called before the program has threads: a sandbox is tried.
+pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
+    let report = Report {
+        sandbox: sandbox(),
+        toolchains: compilers(options)
+            .into_iter()
+            .map(|compiler| Toolchain {
+                verdict: verdict(&compiler),
+                compiler,
+            })
+            .collect(),
+    };
+    let text = if options.json {
+        serde_json::to_string_pretty(&report)
+            .map(|text| text + "\n")
+            .unwrap_or_default()
+    } else {
+        shown(&report)
+    };
+    let printed = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::from(u8::from(printed.is_err() || !report.is_well()))
+}
+
+/// As a daemon that this user starts would have it.
+fn sandbox() -> Sandbox {
+    let findings = match daemon::usual_account() {
+        Ok(Some(user)) => sandbox::Zygote::start_as_root(user),
+        // Without an account there is nothing to drop to, and the findings say so.
+        Ok(None) | Err(_) => sandbox::Zygote::start(),
+    }
+    .map_or_else(
+        |sandbox::Unavailable(findings)| findings,
+        |zygote| zygote.findings().clone(),
+    );
+    Sandbox {
+        rung: findings.rung.map(|rung| rung.to_string()),
+        any_toolchain: findings
+            .rung
+            .is_some_and(sandbox::Rung::takes_any_toolchain),
+        findings: findings.lines(),
+    }
+}
+
+fn compilers(options: &DoctorOptions) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |name: &Path| {
+        std::env::split_paths(&path)
+            .map(|directory| directory.join(name))
+            .find(|file| file.is_file())
+    };
+    if options.compilers.is_empty() {
+        return USUAL
+            .iter()
+            .filter_map(|name| found(Path::new(name)))
+            .collect();
+    }
+    let named = options.compilers.iter();
+    named
+        .map(|name| {
+            let is_path = name.components().count() > 1;
+            let found = if is_path { None } else { found(name) };
+            found.unwrap_or_else(|| name.clone())
+        })
+        .collect()
+}
+
+fn verdict(compiler: &Path) -> Verdict {
+    let asked = toolchain::Compiler::probe(compiler);
+    let collected = asked.map_err(|error| error.to_string()).and_then(|asked| {
+        match toolchain::collect(&asked, &[]) {
+            Ok(files) => Ok((asked, files)),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    match collected {
+        Ok((asked, files)) => Verdict::Travels {
+            version: asked.version,
+            target: asked.target,
+            files: files.members().count(),
+            bytes: files.bytes(),
+        },
+        Err(why) => Verdict::Stays { why },
+    }
+}
+
+impl Report {
+    fn is_well(&self) -> bool {
+        let travels = |one: &Toolchain| matches!(one.verdict, Verdict::Travels { .. });
+        self.sandbox.any_toolchain && self.toolchains.iter().all(travels)
+    }
+}
+
+fn shown(report: &Report) -> String {
+    let mut text = String::from("Jobs of other hosts on this one\n");
+    for line in &report.sandbox.findings {
+        let _ = writeln!(text, "  {line}");
+    }
+    text.push_str("\nThis host's compilers on others\n");
+    if report.toolchains.is_empty() {
+        text.push_str("  no compiler is in PATH; name one: floe doctor /opt/gcc/bin/gcc\n");
+    }
+    for Toolchain { compiler, verdict } in &report.toolchains {
+        let _ = match verdict {
+            Verdict::Travels {
+                version,
+                target,
+                files,
+                bytes,
+            } => writeln!(
+                text,
+                "  {}: {version} for {target} travels: {files} files, {} MB",
+                compiler.display(),
+                bytes / 1_000_000
+            ),
+            Verdict::Stays { why } => writeln!(text, "  {why}; its jobs run here"),
+        };
+    }
+    text
+}
