@@ -17,10 +17,8 @@ fn a_healthy_host_passes_and_each_fault_has_its_own_finding() -> Result<()> {
     let floe = Programs::locate(Suite::Floe)?.floe.context("floe")?;
     let mut lab = Lab::with(Kind::Namespaces, LabOptions::default())?;
     let host = lab.host(&HostSpec::new("host"))?;
-    // A gcc whose compiler proper is not where it says.
     let broken = lab.shared().join("broken-gcc");
-    let script = "#!/bin/sh\ncase \"$*\" in *-print-prog-name=cc1*) echo /gone/cc1;; *) exec gcc \"$@\";; esac\n";
-    fs::write(&broken, script)?;
+    fs::write(&broken, "#!/bin/sh\necho licence expired >&2; exit 7\n")?;
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o755))?;
     let broken = broken.display();
     for (uid, arguments, code, said) in [
@@ -48,7 +46,12 @@ fn a_healthy_host_passes_and_each_fault_has_its_own_finding() -> Result<()> {
             1,
             &["/bin/ls is not a compiler that floe knows"],
         ),
-        (65534, broken.to_string(), 1, &["broken-gcc", "run here"]),
+        (
+            65534,
+            broken.to_string(),
+            1,
+            &["broken-gcc", "licence expired", "run here"],
+        ),
         (
             65534,
             "--json gcc".into(),
