@@ -11,6 +11,7 @@ use rustix::process::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into_link_name_space};
 
+use crate::cgroup::Hold;
 use crate::codec::{Report, Request, encode_report};
 use crate::kernel::{self, Crowd};
 use crate::kit::{Kit, open_scratch};
@@ -30,6 +31,8 @@ pub(crate) struct Belongings<'a> {
     pub(crate) proc_directory: BorrowedFd<'a>,
     /// Processes that the kernel counts together with the job's.
     pub(crate) others: u64,
+    /// The job is in a control group.
+    pub(crate) hold: Option<&'a Hold>,
     pub(crate) kit: &'a Kit,
 }
 
@@ -60,13 +63,16 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                 rules,
             } = entered;
             drop(rules);
+            let deaths = belongings.hold.and_then(|hold| hold.memory.as_ref());
             // The pipes' other ends must see the end of file when the program is gone.
-            let ready = kernel::close_all_but(&mut [
+            let mut kept = vec![
                 belongings.socket.as_raw_fd(),
                 belongings.proc_directory.as_raw_fd(),
                 children.as_raw_fd(),
                 scratch.as_raw_fd(),
-            ]);
+            ];
+            kept.extend(deaths.map(|deaths| deaths.descriptor().as_raw_fd()));
+            let ready = kernel::close_all_but(&mut kept);
             let post = Post {
                 socket: belongings.socket,
                 children: &children,
@@ -81,7 +87,8 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                 memory: request
                     .limits
                     .memory
-                    .filter(|_| kit.protection.has(Wall::Memory)),
+                    .filter(|_| kit.protection.has(Wall::Memory) && deaths.is_none()),
+                deaths,
                 set_up,
             };
             (supervise(&post, ready), Some(scratch))
@@ -116,6 +123,10 @@ fn enter(request: &Request<'_>, belongings: &Belongings<'_>) -> Result<Entered, 
     if let Some(network) = belongings.network {
         move_into_link_name_space(network, Some(LinkNameSpaceType::Network))
             .at(Step::NetworkEnter)?;
+    }
+    if belongings.hold.is_some() && kit.rung.has_mounts() {
+        // Older kernels have nothing to hide.
+        let _ = kernel::unshare(rustix::thread::UnshareFlags::NEWCGROUP);
     }
     if kit.rung == Rung::Namespaces && kit.protection.has(Wall::User) {
         // A user namespace of the job's own counts its processes apart from other jobs', and has

@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) rungs: Vec<Rung>,
     /// Whom jobs run as when the caller is root.
     pub(crate) user: Option<(u32, u32)>,
+    /// A control group to make jobs' groups in.
+    pub(crate) group: Option<std::path::PathBuf>,
 }
 
 /// What the keeper's process does. Reports first which rung works.

@@ -27,6 +27,7 @@
 //! test program). Needs Linux 5.12.
 
 mod advice;
+mod cgroup;
 mod codec;
 mod files;
 mod findings;

@@ -11,6 +11,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
 use rustix::thread::UnshareFlags;
 
+use crate::cgroup::{Group, Groups};
 use crate::codec::{Report, Request, decode_job, encode_report};
 use crate::init::{self, Belongings};
 use crate::keeper::Setup;
@@ -42,6 +43,7 @@ struct Zygote {
     kit: Kit,
     rooms: Rooms,
     networks: Networks,
+    groups: Groups,
     /// Threads of the jobs' user, and when they were counted: a walk through all of `/proc`.
     others: Option<(Instant, u64)>,
 }
@@ -93,7 +95,7 @@ fn prepare(setup: &Setup, rung: Rung, requests: OwnedFd) -> Result<Zygote, Start
             if rung == Rung::Namespaces {
                 users::isolate(proc_directory.as_fd())?;
             }
-            isolate()?;
+            isolate(setup.group.is_none())?;
             if setup.protection.has(Wall::Network) {
                 networks.prepare(proc_directory.as_fd())?;
             }
@@ -110,16 +112,25 @@ fn prepare(setup: &Setup, rung: Rung, requests: OwnedFd) -> Result<Zygote, Start
         kit,
         rooms: Rooms::default(),
         networks,
+        groups: Groups::below(setup.group.clone()),
         others: None,
     })
 }
 
 /// The namespaces that all jobs share: they hold nothing, and no job has rights over them.
-fn isolate() -> Result<(), StartError> {
+///
+/// Not the control groups' where jobs have some: processes cannot be put into groups outside of
+/// their own view.
+fn isolate(hide_groups: bool) -> Result<(), StartError> {
     kernel::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWUTS | UnshareFlags::NEWIPC)
         .at(Step::Namespaces)?;
     // Kernels without control groups have nothing to hide there.
-    match kernel::unshare(UnshareFlags::NEWCGROUP) {
+    let hidden = if hide_groups {
+        kernel::unshare(UnshareFlags::NEWCGROUP)
+    } else {
+        Ok(())
+    };
+    match hidden {
         Ok(()) | Err(Errno::INVAL) => {}
         Err(errno) => return Err(errno).at(Step::Namespaces),
     }
@@ -180,6 +191,7 @@ impl Zygote {
         let _ = rustix::io::read(&self.children, &mut [0; 128]);
         while let Ok(Some(ended)) = kernel::reap(false) {
             self.networks.ended(ended.pid);
+            self.groups.ended(ended.pid);
         }
     }
 
@@ -233,8 +245,9 @@ impl Zygote {
         if self.kit.has_process_namespace() {
             namespaces |= libc::CLONE_NEWPID;
         }
-        match kernel::clone_process(namespaces) {
-            Ok(Forked::Child) => init::run(
+        let (group, hold) = self.groups.take(&request.limits).unzip();
+        match clone(namespaces, group.as_ref()) {
+            Ok((Forked::Child, in_group)) => init::run(
                 &request,
                 &Belongings {
                     socket: socket.as_fd(),
@@ -243,16 +256,23 @@ impl Zygote {
                     network: network.as_ref().map(|network| network.as_fd()),
                     proc_directory,
                     others,
+                    hold: hold.as_ref().filter(|_| in_group),
                     kit: &self.kit,
                 },
             ),
-            Ok(Forked::Parent(init)) => {
+            Ok((Forked::Parent(init), _)) => {
+                if let Some(group) = group {
+                    self.groups.lend(group, init);
+                }
                 if let Some(network) = network {
                     self.networks.lend(network, init);
                 }
                 Ok(())
             }
             Err(errno) => {
+                if let Some(group) = group {
+                    self.groups.give_back(group);
+                }
                 if let Some(network) = network {
                     self.networks.give_back(network);
                 }
@@ -286,6 +306,14 @@ impl Zygote {
                 count
             }
         }
+    }
+}
+
+/// And whether it is in the group.
+fn clone(namespaces: i32, group: Option<&Group>) -> Result<(Forked, bool), Errno> {
+    match group.map(|group| kernel::clone_into(namespaces, group.directory())) {
+        Some(Ok(forked)) => Ok((forked, true)),
+        _ => Ok((kernel::clone_process(namespaces)?, false)),
     }
 }
 

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::process::Pid;
 
+use crate::cgroup::Deaths;
 use crate::codec::Report;
 use crate::kernel::{self, Crowd};
 use crate::watch::{children, memory_of_descendants};
@@ -36,6 +37,8 @@ pub(crate) struct Post<'a> {
     pub(crate) thorough: bool,
     /// Bytes that the job's processes may use together.
     pub(crate) memory: Option<u64>,
+    /// The kernel watches the memory, and kills for it.
+    pub(crate) deaths: Option<&'a Deaths>,
     pub(crate) set_up: Duration,
 }
 
@@ -96,6 +99,8 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
         }
     }
     usage.wall = wall;
+    let succeeded = status.is_some_and(|status| status == 0);
+    starved |= !succeeded && post.deaths.is_some_and(Deaths::happened);
     let ended = match (status, failed) {
         _ if starved => Ended::OutOfMemory,
         (Some(status), _) if libc::WIFEXITED(status) => Ended::Exited(libc::WEXITSTATUS(status)),

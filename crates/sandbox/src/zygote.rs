@@ -19,7 +19,7 @@ use crate::serve::{MAX_PACKET, MAX_REQUEST};
 use crate::step::At as _;
 use crate::supervise::{FREEZE, THAW};
 use crate::{
-    Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, packet,
+    Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, cgroup, packet,
     privileges,
 };
 
@@ -116,6 +116,7 @@ impl Zygote {
             protection,
             rungs: rungs.to_vec(),
             user: user.filter(|_| is_root),
+            group: cgroup::take_delegation(user.filter(|_| is_root)),
         };
         let (socket, process, pid, trials) = fork(&setup).map_err(refused)?;
         let chosen = trials.chosen;
