@@ -1,6 +1,7 @@
 //! The compressions that icecream's archives come in. Blocks are compressed
 //! independently and concatenated, which every one of the formats allows, so that all cores work.
 
+use std::cell::RefCell;
 use std::io::{self, BufRead, Write};
 
 use bzip2::read::MultiBzDecoder;
@@ -76,24 +77,25 @@ impl Compression {
 
     /// Compresses one block to a complete member of its own. Fast levels: an archive is made while a
     /// build waits, and sent over a local network.
-    pub(crate) fn compress(self, block: Vec<u8>) -> io::Result<Vec<u8>> {
+    pub(crate) fn compress(self, block: impl AsRef<[u8]>) -> io::Result<Vec<u8>> {
+        let block = block.as_ref();
         let out = Vec::with_capacity(block.len() / 2);
         match self {
-            Self::None => Ok(block),
+            Self::None => Ok(block.to_vec()),
             Self::Gzip => {
                 let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(1));
-                encoder.write_all(&block)?;
+                encoder.write_all(block)?;
                 encoder.finish()
             }
             Self::Bzip2 => {
                 let mut encoder = bzip2::write::BzEncoder::new(out, bzip2::Compression::new(9));
-                encoder.write_all(&block)?;
+                encoder.write_all(block)?;
                 encoder.finish()
             }
-            Self::Zstd => zstd::bulk::compress(&block, 1),
+            Self::Zstd => zstandard(block),
             Self::Xz => {
                 let mut encoder = XzWriter::new(out, XzOptions::with_preset(1))?;
-                encoder.write_all(&block)?;
+                encoder.write_all(block)?;
                 encoder.finish()
             }
         }
@@ -118,6 +120,23 @@ impl Compression {
     }
 }
 
+/// A thread keeps its working memory: fresh pages for each block cost a quarter of the time.
+fn zstandard(block: &[u8]) -> io::Result<Vec<u8>> {
+    type Memory = (zstd::bulk::Compressor<'static>, Vec<u8>);
+    thread_local! {
+        static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
+    }
+    MEMORY.with_borrow_mut(|memory| {
+        let (compressor, out) = match memory {
+            Some(memory) => memory,
+            None => memory.insert((zstd::bulk::Compressor::new(1)?, Vec::new())),
+        };
+        out.resize(zstd::zstd_safe::compress_bound(block.len()), 0);
+        let length = compressor.compress_to_buffer(block, out.as_mut_slice())?;
+        Ok(out[..length].to_vec())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,8 +145,8 @@ mod tests {
     #[test]
     fn members_one_after_the_other_are_one_stream_and_are_recognised() {
         for kind in Compression::ALL {
-            let mut stream = kind.compress(b"first ".to_vec()).unwrap();
-            stream.extend(kind.compress(b"second".to_vec()).unwrap());
+            let mut stream = kind.compress(b"first ").unwrap();
+            stream.extend(kind.compress(b"second").unwrap());
             assert_eq!(Compression::of(&stream), kind);
             let mut text = String::new();
             kind.decompress(&stream[..])

@@ -1,6 +1,7 @@
 //! Writes a file set as an archive: reproducible tar (sorted, no times, no owners), compressed on all
 //! cores, visible under its name only when it is complete.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -83,6 +84,11 @@ pub(crate) fn file_name(name: &EnvironmentName, compression: Compression) -> Str
     format!("{name}{}", compression.suffix())
 }
 
+thread_local! {
+    /// A block before compression: memory that a thread uses again.
+    static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 fn write(
     stream: &TarStream<'_>,
     compression: Compression,
@@ -99,10 +105,12 @@ fn write(
     in_order(
         blocks,
         |index| {
-            let plain = stream
-                .read(index as u64 * block as u64, block)
-                .map_err(|e| unreadable(&e.path, e.source))?;
-            compression.compress(plain).map_err(unwritable)
+            PLAIN.with_borrow_mut(|plain| {
+                stream
+                    .read(index as u64 * block as u64, block, plain)
+                    .map_err(|e| unreadable(&e.path, e.source))?;
+                compression.compress(plain).map_err(unwritable)
+            })
         },
         |packed: Vec<u8>| {
             bytes += packed.len() as u64;

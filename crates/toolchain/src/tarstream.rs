@@ -59,10 +59,15 @@ impl<'a> TarStream<'a> {
         self.pieces.last().map_or(0, |(end, _)| *end)
     }
 
-    /// The bytes from `offset`, at most `length`, fewer only at the end.
-    pub(crate) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, Unreadable> {
+    /// Puts the bytes from `offset` into `out`, at most `length`, fewer only at the end.
+    pub(crate) fn read(
+        &self,
+        offset: u64,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unreadable> {
         let stop = (offset + length as u64).min(self.len());
-        let mut out = vec![0; (stop.saturating_sub(offset)) as usize];
+        out.resize(stop.saturating_sub(offset) as usize, 0);
         let first = self.pieces.partition_point(|(end, _)| *end <= offset);
         let mut start = if first == 0 {
             0
@@ -80,11 +85,11 @@ impl<'a> TarStream<'a> {
                 Piece::Header(bytes) => part.copy_from_slice(&bytes[skip..skip + take]),
                 Piece::Text(bytes) => part.copy_from_slice(&bytes[skip..skip + take]),
                 Piece::File(path) => read_at(path, skip as u64, part)?,
-                Piece::Zeros => {}
+                Piece::Zeros => part.fill(0),
             }
             start = *end;
         }
-        Ok(out)
+        Ok(())
     }
 }
 

@@ -357,8 +357,8 @@ fn every_compression_is_recognised() {
         Compression::Xz,
     ] {
         let place = place();
-        let mut packed = kind.compress(whole[..1000].to_vec()).unwrap();
-        packed.extend(kind.compress(whole[1000..].to_vec()).unwrap());
+        let mut packed = kind.compress(&whole[..1000]).unwrap();
+        packed.extend(kind.compress(&whole[1000..]).unwrap());
         let done = unpack(&packed[..], "a", &place.root, small()).unwrap();
         assert_eq!(done.bytes, 200_000, "{kind:?}");
     }
