@@ -5,10 +5,16 @@ use anyhow::{Result, bail};
 use crate::{build, setup, step};
 
 /// The benches and what they measure.
-const BENCHES: &[(&str, &str)] = &[(
-    "overhead",
-    "what distributing costs: wall and CPU per job, logins, placements",
-)];
+const BENCHES: &[(&str, &str)] = &[
+    (
+        "overhead",
+        "what distributing costs: wall and CPU per job, logins, placements",
+    ),
+    (
+        "sandbox",
+        "what it costs to run a foreign job apart from the host",
+    ),
+];
 
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let Some(name) = words.first() else {

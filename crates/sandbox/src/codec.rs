@@ -86,6 +86,7 @@ pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
     for limit in [
         limits.address_space,
         limits.memory,
+        limits.disk,
         limits.file_size,
         limits.processes,
         limits.open_files,
@@ -119,6 +120,7 @@ pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
     let limits = Limits {
         address_space: limit()?,
         memory: limit()?,
+        disk: limit()?,
         file_size: limit()?,
         processes: limit()?,
         open_files: limit()?,
@@ -149,6 +151,7 @@ pub(crate) fn encode_report(outcome: &Report) -> Vec<u8> {
         Ended::Signalled(signal) => (1, 0, signal),
         Ended::NotStarted(StartError { step, errno }) => (2, step as u8, errno.raw_os_error()),
         Ended::OutOfMemory => (3, 0, 0),
+        Ended::OutOfDisk => (4, 0, 0),
     };
     out.extend([tag, step]);
     out.extend(number.to_le_bytes());
@@ -176,6 +179,7 @@ pub(crate) fn decode_report(packet: &[u8]) -> Option<Report> {
             errno: Errno::from_raw_os_error(number),
         }),
         3 => Ended::OutOfMemory,
+        4 => Ended::OutOfDisk,
         _ => return None,
     };
     let mut duration = || input.u64().map(Duration::from_nanos);
@@ -314,6 +318,7 @@ mod tests {
             Ended::Exited(255),
             Ended::Signalled(9),
             Ended::OutOfMemory,
+            Ended::OutOfDisk,
             Ended::NotStarted(refused),
         ] {
             let outcome = Report { ended, usage };

@@ -89,6 +89,11 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                     .memory
                     .filter(|_| kit.protection.has(Wall::Memory) && deaths.is_none()),
                 deaths,
+                disk: request
+                    .limits
+                    .disk
+                    .filter(|_| request.scratch.is_some() && kit.protection.has(Wall::Quota))
+                    .map(|limit| (scratch.as_fd(), limit)),
                 set_up,
             };
             (supervise(&post, ready), Some(scratch))

@@ -79,6 +79,8 @@ pub struct Limits {
     /// Bytes of memory of all processes together. Looked at a few dozen times a second, so a job
     /// may have a little more for a moment.
     pub memory: Option<u64>,
+    /// Bytes of a scratch directory on disk, which has no quota of its own. Looked at as often.
+    pub disk: Option<u64>,
     /// Bytes of the largest file.
     pub file_size: Option<u64>,
     /// Processes of the job, its init not counted.
@@ -110,6 +112,8 @@ pub enum Ended {
     /// The job was killed because its processes used more memory than [`Limits::memory`]. It may
     /// work on a host with more.
     OutOfMemory,
+    /// The job was killed because its files took more room than [`Limits::disk`].
+    OutOfDisk,
     /// The program never ran.
     NotStarted(StartError),
 }

@@ -11,7 +11,7 @@ use rustix::process::Pid;
 use crate::cgroup::Deaths;
 use crate::codec::Report;
 use crate::kernel::{self, Crowd};
-use crate::watch::{children, memory_of_descendants};
+use crate::watch::{bytes_below, children, memory_of_descendants};
 use crate::{Ended, StartError, Step, Usage, packet};
 
 /// What the caller may say while the job runs; hanging up kills it.
@@ -37,6 +37,8 @@ pub(crate) struct Post<'a> {
     pub(crate) thorough: bool,
     /// Bytes that the job's processes may use together.
     pub(crate) memory: Option<u64>,
+    /// A scratch directory on disk, and the bytes that may be in it.
+    pub(crate) disk: Option<(BorrowedFd<'a>, u64)>,
     /// The kernel watches the memory, and kills for it.
     pub(crate) deaths: Option<&'a Deaths>,
     pub(crate) set_up: Duration,
@@ -53,7 +55,9 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
     let mut status = None;
     let mut failed = ready.err();
     let mut starved = false;
-    let timeout = post.memory.map(|_| GLANCE);
+    let watched = post.memory.is_some() || post.disk.is_some();
+    let timeout = watched.then_some(GLANCE);
+    let mut overfull = false;
     while status.is_none() && failed.is_none() {
         let mut waiting = [
             PollFd::new(post.children, PollFlags::IN),
@@ -82,6 +86,10 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
             starved = true;
             break;
         }
+        if status.is_none() && fills_too_much(post) {
+            overfull = true;
+            break;
+        }
     }
     let wall = started.elapsed();
     kernel::signal(post.crowd, libc::SIGKILL);
@@ -103,6 +111,7 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
     starved |= !succeeded && post.deaths.is_some_and(Deaths::happened);
     let ended = match (status, failed) {
         _ if starved => Ended::OutOfMemory,
+        _ if overfull => Ended::OutOfDisk,
         (Some(status), _) if libc::WIFEXITED(status) => Ended::Exited(libc::WEXITSTATUS(status)),
         (Some(status), _) => Ended::Signalled(libc::WTERMSIG(status)),
         (None, errno) => Ended::NotStarted(StartError {
@@ -129,6 +138,11 @@ fn uses_too_much(post: &Post<'_>) -> bool {
     post.memory.is_some_and(|limit| {
         memory_of_descendants(post.proc_directory).is_some_and(|used| used > limit)
     })
+}
+
+fn fills_too_much(post: &Post<'_>) -> bool {
+    post.disk
+        .is_some_and(|(directory, limit)| bytes_below(directory) > limit)
 }
 
 fn add(total: &mut Usage, one: &Usage) {

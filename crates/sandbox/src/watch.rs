@@ -1,14 +1,15 @@
-//! How much memory the processes of a job use, asked of the host's `/proc`.
+//! How much memory the processes of a job use, asked of the host's `/proc`, and how much room its
+//! files take on disk.
 //!
-//! Only where the kernel does not count for us: a control group would. Needs CONFIG_PROC_CHILDREN,
-//! which distributions set.
+//! Only where the kernel does not count for us: a control group would, and a scratch directory in
+//! memory does. Needs CONFIG_PROC_CHILDREN, which distributions set.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat};
 use rustix::io::Errno;
 
-/// More processes than any limit allows; ends a walk through a tree that grows meanwhile.
+/// More processes or files than any limit allows; ends a walk through a tree that grows meanwhile.
 const MOST: usize = 4096;
 
 /// The children of this process's only thread, as far as they can be known.
@@ -53,6 +54,50 @@ pub(crate) fn memory_of_descendants(proc_directory: BorrowedFd<'_>) -> Option<u6
         }
     }
     Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
+/// Bytes that the files below `directory` take. A file with two names counts twice.
+pub(crate) fn bytes_below(directory: BorrowedFd<'_>) -> u64 {
+    let mut visited = 0;
+    bytes_in(directory, &mut visited)
+}
+
+/// More files than a compile has reason to make count as too much. That also bounds the depth.
+fn bytes_in(parent: BorrowedFd<'_>, visited: &mut usize) -> u64 {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = match openat(parent, c".", flags, Mode::empty()) {
+        Ok(directory) => directory,
+        Err(Errno::NOENT) => return 0,
+        // Too deep for the descriptors that there are, or made unreadable.
+        Err(_) => return u64::MAX,
+    };
+    let mut buffer = Vec::with_capacity(8192);
+    let mut bytes = 0u64;
+    let mut entries = RawDir::new(&directory, buffer.spare_capacity_mut());
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        *visited += 1;
+        if *visited > MOST {
+            return u64::MAX;
+        }
+        // It may be gone already.
+        let Ok(found) = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) else {
+            continue;
+        };
+        bytes = bytes.saturating_add(u64::try_from(found.st_blocks).unwrap_or(0) * 512);
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            let below = match openat(&directory, name, flags | OFlags::PATH, Mode::empty()) {
+                Ok(child) => bytes_in(child.as_fd(), visited),
+                Err(Errno::NOENT) => 0,
+                Err(_) => u64::MAX,
+            };
+            bytes = bytes.saturating_add(below);
+        }
+    }
+    bytes
 }
 
 /// The names in a directory that are numbers.

@@ -34,6 +34,11 @@ fn run() -> Result<()> {
         Some("note") => replay::note(&words[1..]),
         Some("replay") => replay::run(&words[1..]),
         Some("overhead") => overhead(&Options::read(&words[1..])?),
+        Some("sandbox") => {
+            let mut options = Options::read(&words[1..])?;
+            options.rows = vec!["sandbox".to_owned()];
+            overhead(&options)
+        }
         other => bail!("no bench is called {other:?}"),
     }
 }

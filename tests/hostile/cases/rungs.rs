@@ -173,6 +173,11 @@ fn holds_processes_without_namespaces(stage: &Stage) {
         ..Limits::default()
     };
     holds(stage, &["memory", "4", "48"], &[Wall::Memory], limits);
+    let limits = Limits {
+        disk: Some(8 << 20),
+        ..Limits::default()
+    };
+    holds(stage, &["disk", "32"], &[Wall::Quota], limits);
 }
 
 fn holds_the_network_without_namespaces(stage: &Stage) {

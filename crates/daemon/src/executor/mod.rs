@@ -57,6 +57,7 @@ impl Default for Bounds {
         let limits = Limits {
             address_space: None,
             memory: None,
+            disk: None,
             file_size: Some(2 << 30),
             processes: Some(64),
             open_files: Some(1024),
@@ -75,6 +76,16 @@ impl Default for Bounds {
                 files: 4096,
             },
             said: streams::MAX_SAID,
+        }
+    }
+}
+
+impl Bounds {
+    /// For a scratch directory that has no quota of its own.
+    fn on_disk(&self) -> Limits {
+        Limits {
+            disk: Some(self.room.bytes),
+            ..self.limits
         }
     }
 }
@@ -182,7 +193,7 @@ impl Executor {
             view,
             arguments: command.arguments.clone(),
             directory: command.directory.clone(),
-            limits: bounds.limits,
+            limits: bounds.on_disk(),
         };
         let (child, streams) = Child::start(&self.zygote, program, place).await?;
 
@@ -231,7 +242,7 @@ impl Executor {
         .map_err(|_| Failure::Deadline)??;
         match outcome.ended {
             Ended::Exited(status) => Ok(status == 0),
-            Ended::Signalled(_) | Ended::OutOfMemory => Ok(false),
+            Ended::Signalled(_) | Ended::OutOfMemory | Ended::OutOfDisk => Ok(false),
             Ended::NotStarted(error) => Err(Failure::NotStarted(error)),
         }
     }

@@ -94,6 +94,7 @@ pub(super) fn judge(
     let (status, setback) = match outcome.ended {
         Ended::NotStarted(error) => return Err(Failure::NotStarted(error)),
         Ended::OutOfMemory => (STATUS_KILLED, Some(Setback::Memory)),
+        Ended::OutOfDisk => (STATUS_KILLED, Some(Setback::Disk)),
         _ if verbose => (STATUS_KILLED, Some(Setback::SaidTooMuch)),
         Ended::Signalled(signal) => (STATUS_KILLED, Some(Setback::Signal(signal))),
         Ended::Exited(0) => (0, None),
