@@ -29,12 +29,22 @@ pub(crate) struct Said {
 /// Runs `program` with `args` and `input`, untranslated, and never through one of our own wrappers.
 ///
 /// The output goes to files in memory: a pipe that nobody empties would stop a talkative program.
-pub(crate) fn ask<A: AsRef<OsStr>>(program: &Path, args: &[A], input: &str) -> io::Result<Said> {
+/// `search` is the PATH in which it finds its own tools; `None` for that of this process.
+pub(crate) fn ask<A: AsRef<OsStr>>(
+    program: &Path,
+    args: &[A],
+    input: &str,
+    search: Option<&OsStr>,
+) -> io::Result<Said> {
     let mut stdin = scratch("stdin")?;
     stdin.write_all(input.as_bytes())?;
     stdin.seek(SeekFrom::Start(0))?;
     let (stdout, stderr) = (scratch("stdout")?, scratch("stderr")?);
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if let Some(search) = search {
+        command.env("PATH", search);
+    }
+    let mut child = command
         .args(args)
         .env("LC_ALL", "C")
         .env(job::variable::ICECC, "disable")

@@ -1,7 +1,7 @@
 //! Which compiler is it really? Looks through symlinks, ccache links and scripts to the driver that
 //! does the work (the output of gcc 12 and clang 14 with `-v`, measured).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,8 @@ pub struct Compiler {
     /// A script around the driver adds or drops options: an executor, which runs the driver, would
     /// compile something else.
     pub alters_options: bool,
+    /// The PATH in which it finds its tools; `None` for that of this process.
+    pub(crate) search: Option<OsString>,
     /// Options with which to ask for its tools and files.
     pub(crate) options: Vec<OsString>,
     /// Files from which clang takes options (`clang.cfg`).
@@ -61,7 +63,12 @@ const QUESTION_CXX: &[&str] = &["-v", "-E", "-x", "c++", "-"];
 impl Compiler {
     /// Asks the compiler at `path`, which may be a link or a wrapper.
     pub fn probe(path: &Path) -> Result<Self, ProbeError> {
-        let said = question(path)?;
+        Self::probe_in(path, None)
+    }
+
+    /// The same with another PATH than that of this process.
+    pub fn probe_in(path: &Path, search: Option<&OsStr>) -> Result<Self, ProbeError> {
+        let said = question(path, search)?;
         let answer = said
             .stdout
             .lines()
@@ -83,8 +90,8 @@ impl Compiler {
             }
         };
         match family {
-            Family::Gcc => Self::gcc(path, &said),
-            Family::Clang => Self::clang(path, &said),
+            Family::Gcc => Self::gcc(path, &said, search),
+            Family::Clang => Self::clang(path, &said, search),
         }
     }
 
@@ -111,10 +118,10 @@ impl Compiler {
             .unwrap_or(&self.asked)
     }
 
-    fn gcc(path: &Path, said: &Said) -> Result<Self, ProbeError> {
+    fn gcc(path: &Path, said: &Said, search: Option<&OsStr>) -> Result<Self, ProbeError> {
         let called = field(&said.stderr, "COLLECT_GCC=")
             .ok_or_else(|| hidden(path, "it does not print COLLECT_GCC"))?;
-        let called = find(Path::new(called))
+        let called = find_in(Path::new(called), search)
             .ok_or_else(|| hidden(path, "what COLLECT_GCC names is not in PATH"))?;
         let driver = binary(path, &called)?;
         let version = version(&said.stderr, "gcc version ");
@@ -132,7 +139,9 @@ impl Compiler {
                 continue;
             };
             // The partner must belong to this very compiler: `g++` may be another release's.
-            match binary(path, &candidate).map(|found| question(&found).map(|said| (found, said))) {
+            match binary(path, &candidate)
+                .map(|found| question(&found, search).map(|said| (found, said)))
+            {
                 Ok(Ok((found, said)))
                     if self::version(&said.stderr, "gcc version ") == version
                         && field(&said.stderr, "Target: ") == Some(&target) =>
@@ -149,7 +158,8 @@ impl Compiler {
             (Some(driver.clone()), other)
         };
         let alters_options = wraps(path, &driver)
-            && question(&driver).map(|plain| options(&plain.stderr, "COLLECT_GCC_OPTIONS="))?
+            && question(&driver, search)
+                .map(|plain| options(&plain.stderr, "COLLECT_GCC_OPTIONS="))?
                 != options(&said.stderr, "COLLECT_GCC_OPTIONS=");
         Ok(Self {
             asked: path.to_path_buf(),
@@ -159,13 +169,14 @@ impl Compiler {
             version,
             target,
             alters_options,
+            search: search.map(OsStr::to_owned),
             options: Vec::new(),
             configuration: Vec::new(),
             absent,
         })
     }
 
-    fn clang(path: &Path, said: &Said) -> Result<Self, ProbeError> {
+    fn clang(path: &Path, said: &Said, search: Option<&OsStr>) -> Result<Self, ProbeError> {
         // The line of the compile proper starts with the quoted path of the program itself.
         let own = |said: &Said| {
             said.stderr
@@ -178,7 +189,7 @@ impl Compiler {
         let program = line.split('"').nth(1).unwrap_or_default();
         let driver = binary(path, Path::new(program))?;
         let alters_options = wraps(path, &driver)
-            && question(&driver).map(|plain| own(&plain))?.as_ref() != Some(&line);
+            && question(&driver, search).map(|plain| own(&plain))?.as_ref() != Some(&line);
         let configuration = said
             .stderr
             .lines()
@@ -195,6 +206,7 @@ impl Compiler {
                 .unwrap_or_default()
                 .to_owned(),
             alters_options,
+            search: search.map(OsStr::to_owned),
             options: Vec::new(),
             configuration,
             absent: Vec::new(),
@@ -205,9 +217,9 @@ impl Compiler {
 const C_TO_CXX: (&str, &str) = ("gcc", "g++");
 const CXX_TO_C: (&str, &str) = ("g++", "gcc");
 
-fn question(path: &Path) -> Result<Said, ProbeError> {
+fn question(path: &Path, search: Option<&OsStr>) -> Result<Said, ProbeError> {
     let asked = |question| {
-        ask(path, question, PROBE).map_err(|source| ProbeError::Run {
+        ask(path, question, PROBE, search).map_err(|source| ProbeError::Run {
             path: path.to_path_buf(),
             source,
         })
@@ -261,10 +273,16 @@ fn counterpart(path: &Path, (from, to): (&str, &str)) -> Option<PathBuf> {
 
 /// A program as a shell would find it, past the links that stand for floe or icecream.
 pub(crate) fn find(program: &Path) -> Option<PathBuf> {
+    find_in(program, None)
+}
+
+/// The same in the directories of `search`.
+pub(crate) fn find_in(program: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_path_buf());
     }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let own = || std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let path = search.map_or_else(own, OsStr::to_owned);
     std::env::split_paths(&path)
         .map(|dir| dir.join(program))
         .find(|candidate| is_program(candidate) && !is_masquerade(candidate))

@@ -107,6 +107,7 @@ fn one(compiler: &Compiler, driver: &Path, language: &Language) -> Result<Option
         arguments: &arguments,
         directory: &scratch.0,
         environment: None,
+        search: compiler.search.as_deref(),
         until: None,
     });
     let Ok(mut seen) = seen else {

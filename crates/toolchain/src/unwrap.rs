@@ -53,6 +53,7 @@ pub fn unwrap(wrapped: &Wrapped<'_>, drivers: &[PathBuf]) -> Result<Behind, Unwr
         arguments: wrapped.arguments,
         directory: wrapped.directory,
         environment: Some(wrapped.environment),
+        search: None,
         until: Some(&is_it),
     });
     let mut seen = seen.map_err(|source| UnwrapError::Watch {

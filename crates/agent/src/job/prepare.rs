@@ -65,6 +65,7 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
         .toolbox
         .archive(
             &outline.program,
+            outline.environment.get("PATH"),
             &plan.tool_options,
             extra_files,
             compression,

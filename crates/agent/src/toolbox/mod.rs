@@ -9,7 +9,7 @@ mod native;
 mod stamp;
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ const MAX_ANSWERS: usize = 1000;
 enum Question {
     Archive {
         compiler: PathBuf,
+        /// The job's PATH: gcc finds its assembler there.
+        search: Option<OsString>,
         /// `-B` and the like.
         options: Vec<OsString>,
         extra_files: Vec<PathBuf>,
@@ -126,6 +128,7 @@ impl Toolbox {
     pub(crate) async fn archive(
         &self,
         compiler: &Path,
+        search: Option<&OsStr>,
         options: &[OsString],
         extra_files: Vec<PathBuf>,
         compression: &str,
@@ -133,6 +136,7 @@ impl Toolbox {
         let compression = compression.to_owned();
         let question = Question::Archive {
             compiler: compiler.to_owned(),
+            search: search.map(OsStr::to_owned),
             options: options.to_vec(),
             extra_files,
             compression,
@@ -320,6 +324,7 @@ impl Workshop {
         match question {
             Question::Archive {
                 compiler,
+                search,
                 options,
                 extra_files,
                 compression,
@@ -332,6 +337,7 @@ impl Workshop {
                 };
                 let request = toolchain::Request {
                     compiler,
+                    search: search.as_deref(),
                     options,
                     extra: extra_files,
                 };

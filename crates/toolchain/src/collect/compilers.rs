@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Cause, Collector};
 use crate::ask::ask;
-use crate::compiler::{Compiler, Family, find};
+use crate::compiler::{Compiler, Family, find_in};
 use crate::fileset::Source;
 use crate::path::under_usr;
 use crate::trial::{self, Shown};
@@ -21,6 +21,7 @@ impl Collector {
             .unwrap_or(Path::new("/usr"))
             .to_path_buf();
         self.options.clone_from(&compiler.options);
+        self.search.clone_from(&compiler.search);
         self.watch.add(&compiler.asked);
         for path in &compiler.absent {
             self.watch.add(path);
@@ -179,7 +180,7 @@ impl Collector {
                 return Ok(Some(path));
             }
         }
-        Ok(find(Path::new(name)))
+        Ok(find_in(Path::new(name), self.search.as_deref()))
     }
 
     /// The path that the driver prints, when it names something that exists. A driver that knows no
@@ -187,10 +188,11 @@ impl Collector {
     fn printed(&mut self, driver: &Path, question: &str) -> Result<Option<PathBuf>, Cause> {
         let mut words: Vec<&OsStr> = self.options.iter().map(OsString::as_os_str).collect();
         words.push(OsStr::new(question));
-        let said = ask(driver, &words, "").map_err(|source| Cause::Silent {
-            path: driver.to_path_buf(),
-            source,
-        })?;
+        let said =
+            ask(driver, &words, "", self.search.as_deref()).map_err(|source| Cause::Silent {
+                path: driver.to_path_buf(),
+                source,
+            })?;
         let path = Path::new(said.stdout.trim_end_matches('\n'));
         Ok(
             (said.success && path.components().count() > 1 && path.exists())

@@ -71,6 +71,7 @@ pub(crate) fn collect_all(
 ) -> Result<FileSet, CollectError> {
     let mut collector = Collector {
         prefix: PathBuf::from("/usr"),
+        search: None,
         options: Vec::new(),
         members: BTreeMap::new(),
         cached: BTreeMap::new(),
@@ -98,6 +99,8 @@ pub(crate) fn collect_all(
 struct Collector {
     /// What becomes `/usr` on the executor.
     prefix: PathBuf,
+    /// The PATH of the compiler at hand.
+    search: Option<OsString>,
     /// Options with which to ask the compiler at hand.
     options: Vec<OsString>,
     members: BTreeMap<PathBuf, Member>,

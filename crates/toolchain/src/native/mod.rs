@@ -94,6 +94,7 @@ impl NativeCache {
         let options = &[];
         self.find(
             &Request {
+                search: None,
                 compiler,
                 options,
                 extra,
@@ -218,7 +219,7 @@ type Made<T> = Result<T, (NativeError, Watch)>;
 /// Asks the compiler, collects its files and reads them all.
 fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
     let compiler = request.compiler;
-    let probed = Compiler::probe(compiler)
+    let probed = Compiler::probe_in(compiler, request.search)
         .map(|probed| probed.with_options(request.options))
         .map_err(|error| (NativeError::probe(compiler, &error), watch))?;
     let set = collect(&probed, request.extra)

@@ -14,6 +14,8 @@ use crate::stamp::Watch;
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub compiler: &'a Path,
+    /// The PATH in which the compiler finds its tools; `None` for that of this process.
+    pub search: Option<&'a OsStr>,
     /// Options that decide which tools the compiler uses (`-B`).
     pub options: &'a [OsString],
     /// Files to be had at their own absolute paths.
@@ -30,6 +32,10 @@ impl Key {
         let options = request.options.iter().map(OsString::as_os_str);
         let extra = request.extra.iter().map(|path| path.as_os_str());
         hasher.update(request.compiler.as_os_str().as_bytes());
+        if let Some(search) = request.search {
+            hasher.update(&[0, 2]);
+            hasher.update(search.as_bytes());
+        }
         for (kind, word) in options
             .map(|word| (1, word))
             .chain(extra.map(|word| (0, word)))

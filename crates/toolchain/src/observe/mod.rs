@@ -13,7 +13,7 @@ mod trace;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,8 @@ pub(crate) struct Trial<'a> {
     pub(crate) directory: &'a Path,
     /// All variables; `None` for those of this process.
     pub(crate) environment: Option<&'a [(OsString, OsString)]>,
+    /// Another PATH.
+    pub(crate) search: Option<&'a OsStr>,
     /// Ends everything when a program of this kind is about to begin.
     pub(crate) until: Option<&'a (dyn Fn(&Started) -> bool + Sync)>,
 }

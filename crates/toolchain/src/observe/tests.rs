@@ -10,6 +10,7 @@ fn trial<'a>(program: &'a Path, arguments: &'a [OsString], directory: &'a Path) 
         arguments,
         directory,
         environment: None,
+        search: None,
         until: None,
     }
 }

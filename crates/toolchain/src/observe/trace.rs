@@ -49,6 +49,9 @@ pub(super) fn run(trial: &Trial<'_>) -> io::Result<Seen> {
             command.env("LC_ALL", "C").env("CCACHE_DISABLE", "1");
         }
     }
+    if let Some(search) = trial.search {
+        command.env("PATH", search);
+    }
     let mut child = command
         .env(job::variable::ICECC, "disable")
         .current_dir(trial.directory)

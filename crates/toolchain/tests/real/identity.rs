@@ -64,3 +64,33 @@ fn two_copies_are_one_toolchain_and_each_change_makes_another() {
     let _same_as_before = name(&gcc);
     assert_eq!(first, name(&other), "the other copy has not changed");
 }
+
+/// gcc takes its assembler from PATH: that of the job, not that of whoever packs.
+#[test]
+fn another_path_brings_another_assembler() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let cache = NativeCache::new(root.join("cache"));
+    let tools = root.join("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::copy("/usr/bin/as", tools.join("as")).unwrap();
+    let mut assembler = File::options().append(true).open(tools.join("as")).unwrap();
+    std::io::Write::write_all(&mut assembler, b"another").unwrap();
+    drop(assembler);
+    let name = |search: &str| {
+        let request = toolchain::Request {
+            compiler: Path::new("/usr/bin/gcc"),
+            search: Some(search.as_ref()),
+            options: &[],
+            extra: &[],
+        };
+        cache
+            .find(&request, Compression::Zstd)
+            .unwrap()
+            .archive
+            .name
+    };
+    let first = name("/usr/bin:/bin");
+    assert_ne!(name(&format!("{}:/usr/bin:/bin", tools.display())), first);
+    assert_eq!(name(&format!("{}:/usr/bin:/bin", root.display())), first);
+}
