@@ -27,9 +27,9 @@ const COMMON: &[libc::c_long] = numbers! {
     // Files and directories.
     SYS_read SYS_write SYS_close SYS_fstat SYS_lseek SYS_pread64 SYS_pwrite64 SYS_readv SYS_writev SYS_preadv SYS_pwritev
     SYS_preadv2 SYS_pwritev2 SYS_sendfile SYS_splice SYS_tee SYS_copy_file_range SYS_dup SYS_dup3 SYS_flock SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_ftruncate SYS_fallocate SYS_fadvise64 SYS_readahead SYS_getdents64
+    SYS_fdatasync SYS_ftruncate SYS_fallocate SYS_fadvise64 SYS_readahead SYS_getdents64
     SYS_getcwd SYS_chdir SYS_fchdir SYS_openat SYS_openat2 SYS_close_range SYS_mkdirat SYS_newfstatat SYS_statx SYS_unlinkat
-    SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_readlinkat SYS_fchmod SYS_faccessat SYS_faccessat2 SYS_umask
+    SYS_renameat2 SYS_linkat SYS_symlinkat SYS_readlinkat SYS_fchmod SYS_faccessat SYS_faccessat2 SYS_umask
     SYS_statfs SYS_fstatfs SYS_getxattr SYS_lgetxattr SYS_fgetxattr SYS_listxattr SYS_llistxattr SYS_flistxattr
     // Waiting.
     SYS_pipe2 SYS_pselect6 SYS_ppoll SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2
@@ -46,23 +46,25 @@ const COMMON: &[libc::c_long] = numbers! {
     SYS_rt_sigpending SYS_rt_sigtimedwait SYS_rt_sigsuspend SYS_sigaltstack
     // Asking about oneself and the machine.
     SYS_getpid SYS_getppid SYS_gettid SYS_getpgid SYS_getsid SYS_getuid SYS_geteuid SYS_getgid SYS_getegid SYS_getgroups
-    SYS_getresuid SYS_getresgid SYS_capget SYS_uname SYS_sysinfo SYS_times SYS_getrusage SYS_getrlimit SYS_setrlimit
+    SYS_getresuid SYS_getresgid SYS_capget SYS_uname SYS_sysinfo SYS_times SYS_getrusage
     SYS_gettimeofday SYS_clock_gettime SYS_clock_getres SYS_getrandom
 };
 
-/// Older calls, which newer architectures never had.
+/// Older calls, most of which newer architectures never had.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const OLDER: &[libc::c_long] = numbers! {
     SYS_open SYS_creat SYS_stat SYS_lstat SYS_access SYS_readlink SYS_mkdir SYS_rmdir SYS_unlink SYS_rename SYS_link
     SYS_symlink SYS_getdents SYS_dup2 SYS_pipe SYS_poll SYS_select SYS_epoll_create SYS_epoll_wait SYS_eventfd
-    SYS_signalfd SYS_alarm SYS_pause SYS_fork SYS_vfork SYS_getpgrp SYS_time SYS_arch_prctl
+    SYS_renameat SYS_sync_file_range SYS_getrlimit SYS_setrlimit SYS_signalfd SYS_alarm SYS_pause SYS_fork SYS_vfork
+    SYS_getpgrp SYS_time SYS_arch_prctl
 };
+/// renameat, sync_file_range, getrlimit and setrlimit, by the numbers that these architectures share.
 #[cfg(not(target_arch = "x86_64"))]
-const OLDER: &[libc::c_long] = &[];
+const OLDER: &[libc::c_long] = &[38, 84, 163, 164];
 
-/// They change files by name, which Landlock does not see (truncate not before its version 3): only where no file of the host can be
-/// named.
+/// They change files by name, which Landlock does not see (truncate not before its version 3): only
+/// where no file of the host can be named.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const CHANGE_BY_NAME: &[libc::c_long] = numbers! {
