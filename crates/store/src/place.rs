@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use job::Digest;
 use rustix::fs::{FlockOperation, flock};
@@ -19,6 +21,9 @@ const MARKER: &str = "FLOE-STORE";
 const FORMAT: &str = "floe store ";
 const VERSION: u32 = 1;
 const LOCK: &str = "lock";
+/// For a process that is just giving the directory up.
+const PATIENCE: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(10);
 
 /// Its own parts that count: each is a directory whose size grows with what is in it.
 const PARTS: [&str; 7] = [
@@ -213,21 +218,31 @@ fn lock(root: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            let _unknown = file.take(20).read_to_string(&mut text);
-            return Err(OpenError::InUse {
-                path: root.to_path_buf(),
-                pid: text.trim().parse().ok(),
-            });
-        }
-        Err(error) => return Err(failed(error.into())),
+    if !locked(&file).map_err(|error| failed(error.into()))? {
+        let mut text = String::new();
+        let _unknown = file.take(20).read_to_string(&mut text);
+        return Err(OpenError::InUse {
+            path: root.to_path_buf(),
+            pid: text.trim().parse().ok(),
+        });
     }
     // For a message only, so a full disk is no reason to stop. Always the same length: nothing to cut.
     let _unsaid = write!(file, "{:<10}", std::process::id());
     Ok(file)
+}
+
+/// Waits a moment: a process that is just ending, or a child of one between its fork and its exec,
+/// still holds the lock.
+fn locked(file: &File) -> Result<bool, Errno> {
+    let patience_ends = Instant::now() + PATIENCE;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) if Instant::now() < patience_ends => thread::sleep(STEP),
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn unusable(path: &Path, source: io::Error) -> OpenError {
