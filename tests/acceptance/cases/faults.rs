@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use acceptance::jobs;
 use acceptance::need;
 use acceptance::project::REDIS;
 use acceptance::skip::Need;
+use acceptance::until::until;
 use acceptance::written::ENDLESS;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::{Cluster, Host, Signal, Suite};
 
 const BUILD: Duration = Duration::from_secs(600);
@@ -38,7 +39,7 @@ fn survives(fault: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> {
     let mut build = tree
         .build(cluster.client("submit", Suite::Floe, "sh")?, 8)
         .start()?;
-    wait("a quarter of the objects", BUILD, || {
+    until("a quarter of the objects", BUILD, || {
         ensure!(
             build.is_running(),
             "the build ended too early:\n{}",
@@ -65,21 +66,6 @@ fn objects(directory: &Path) -> Result<usize> {
         }
     }
     Ok(count)
-}
-
-fn wait(
-    what: &str,
-    limit: Duration,
-    mut condition: impl FnMut() -> Result<bool>,
-) -> Result<Duration> {
-    let start = Instant::now();
-    while !condition()? {
-        if start.elapsed() > limit {
-            bail!("after {limit:?} still not: {what}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(start.elapsed())
 }
 
 /// Processes on a host whose command line holds a word.
@@ -156,14 +142,14 @@ fn ctrl_c_ends_all_remote_work_within_a_second() -> Result<()> {
     let mut build = tree
         .build(cluster.client("submit", Suite::Floe, "sh")?, 8)
         .start()?;
-    let started = wait(
+    let started = until(
         "six compilers run remotely",
         Duration::from_secs(60),
         || Ok(compilers()? >= 6),
     );
     started.with_context(|| cluster.logs())?;
     build.kill_group(Signal::INT);
-    let took = wait("no compiler runs remotely", Duration::from_secs(5), || {
+    let took = until("no compiler runs remotely", Duration::from_secs(5), || {
         Ok(compilers()? == 0)
     })
     .with_context(|| cluster.logs())?;

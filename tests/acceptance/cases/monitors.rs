@@ -1,12 +1,13 @@
 //! Debian's monitors of icecream, connected late to a floe scheduler: they show the hosts, and the
 //! jobs that were already running (issue A, 4).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use acceptance::need;
 use acceptance::skip::Need;
+use acceptance::until::until;
 use acceptance::written::ENDLESS;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::{Cluster, Signal, Suite};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -32,7 +33,7 @@ fn while_jobs_run(watch: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> 
         .build(cluster.client("submit", Suite::Floe, "sh")?, 4)
         .start()?;
     let mut jobs = Vec::new();
-    let watched = until("jobs run on both executors", || {
+    let watched = until("jobs run on both executors", SOON, || {
         jobs = cluster.control()?.command("listjobs")?;
         let running = |host: &str| {
             let here = format!("on:{host} ");
@@ -43,21 +44,10 @@ fn while_jobs_run(watch: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> 
     })
     .with_context(|| format!("{jobs:#?}"))
     .with_context(|| cluster.logs())
-    .and_then(|()| watch(&mut cluster));
+    .and_then(|_| watch(&mut cluster));
     build.kill_group(Signal::INT);
     build.wait(SOON)?;
     watched
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !condition()? {
-        if start.elapsed() > SOON {
-            bail!("after {SOON:?} still not: {what}");
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(())
 }
 
 #[test]
@@ -74,7 +64,7 @@ fn icecream_sundae_shows_hosts_and_running_jobs() -> Result<()> {
             host.address()
         ))?;
         let mut screen = String::new();
-        let seen = until("the screen shows three jobs", || {
+        let seen = until("the screen shows all hosts", SOON, || {
             screen = tmux("capture-pane -p")?;
             Ok(["executor1", "executor2", "submit"]
                 .iter()
@@ -82,7 +72,7 @@ fn icecream_sundae_shows_hosts_and_running_jobs() -> Result<()> {
         });
         tmux("kill-server")?;
         println!("{screen}");
-        seen.with_context(|| screen)
+        seen.map(drop).with_context(|| screen)
     })
 }
 
@@ -96,12 +86,12 @@ fn icemon_connects_and_stays() -> Result<()> {
             .env("QT_QPA_PLATFORM", "offscreen")
             .log("icemon")
             .start()?;
-        let seen = until("icemon logged in", || {
+        let seen = until("icemon logged in", SOON, || {
             Ok(cluster.scheduler()?.log().contains("monitor"))
         });
         println!("{}", icemon.log());
         ensure!(icemon.is_running(), "{}", icemon.log());
         icemon.kill(Signal::TERM);
-        seen.with_context(|| cluster.logs())
+        seen.map(drop).with_context(|| cluster.logs())
     })
 }

@@ -4,4 +4,5 @@ pub mod compare;
 pub mod jobs;
 pub mod project;
 pub mod skip;
+pub mod until;
 pub mod written;
