@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use transport::HostPort;
 
 use crate::load::ProcPaths;
+use crate::owner::Owner;
 
 /// The TCP port for compiles.
 pub const DEFAULT_PORT: u16 = 10245;
@@ -68,6 +69,7 @@ pub struct Config {
     pub bind: Option<Ipv4Addr>,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
+    pub owner: Owner,
     /// Account to run as when started by root.
     pub user: Option<String>,
     /// Where clients of this host connect. None: the usual place.
@@ -104,6 +106,7 @@ impl Config {
             port: DEFAULT_PORT,
             bind: None,
             no_remote: false,
+            owner: Owner::default(),
             user: None,
             socket: None,
             features: 3,

@@ -12,6 +12,7 @@ mod link;
 mod listen;
 pub mod load;
 mod natives;
+pub mod owner;
 mod run;
 mod session;
 mod shop;

@@ -53,9 +53,13 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l max-load -d 'Start no foreign job while the load average of the last minute is above this' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l hours -d 'Start foreign jobs only at these times of day, for example 19:00-7:30' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l idle-only -d 'Give foreign jobs only processor time and disk time that nothing else wants'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l not-on-battery -d 'Start no foreign job while this host runs on battery'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s v -d 'Say more; repeat for even more'

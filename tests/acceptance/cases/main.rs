@@ -7,5 +7,6 @@ mod interop;
 mod many;
 mod misuse;
 mod monitors;
+mod owner;
 mod projects;
 mod smoke;

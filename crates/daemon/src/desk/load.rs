@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Desk;
 use crate::core::Event;
 use crate::load::{self, Lack, Own, Pressure, Sample};
+use crate::owner::Situation;
 
 /// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
 const LEAST_MEMORY_MIB: u32 = 512;
@@ -30,6 +31,14 @@ impl Desk {
         if self.sandbox_lost {
             (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Sandbox));
         }
+        let situation = Situation {
+            load: sample.averages[0],
+            minute: sample.minute,
+            on_battery: sample.on_battery,
+        };
+        if let Some(objection) = self.config.owner.objection(&situation) {
+            (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Leave(objection)));
+        }
         let before = self.reading.replace(reading).map(|last| last.pressure);
         self.tell_lack(before.unwrap_or_default(), reading.pressure);
         self.decide(Event::Pressure(reading.pressure), None);
@@ -47,6 +56,9 @@ impl Desk {
             Pressure::Full(Lack::Memory) => tracing::warn!(
                 "no compiles of other hosts are taken: memory is used up; they start again when some is free"
             ),
+            Pressure::Full(Lack::Leave(objection)) => {
+                tracing::info!("no compiles of other hosts are taken: {objection}");
+            }
             // It was said when it happened.
             Pressure::Full(Lack::Sandbox) => {}
             Pressure::Open | Pressure::Busy => {

@@ -16,6 +16,9 @@ pub struct Sample {
     pub averages: [u32; 3],
     /// Bytes free where toolchains and compiles live; none when that could not be asked.
     pub disk_free: Option<u64>,
+    /// Minutes since midnight, local time.
+    pub minute: u16,
+    pub on_battery: bool,
 }
 
 /// What this daemon itself did since the last sample. Its own compiles must not look like load,
@@ -138,6 +141,7 @@ mod tests {
             },
             averages: [0; 3],
             disk_free: None,
+            ..Sample::default()
         }
     }
 

@@ -2,7 +2,10 @@
 
 mod figures;
 mod meter;
+mod power;
 mod sampler;
+
+use crate::owner::Objection;
 
 pub use figures::{CpuTimes, Memory};
 pub use meter::{Meter, Own, Reading, Sample};
@@ -26,6 +29,8 @@ pub enum Lack {
     Disk,
     Memory,
     Sandbox,
+    /// The owner's leave.
+    Leave(Objection),
 }
 
 /// Decides which readings the scheduler hears of: the first of a session, each step of 100 or more

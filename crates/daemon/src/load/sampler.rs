@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CpuTimes, Memory, Sample, figures};
+use super::{CpuTimes, Memory, Sample, figures, power};
 
 /// Where the kernel's texts are. A laboratory gives each of its hosts a load of its own.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub struct ProcPaths {
     pub stat: PathBuf,
     pub meminfo: PathBuf,
     pub loadavg: PathBuf,
+    pub supplies: PathBuf,
 }
 
 impl Default for ProcPaths {
@@ -20,6 +21,7 @@ impl Default for ProcPaths {
             stat: "/proc/stat".into(),
             meminfo: "/proc/meminfo".into(),
             loadavg: "/proc/loadavg".into(),
+            supplies: "/sys/class/power_supply".into(),
         }
     }
 }
@@ -34,5 +36,12 @@ pub fn sample(paths: &ProcPaths, base_dir: &Path) -> Sample {
         disk_free: rustix::fs::statvfs(base_dir)
             .ok()
             .map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize)),
+        minute: minute_of_day(),
+        on_battery: power::on_battery(&paths.supplies),
     }
+}
+
+fn minute_of_day() -> u16 {
+    let time = jiff::Zoned::now().time();
+    u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap_or(0)
 }

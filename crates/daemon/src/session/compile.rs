@@ -143,6 +143,7 @@ impl Session {
             address_space: Some(u64::from(memory_mib) << 20),
             memory: Some(u64::from(memory_mib) << 20),
             nice: self.shop.config.nice,
+            idle: self.shop.config.owner.idle_only,
             ..bounds.limits
         };
         let (pieces, inbox) = mpsc::channel(PIECES);

@@ -76,6 +76,12 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     config.port = options.port;
     config.bind = service::bind_address(options.service.interface.as_deref())?;
     config.no_remote = options.no_remote;
+    config.owner = daemon::owner::Owner {
+        idle_only: options.idle_only,
+        max_load: options.max_load,
+        hours: options.hours,
+        not_on_battery: options.not_on_battery,
+    };
     config.user.clone_from(&options.service.user);
     config.socket = std::env::var_os(variable::TEST_SOCKET).map(PathBuf::from);
     config.tests = std::env::var_os(variable::TESTS).is_some();

@@ -148,6 +148,18 @@ pub(crate) struct DaemonOptions {
     /// TCP port for foreign jobs
     #[arg(short = 'p', long, default_value_t = 10245, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: u16,
+    /// Give foreign jobs only processor time and disk time that nothing else wants
+    #[arg(long = "idle-only")]
+    pub(crate) idle_only: bool,
+    /// Start no foreign job while the load average of the last minute is above this
+    #[arg(long = "max-load", value_name = "LOAD", value_parser = load)]
+    pub(crate) max_load: Option<u32>,
+    /// Start foreign jobs only at these times of day, for example 19:00-7:30
+    #[arg(long, value_name = "FROM-TO")]
+    pub(crate) hours: Option<daemon::owner::Hours>,
+    /// Start no foreign job while this host runs on battery
+    #[arg(long = "not-on-battery")]
+    pub(crate) not_on_battery: bool,
     /// Take no foreign jobs
     #[arg(long = "no-remote")]
     pub(crate) no_remote: bool,
@@ -172,4 +184,16 @@ pub(crate) struct SchedulerOptions {
     pub(crate) persistent: bool,
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
+}
+
+/// A load average, to thousandths.
+fn load(text: &str) -> Result<u32, String> {
+    let load: f64 = text
+        .parse()
+        .map_err(|_| "a load is a number such as 1.5".to_owned())?;
+    if (0.0..=1e6).contains(&load) {
+        Ok((load * 1000.0) as u32)
+    } else {
+        Err("a load is at least 0 and at most 1000000".to_owned())
+    }
 }
