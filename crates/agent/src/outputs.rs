@@ -1,14 +1,17 @@
-//! Writing a result: beside the target under another name, complete, then renamed.
+//! Writing a result: beside the target under another name, complete, then renamed. Only an empty
+//! file that is there already is filled in place: binutils do so too, and who made it with mkstemp
+//! counts on its mode, its other names and an open descriptor.
 //!
 //! It runs on a thread of the blocking pool, because a network file system can take its time.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -139,6 +142,7 @@ impl Draft {
             }
         };
         let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
@@ -169,11 +173,21 @@ impl Draft {
     }
 
     fn publish(mut self) -> Result<(), OutputError> {
-        // What was a file when the job was planned may have become something else.
-        if std::fs::symlink_metadata(&self.target).is_ok_and(|meta| !meta.is_file()) {
-            return Err(OutputError::NotAFile {
-                path: self.target.clone(),
-            });
+        match std::fs::symlink_metadata(&self.target) {
+            // What was a file when the job was planned may have become something else.
+            Ok(meta) if !meta.is_file() => {
+                return Err(OutputError::NotAFile {
+                    path: self.target.clone(),
+                });
+            }
+            Ok(meta) if meta.len() == 0 => {
+                return self.fill_target().map_err(|source| OutputError::Io {
+                    path: self.target.clone(),
+                    doing: "writing the result into it",
+                    source,
+                });
+            }
+            _ => {}
         }
         std::fs::rename(&self.path, &self.target).map_err(|source| OutputError::Io {
             path: self.target.clone(),
@@ -182,6 +196,22 @@ impl Draft {
         })?;
         self.published = true;
         Ok(())
+    }
+
+    /// Copies the draft into the empty target. The copy is complete or the target empty again.
+    fn fill_target(&mut self) -> io::Result<()> {
+        // What took the file's place meanwhile is neither followed nor waited for.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut target = OpenOptions::new()
+            .write(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&self.target)?;
+        self.file.rewind()?;
+        let copied = io::copy(&mut self.file, &mut target);
+        if copied.is_err() {
+            let _ = target.set_len(0);
+        }
+        copied.map(drop)
     }
 }
 
@@ -260,6 +290,26 @@ mod tests {
         ));
         assert_eq!(names(dir.path()), ["a.o"]);
         assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"old");
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
+        for (before, kept, mode) in [("", "new", 0o600), ("old", "old", 0o640)] {
+            let dir = tempfile::tempdir().unwrap();
+            let object = dir.path().join("a.o");
+            let other_name = dir.path().join("other");
+            std::fs::write(&object, before).unwrap();
+            std::fs::set_permissions(&object, Permissions::from_mode(0o600)).unwrap();
+            std::fs::hard_link(&object, &other_name).unwrap();
+            let writer = Writer::start(targets(dir.path()));
+            writer.piece(piece(b"new")).await;
+            writer.finish().await.unwrap();
+            assert_eq!(std::fs::read(&object).unwrap(), b"new");
+            assert_eq!(std::fs::read_to_string(&other_name).unwrap(), kept);
+            let now = std::fs::metadata(&object).unwrap().permissions().mode();
+            assert_eq!(now & 0o777, mode);
+            assert_eq!(names(dir.path()), ["a.o", "other"]);
+        }
     }
 
     #[tokio::test]
