@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use icecream::Message;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use transport::{Channel, Receiver, Sender, TransportError, accept_tcp};
 
 use crate::core::Input;
+use crate::seats::Seats;
 
 /// For the handshake, and again for the first message. icecream's daemons may be silent for three
 /// seconds after they connected.
@@ -45,12 +46,12 @@ pub(crate) enum Hello {
 pub(crate) struct Door {
     inputs: mpsc::Sender<Input>,
     last_peer: Arc<AtomicU32>,
-    greeting: Arc<Semaphore>,
+    greeting: Arc<Seats>,
 }
 
 impl Door {
     pub(crate) fn new(inputs: mpsc::Sender<Input>) -> Self {
-        let greeting = Arc::new(Semaphore::new(MAX_GREETING));
+        let greeting = Seats::new(MAX_GREETING);
         Self {
             inputs,
             last_peer: Arc::default(),
@@ -62,16 +63,19 @@ impl Door {
     pub(crate) async fn keep(self, listener: TcpListener) {
         loop {
             let (stream, address) = accept_tcp(&listener).await;
-            let Ok(permit) = Arc::clone(&self.greeting).try_acquire_owned() else {
-                tracing::warn!(
-                    "{address} is turned away: {MAX_GREETING} connections have not logged in yet"
-                );
-                continue;
+            let seat = match self.greeting.take(address.ip()) {
+                Ok(seat) => seat,
+                Err(full) => {
+                    tracing::warn!(
+                        "{address} is turned away: of connections that have not logged in yet, {full}"
+                    );
+                    continue;
+                }
             };
             let door = self.clone();
             tokio::spawn(async move {
                 let greeted = door.greet(stream).await;
-                drop(permit);
+                drop(seat);
                 match greeted {
                     Ok((newcomer, reader)) => {
                         if door.inputs.send(Input::Arrived(newcomer)).await.is_ok() {

@@ -3,16 +3,16 @@
 
 pub(crate) mod report;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use transport::accept_tcp;
 
 use crate::core::Input;
+use crate::seats::Seats;
 
 /// A session that says nothing for this long is closed, as icecream does.
 const IDLE: Duration = Duration::from_secs(36);
@@ -46,12 +46,15 @@ enum Line {
 
 /// Accepts sessions for ever.
 pub(crate) async fn keep(listener: TcpListener, inputs: mpsc::Sender<Input>) {
-    let sessions = Arc::new(Semaphore::new(MAX_SESSIONS));
+    let seats = Seats::new(MAX_SESSIONS);
     loop {
         let (stream, address) = accept_tcp(&listener).await;
-        let Ok(permit) = Arc::clone(&sessions).try_acquire_owned() else {
-            tracing::warn!("control session of {address} refused: {MAX_SESSIONS} are open");
-            continue;
+        let seat = match seats.take(address.ip()) {
+            Ok(seat) => seat,
+            Err(full) => {
+                tracing::warn!("control session of {address} refused: {full}");
+                continue;
+            }
         };
         let inputs = inputs.clone();
         tokio::spawn(async move {
@@ -62,7 +65,7 @@ pub(crate) async fn keep(listener: TcpListener, inputs: mpsc::Sender<Input>) {
             }
             .run()
             .await;
-            drop(permit);
+            drop(seat);
         });
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod monitor;
 mod outbox;
 mod probe;
+mod seats;
 mod serve;
 mod translate;
 

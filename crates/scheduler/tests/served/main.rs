@@ -400,3 +400,33 @@ async fn a_session_at_the_control_port_has_bounds() {
     let text = String::from_utf8_lossy(&text);
     assert!(!text.contains("Invalid"), "{text}");
 }
+
+#[tokio::test]
+async fn idle_sessions_of_one_address_leave_the_control_port_to_others() {
+    let served = Served::start(Config::default()).await;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        let mut stream = TcpStream::connect(("127.0.0.1", served.control))
+            .await
+            .unwrap();
+        // A greeting, so that it is known to be accepted.
+        assert!(within(stream.read(&mut [0; 16])).await.unwrap() > 0);
+        idle.push(stream);
+    }
+    let mut refused = TcpStream::connect(("127.0.0.1", served.control))
+        .await
+        .unwrap();
+    let mut text = String::new();
+    let _reset_or_end = within(refused.read_to_string(&mut text)).await;
+    assert_eq!(text, "");
+
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let mut other = socket
+        .connect(([127, 0, 0, 1], served.control).into())
+        .await
+        .unwrap();
+    other.write_all(b"quit\n").await.unwrap();
+    within(other.read_to_string(&mut text)).await.unwrap();
+    assert!(text.contains("200 Good Bye!"), "{text}");
+}
