@@ -79,10 +79,10 @@ fn travel(
     if let Some(verdict) = reading.stays.first() {
         return Err(verdict.clone());
     }
-    let (name, source) = only_source(reading, compiler)?;
+    let (name, source) = only_source(reading, compiler, files)?;
     let output = output(reading, name, files)?;
     let includes_only = !source.preprocessed && expands_remotely(reading, settings);
-    if let Some(lost) = lost_in_text(reading, source, includes_only) {
+    if let Some(lost) = lost_in_text(reading, name, source, includes_only) {
         return Err((Reason::NotInText, lost));
     }
     if source.preprocessed && (reading.dependencies.wanted || reading.dependencies.by_preprocessor)
@@ -123,6 +123,7 @@ fn travel(
 fn only_source<'a>(
     reading: &Reading<'a>,
     compiler: Compiler,
+    files: &dyn Files,
 ) -> Result<(&'a OsStr, Source), (Reason, String)> {
     let shown = |name: &OsStr| name.to_string_lossy().into_owned();
     if let Some(stdin) = reading.inputs.iter().find(|input| input.name == "-") {
@@ -136,6 +137,9 @@ fn only_source<'a>(
     };
     let mut source = input::source(input.name, input.language, compiler)
         .map_err(|reason| (reason, shown(input.name)))?;
+    if files.is_special(&reading.directory.join(input.name)) {
+        return Err((Reason::InputFromStdin, shown(input.name)));
+    }
     source.preprocessed |= reading.preprocessed;
     if input::is_probe(input.name) {
         return Err((Reason::ConfigureProbe, shown(input.name)));
@@ -163,7 +167,13 @@ fn output(
             )
         }
     };
-    if output.as_os_str() == "-" || files.is_not_regular(&reading.directory.join(&output)) {
+    let whole = |name: &Path| reading.directory.join(name);
+    let is_source = files.is_same(&whole(Path::new(source)), &whole(&output));
+    // gcc refuses to overwrite its source; that is for the compiler to say.
+    if is_source
+        || output.as_os_str() == "-"
+        || files.is_not_regular(&reading.directory.join(&output))
+    {
         return Err((Reason::OutputNotFile, output.to_string_lossy().into_owned()));
     }
     Ok(output)
@@ -185,11 +195,23 @@ fn expands_remotely(reading: &Reading<'_>, settings: &Settings) -> bool {
 
 /// What objects of this command hold that the text does not; all of it found by comparing
 /// objects (tests/equality.rs).
-fn lost_in_text(reading: &Reading<'_>, source: Source, includes_only: bool) -> Option<String> {
+fn lost_in_text(
+    reading: &Reading<'_>,
+    name: &OsStr,
+    source: Source,
+    includes_only: bool,
+) -> Option<String> {
     let expanded_here = !includes_only && !source.preprocessed;
     match reading.family {
         // The .debug_macro of -g3: files and groups come out differently.
         Family::Gcc if reading.debug_level >= 3 => Some("-g3".to_owned()),
+        // Line markers quote names, and debug information keeps the quoted form.
+        Family::Gcc
+            if reading.debug_level > 0
+                && (is_quoted(reading.directory.as_os_str()) || is_quoted(name)) =>
+        {
+            Some("-g, with a quoted name".to_owned())
+        }
         // Quotes source lines and lists options.
         Family::Gcc if reading.assembly && reading.verbose_assembly.is_some() => {
             reading.verbose_assembly.clone()
@@ -207,6 +229,12 @@ fn lost_in_text(reading: &Reading<'_>, source: Source, includes_only: bool) -> O
         _ if expanded_here => reading.columns.clone(),
         _ => None,
     }
+}
+
+/// Whether gcc writes a name into line markers in another form.
+fn is_quoted(name: &OsStr) -> bool {
+    let quoted = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n');
+    name.as_bytes().iter().any(quoted)
 }
 
 /// The option that makes the compiler colour its messages although they pass through us.

@@ -2,8 +2,9 @@
 //!
 //! Measured with gcc 12: `-fdirectives-only` carries out `#pragma pop_macro` but writes no
 //! `#define` for the macro that comes back. The remote compiler then takes its name for something
-//! else, nearly always an error, but not always. The text shows no trace of the pragma, so the
-//! files themselves have to be asked; a caller does that once for each and remembers the answer.
+//! else, nearly always an error, but not always. It drops `#pragma redefine_extname` as well. The
+//! text shows no trace of either, so the files themselves have to be asked; a caller does that once
+//! for each and remembers the answer.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -90,9 +91,11 @@ fn entered(line: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether a file has a pragma whose effect gcc's directives-only text loses.
-pub fn brings_macros_back(content: &[u8]) -> bool {
-    memmem::find(content, b"pop_macro").is_some()
+/// Whether a file has a pragma that gcc's directives-only text loses or whose effect it loses.
+pub fn is_lost_in_directives(content: &[u8]) -> bool {
+    [&b"pop_macro"[..], b"redefine_extname"]
+        .iter()
+        .any(|pragma| memmem::find(content, pragma).is_some())
 }
 
 #[cfg(test)]
@@ -125,8 +128,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_pragma_counts() {
-        assert!(brings_macros_back(b"x\n# pragma pop_macro(\"min\")\n"));
-        assert!(!brings_macros_back(b"#pragma push_macro(\"min\")\n"));
+    fn only_the_pragmas_count() {
+        assert!(is_lost_in_directives(b"x\n# pragma pop_macro(\"min\")\n"));
+        assert!(is_lost_in_directives(b"#pragma redefine_extname a b\n"));
+        assert!(!is_lost_in_directives(b"#pragma push_macro(\"min\")\n"));
     }
 }

@@ -7,6 +7,7 @@ mod assembler;
 mod clock;
 mod command;
 mod compiler;
+mod counter;
 mod decision;
 mod entered;
 mod environment;
@@ -25,8 +26,9 @@ mod weight;
 
 pub use clock::ClockScan;
 pub use compiler::{Compiler, compiler_of};
+pub use counter::CounterScan;
 pub use decision::plan;
-pub use entered::{EnteredFiles, brings_macros_back};
+pub use entered::{EnteredFiles, is_lost_in_directives};
 pub use environment::deciding_variable;
 pub use executor::{Execution, executor_arguments};
 pub use lead::preprocessed_text;

@@ -43,6 +43,10 @@ pub trait Files {
     fn is_readable_file(&self, path: &Path) -> bool;
     /// Whether something is there that is not a regular file (a device, a pipe, a directory, a symlink).
     fn is_not_regular(&self, path: &Path) -> bool;
+    /// Whether what a compiler would read there is no regular file: it may give its content only once.
+    fn is_special(&self, path: &Path) -> bool;
+    /// Whether both names mean one existing file.
+    fn is_same(&self, one: &Path, other: &Path) -> bool;
 }
 
 /// Whether and how an invocation travels.
@@ -93,7 +97,8 @@ pub struct Remote {
     pub preprocessed: bool,
     /// Only includes are resolved before sending (`-fdirectives-only`, `-frewrite-includes`).
     /// Macros are then expanded by the executor, which has another clock: look through the text
-    /// with [`crate::ClockScan`], and for gcc at its files with [`crate::brings_macros_back`].
+    /// with [`crate::ClockScan`], for clang with [`crate::CounterScan`], and for gcc at its files
+    /// with [`crate::is_lost_in_directives`].
     pub includes_only: bool,
     /// Full argument list of the local preprocessing step, source included, text on stdout.
     /// Dependency files are written by it; their target is added when the user named none.

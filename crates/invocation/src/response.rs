@@ -102,6 +102,12 @@ mod tests {
         fn is_not_regular(&self, _: &Path) -> bool {
             false
         }
+        fn is_special(&self, _: &Path) -> bool {
+            false
+        }
+        fn is_same(&self, _: &Path, _: &Path) -> bool {
+            false
+        }
     }
 
     fn expand(

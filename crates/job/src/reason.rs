@@ -48,10 +48,10 @@ reasons! {
     SyntaxOnly = 15, "syntax_only", "the command produces no object", "";
     SeveralInputs = 16, "several_inputs", "the command names more than one source", "compile one source per command";
     NoInput = 17, "no_input", "the command names no source", "";
-    InputFromStdin = 18, "input_from_stdin", "the source is read from standard input", "";
+    InputFromStdin = 18, "input_from_stdin", "the source is read from standard input or a pipe", "";
     UnknownLanguage = 19, "unknown_language", "the source's language or extension is not one that travels", "";
     Assembler = 20, "assembler", "assembler sources are assembled here", "";
-    OutputNotFile = 21, "output_not_a_file", "the output is not a regular file", "";
+    OutputNotFile = 21, "output_not_a_file", "the output is not a regular file, or is the source itself", "";
     SideOutput = 22, "side_output", "the compiler would write a further file that would not come back", "";
     SideInput = 23, "side_input", "the compiler would read a further file that would not be sent", "";
     ToolSearch = 24, "tool_search", "an option changes where the compiler finds its tools or plugins", "";
@@ -71,7 +71,7 @@ reasons! {
     AgentUnavailable = 40, "agent_unavailable", "the agent could not be started or did not answer", "run `floe agent` by hand to see why";
     DaemonUnavailable = 41, "daemon_unavailable", "no daemon answers on this host", "start `floe daemon` (or iceccd)";
     NoScheduler = 42, "no_scheduler", "the daemon has no scheduler", "start `floe scheduler`, or name one with ICECC_SCHEDULER";
-    NoHost = 43, "no_host", "the scheduler sent the job back to this host", "see `floe status` for hosts and free slots";
+    NoHost = 43, "no_host", "no other host was free or faster, or the daemon has no scheduler", "see `floe status` for the scheduler, its hosts and free slots";
     ToolchainFailed = 44, "toolchain_failed", "the compiler could not be packed", "run `floe create-env COMPILER` to see what is missing";
     ForeignRoot = 45, "foreign_root", "the build sees another root directory than the agent", "start an agent inside that chroot or container";
     PreprocessorFailed = 46, "preprocessor_failed", "preprocessing failed; the local compiler's own messages are shown", "";

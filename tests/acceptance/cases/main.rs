@@ -7,6 +7,7 @@ mod interop;
 mod many;
 mod misuse;
 mod monitors;
+mod odd;
 mod owner;
 mod projects;
 mod smoke;

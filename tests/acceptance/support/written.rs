@@ -55,3 +55,54 @@ pub const ENDLESS: Project = slow!("endless", 8, 10000000);
 
 /// More jobs than a cluster has slots for.
 pub const MANY: Project = slow!("many", 240, 20000);
+
+/// Sources of which gcc's or clang's includes-only text keeps less than the compiler needs. What
+/// `-fopenacc` makes has random names in it and is not compared by its bytes.
+pub const ODD: Project = Project {
+    name: "odd",
+    source: "",
+    prepare: r##"
+        cat >omp.c <<'END'
+void g(int);
+void f(int n) {
+#pragma omp parallel for
+  for (int i = 0; i < n; i++) g(i);
+}
+END
+        cat >simd.c <<'END'
+#pragma omp declare simd
+int twice(int x) { return x + x; }
+END
+        cat >acc.c <<'END'
+void f(float *a, int n) {
+#pragma acc parallel loop copy(a[0:n])
+  for (int i = 0; i < n; i++) a[i] *= 2;
+}
+END
+        cat >renamed.h <<'END'
+#pragma redefine_extname foo bar
+END
+        cat >renamed.c <<'END'
+#include "renamed.h"
+extern int foo(void);
+int call(void) { return foo(); }
+END
+        cat >counter.c <<'END'
+#define NEXT __COUNTER__
+#if NEXT == 0
+#endif
+int a = __COUNTER__;
+END
+        cat >Makefile <<'END'
+all: omp.o simd.o acc.obj renamed.o counter-gcc.o counter-clang.o
+omp.o: omp.c; $(CC) -fopenmp -c -o $@ $<
+simd.o: simd.c; $(CC) -O2 -fopenmp-simd -c -o $@ $<
+acc.obj: acc.c; $(CC) -fopenacc -c -o $@ $< && nm $@ | grep -q GOACC_parallel
+renamed.o: renamed.c; $(CC) -c -o $@ $<
+counter-gcc.o: counter.c; $(CC) -c -o $@ $<
+counter-clang.o: counter.c; $(patsubst %gcc,%clang,$(CC)) -c -o $@ $<
+END"##,
+    build: "make -j$JOBS CC=\"$CC\"",
+    rule: Rule::Bytes,
+    objects: 5,
+};

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use invocation::Files;
@@ -45,5 +46,14 @@ impl Files for FilesFrom<'_> {
 
     fn is_not_regular(&self, path: &Path) -> bool {
         fs::symlink_metadata(self.at(path)).is_ok_and(|meta| !meta.is_file())
+    }
+
+    fn is_special(&self, path: &Path) -> bool {
+        fs::metadata(self.at(path)).is_ok_and(|meta| !meta.is_file())
+    }
+
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        let file = |path| fs::metadata(self.at(path)).map(|meta| (meta.dev(), meta.ino()));
+        matches!((file(one), file(other)), (Ok(one), Ok(other)) if one == other)
     }
 }

@@ -221,10 +221,10 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
         false => Source::Preprocessor {
             program: outline.program.clone(),
             arguments: plan.preprocess.clone(),
-            // Else the preprocessor has expanded them here.
-            clock_matters: plan.includes_only,
-            pragmas: (plan.includes_only && plan.family == Family::Gcc)
-                .then(|| Arc::clone(&shared.pragmas)),
+            // Else the preprocessor has expanded everything here.
+            includes_only: plan
+                .includes_only
+                .then(|| (plan.family, Arc::clone(&shared.pragmas))),
         },
     };
     Order {

@@ -1,6 +1,7 @@
 //! The text that travels: produced by a preprocessor (or read from a file), compressed piece by
 //! piece while it is produced, kept for another try as long as memory allows.
 
+mod doubts;
 mod pragmas;
 mod process;
 mod produce;

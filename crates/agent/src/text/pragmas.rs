@@ -1,5 +1,5 @@
-//! Headers that gcc's directives-only text misrepresents: `#pragma pop_macro` brings a macro back,
-//! and the text does not say so. Each header is read once and asked again only after a change.
+//! Headers that gcc's directives-only text misrepresents: it says nothing of some pragmas. Each
+//! header is read once and asked again only after a change.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -7,11 +7,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-
-use invocation::EnteredFiles;
-use job::Reason;
-
-use super::NoText;
 
 /// Headers remembered; beyond that everything is forgotten and asked anew.
 const MAX_KNOWN: usize = 200_000;
@@ -36,28 +31,6 @@ impl Stamp {
     }
 }
 
-/// Refuses a text that was made from headers which it misrepresents.
-pub(super) fn check(
-    pragmas: Option<&Pragmas>,
-    entered: Option<EnteredFiles>,
-    directory: &Path,
-) -> Result<(), NoText> {
-    let (Some(pragmas), Some(entered)) = (pragmas, entered) else {
-        return Ok(());
-    };
-    match pragmas.offender(directory, entered.into_paths()) {
-        Ok(None) => Ok(()),
-        Ok(Some(header)) => Err(NoText {
-            reason: Reason::NotInText,
-            detail: format!("{}: #pragma pop_macro", header.display()),
-        }),
-        Err(error) => Err(NoText {
-            reason: Reason::PreprocessorFailed,
-            detail: format!("reading a header again: {error}"),
-        }),
-    }
-}
-
 /// What is known of headers. A memo that every preprocessing thread fills: no state that decides.
 #[derive(Debug, Default)]
 pub(crate) struct Pragmas {
@@ -65,22 +38,27 @@ pub(crate) struct Pragmas {
 }
 
 impl Pragmas {
-    /// The first of `files` (relative ones are in `directory`) that brings a macro back.
+    /// The first of `files` (relative ones are in `directory`) that is misrepresented.
     pub(crate) fn offender(
         &self,
         directory: &Path,
         files: Vec<PathBuf>,
     ) -> io::Result<Option<PathBuf>> {
         for file in files {
-            if self.brings_macros_back(directory.join(&file))? {
+            if self.is_misrepresented(directory.join(&file))? {
                 return Ok(Some(file));
             }
         }
         Ok(None)
     }
 
-    fn brings_macros_back(&self, path: PathBuf) -> io::Result<bool> {
-        let stamp = Stamp::of(&std::fs::metadata(&path)?);
+    fn is_misrepresented(&self, path: PathBuf) -> io::Result<bool> {
+        let meta = std::fs::metadata(&path)?;
+        // What a pipe gave is gone, and reading it would wait for more.
+        if !meta.is_file() {
+            return Ok(false);
+        }
+        let stamp = Stamp::of(&meta);
         let known = self.lock().get(&path).copied();
         if let Some((_, answer)) = known.filter(|(then, _)| *then == stamp) {
             return Ok(answer);
@@ -90,7 +68,7 @@ impl Pragmas {
         let stamp = Stamp::of(&file.metadata()?);
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
-        let answer = invocation::brings_macros_back(&content);
+        let answer = invocation::is_lost_in_directives(&content);
         let mut known = self.lock();
         if known.len() >= MAX_KNOWN {
             known.clear();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use invocation::Family;
 use job::Reason;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, OFlags};
@@ -21,7 +22,8 @@ use rustix::process::{Pid, PidfdFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::pragmas::{self, Pragmas};
+use super::Pragmas;
+use super::doubts::Doubts;
 use super::{Kept, NoText, Process, Production};
 use crate::cluster::{PIECE_LEN, Piece};
 use crate::hub::Permit;
@@ -47,10 +49,9 @@ pub(crate) enum Source {
     Preprocessor {
         program: PathBuf,
         arguments: Vec<OsString>,
-        /// Macros are expanded elsewhere: those that ask for the time must not travel.
-        clock_matters: bool,
-        /// The text is one that loses macros which a pragma brings back: look for such headers.
-        pragmas: Option<Arc<Pragmas>>,
+        /// Macros are expanded elsewhere, by a compiler of this family: what the text may have
+        /// lost is looked for.
+        includes_only: Option<(Family, Arc<Pragmas>)>,
     },
     /// A source that was preprocessed before.
     Preprocessed(PathBuf),
@@ -94,8 +95,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
         buffer: vec![0; PIECE_LEN],
         filled: 0,
         bytes: 0,
-        clock: None,
-        entered: None,
+        doubts: None,
     };
     let made = match order.source {
         Source::File(ref path) => packer.take_file(&order.directory.join(path)),
@@ -108,11 +108,11 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
         Source::Preprocessor {
             ref program,
             ref arguments,
-            clock_matters,
-            pragmas: ref headers,
+            ref includes_only,
         } => {
-            packer.entered = headers.is_some().then(invocation::EnteredFiles::default);
-            packer.clock = clock_matters.then(invocation::ClockScan::default);
+            packer.doubts = includes_only
+                .as_ref()
+                .map(|(family, pragmas)| Doubts::new(*family, arguments, pragmas));
             let mut command = Command::new(program);
             command
                 .args(arguments)
@@ -122,8 +122,9 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
                 .stdin(Stdio::null());
             preprocess(&mut packer, command, order, process)
                 .and_then(|()| packer.pack())
-                .and_then(|()| {
-                    pragmas::check(headers.as_deref(), packer.entered.take(), &order.directory)
+                .and_then(|()| match packer.doubts.take() {
+                    Some(doubts) => doubts.settle(&order.directory),
+                    None => Ok(()),
                 })
         }
     };
@@ -196,8 +197,7 @@ struct Packer<'a> {
     buffer: Vec<u8>,
     filled: usize,
     bytes: u64,
-    clock: Option<invocation::ClockScan>,
-    entered: Option<invocation::EnteredFiles>,
+    doubts: Option<Doubts>,
 }
 
 impl Packer<'_> {
@@ -274,14 +274,8 @@ impl Packer<'_> {
             return Ok(());
         }
         let text = &self.buffer[..self.filled];
-        if let Some(name) = self.clock.as_mut().and_then(|clock| clock.feed(text)) {
-            return Err(NoText {
-                reason: Reason::ClockInSource,
-                detail: name.to_owned(),
-            });
-        }
-        if let Some(entered) = &mut self.entered {
-            entered.feed(text);
+        if let Some(doubts) = &mut self.doubts {
+            doubts.feed(text)?;
         }
         let packed = Piece::pack(text, self.level);
         let piece = packed.map_err(|detail| NoText {

@@ -8,6 +8,10 @@ const ONLY_DEPENDENCIES: Fate = Fate::Stays(Reason::DependenciesOnly);
 const FULL: Fate = Fate::Means(Meaning::NeedsFullText);
 
 pub(super) const TABLE: &[Spec] = &[
+    // With these, gcc's directives-only text lacks the pragmas that they are about (gcc 12, measured).
+    exact("-fopenmp", FULL).gcc(),
+    exact("-fopenmp-simd", FULL).gcc(),
+    exact("-fopenacc", FULL).gcc(),
     // Macros.
     either("-D", Fate::Macro),
     equals("--define-macro", Fate::Macro),

@@ -73,7 +73,8 @@ pub(super) const TABLE: &[Spec] = &[
     either("-e", Fate::Sent),
     equals("--entry", Fate::Sent),
     either("-R", Fate::Sent).gcc(),
-    joined("-Rpass", Fate::Sent).clang(),
+    // Remarks name columns, which preprocessed text does not keep.
+    joined("-Rpass", Fate::Stays(Reason::NotInText)).clang(),
     either("-G", Fate::Sent),
     separate("-allowable_client", Fate::Sent),
     separate("--allowable_client", Fate::Sent),

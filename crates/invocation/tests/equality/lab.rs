@@ -32,6 +32,12 @@ impl Files for Disk {
     fn is_not_regular(&self, path: &Path) -> bool {
         std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file())
     }
+    fn is_special(&self, path: &Path) -> bool {
+        self.is_not_regular(path)
+    }
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        one == other
+    }
 }
 
 impl Lab {

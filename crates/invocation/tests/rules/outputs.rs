@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use invocation::{Family, Language};
+use invocation::{Family, Language, Plan, Settings};
+use job::Reason;
 
-use crate::table::remote;
+use crate::table::{Disk, planned, remote};
 
 #[test]
 fn outputs_are_derived_as_the_compilers_do() {
@@ -74,4 +75,38 @@ fn clang_is_told_its_target_unless_the_user_did() {
     assert!(!remote("clang -target x -c a.c").add_target);
     assert!(!remote("clang --target=x -c a.c").add_target);
     assert!(!remote("gcc -c a.c").add_target);
+}
+
+#[test]
+fn a_source_is_never_replaced_and_a_pipe_is_read_once() {
+    let reason = |line: &str, names: &[&str]| match planned(
+        line,
+        &Settings::default(),
+        &Disk::with(names),
+    ) {
+        Plan::Local(local) => Some(local.reason),
+        Plan::Remote(_) => None,
+    };
+    assert_eq!(
+        reason("gcc -c a.c -o a.c", &["a.c"]),
+        Some(Reason::OutputNotFile)
+    );
+    assert_eq!(reason("gcc -c a.c -o a.o", &["a.c", "a.o"]), None);
+    assert_eq!(
+        reason("gcc -c p.c", &["p.c!"]),
+        Some(Reason::InputFromStdin)
+    );
+}
+
+#[test]
+fn pragmas_that_gccs_directives_lose_need_full_text() {
+    let includes_only = |line: &str| match planned(line, &Settings::default(), &Disk::with(&[])) {
+        Plan::Local(local) => panic!("{line}: {local:?}"),
+        Plan::Remote(remote) => remote.includes_only,
+    };
+    for option in ["-fopenmp", "-fopenmp-simd", "-fopenacc"] {
+        assert!(!includes_only(&format!("gcc {option} -c a.c")), "{option}");
+    }
+    assert!(includes_only("clang -fopenmp -c a.c"));
+    assert!(includes_only("gcc -fno-openmp -c a.c"));
 }

@@ -41,6 +41,12 @@ impl Files for Disk {
         marked.push("!");
         self.0.contains(Path::new(&marked))
     }
+    fn is_special(&self, path: &Path) -> bool {
+        self.is_not_regular(path)
+    }
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        self.is_readable_file(one) && one == other
+    }
 }
 
 pub(crate) fn words(line: &str) -> Vec<OsString> {
