@@ -1,5 +1,9 @@
 //! The counter in `_ICECC_SAFEGUARD` that ends a wrapper calling itself: compilers are started
 //! with two more, other commands with one more, so that icerun around a compile is allowed.
+//!
+//! A compiler that calls the wrapper is no mistake yet: `c99-gcc` is a script that calls `gcc`, and
+//! finds our link if links come first in PATH. Such a call asks nobody and becomes the compiler;
+//! icecream refuses it. Only one that comes back again and again is refused.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,8 +12,11 @@ use job::variable;
 
 use crate::name::{Names, names};
 
-/// The depth at which a wrapper refuses to go on.
-pub(crate) const TOO_DEEP: u32 = 2;
+/// From this depth on a wrapper is inside a compiler, which was counted already: it only makes way.
+pub(crate) const INSIDE: u32 = 2;
+
+/// The depth at which a wrapper refuses to go on: scripts around scripts do not nest ten deep.
+pub(crate) const ENDLESS: u32 = 20;
 
 /// How deep this wrapper is. What is no number counts as one.
 pub(crate) fn depth() -> u32 {
@@ -34,13 +41,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn icerun_around_a_compile_is_allowed_and_a_compile_in_a_compile_is_not() {
+    fn icerun_around_a_compile_is_outside_and_a_compile_in_a_compile_is_inside() {
         let gcc = OsStr::new("gcc");
         let in_icerun = below(0, OsStr::new("make"), true);
-        assert!(in_icerun < TOO_DEEP);
-        assert!(below(0, gcc, true) < TOO_DEEP);
-        assert!(below(0, gcc, false) >= TOO_DEEP);
-        assert!(below(in_icerun, gcc, false) >= TOO_DEEP);
+        assert!(in_icerun < INSIDE);
+        assert!(below(0, gcc, true) < INSIDE);
+        assert!(below(0, gcc, false) >= INSIDE);
+        assert!(below(in_icerun, gcc, false) >= INSIDE);
         assert_eq!(parse(OsStr::new("nonsense")), 1);
         assert_eq!(parse(OsStr::new("3")), 3);
     }

@@ -90,11 +90,11 @@ fn build_native(rest: Vec<OsString>) -> ExitCode {
 
 fn wrap(wrapped: Wrapped) -> ExitCode {
     let depth = guard::depth();
-    if depth >= guard::TOO_DEEP {
+    if depth >= guard::ENDLESS {
         say("icecc: icecream seems to have invoked itself recursively!");
         return ExitCode::from(code::RECURSION);
     }
-    let Some(program) = search::resolve(&wrapped) else {
+    let Some(program) = search::resolve(&wrapped, depth >= guard::INSIDE) else {
         say(&format!(
             "icecc: could not find {} in PATH.",
             wrapped.name.display()

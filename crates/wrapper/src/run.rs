@@ -29,7 +29,7 @@ pub(crate) struct Invocation {
 }
 
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
-    if disabled() {
+    if disabled() || invocation.depth >= guard::INSIDE {
         return become_compiler(invocation);
     }
     match ask(invocation) {

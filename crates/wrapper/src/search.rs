@@ -29,9 +29,16 @@ const FRONT_ENDS: &[&str] = &[
 ];
 
 /// The program to run for `wrapped`: always a path with a slash. `None`: not found.
-pub(crate) fn resolve(wrapped: &Wrapped) -> Option<PathBuf> {
+///
+/// What runs `inside` a compiler gets no substitute: the substitute may be the one that calls.
+pub(crate) fn resolve(wrapped: &Wrapped, inside: bool) -> Option<PathBuf> {
     let own = Own::find();
-    match substitute::compiler(wrapped) {
+    let instead = if inside {
+        None
+    } else {
+        substitute::compiler(wrapped)
+    };
+    match instead {
         Some(instead) => find(&instead, &own),
         None => find(&wrapped.name, &own),
     }

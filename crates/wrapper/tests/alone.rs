@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 
 use common::{ICECC, Place, all, text};
 use job::Reason;
@@ -120,7 +121,7 @@ fn codes_are_those_that_scripts_know() {
 }
 
 #[test]
-fn a_wrapper_in_a_compiler_is_stopped_and_one_in_icerun_is_not() {
+fn a_wrapper_in_a_compiler_makes_way_and_an_endless_loop_is_stopped() {
     let place = Place::new();
     symlink(ICECC, place.at("bin/icerun")).unwrap();
     let inner = place.program(
@@ -128,12 +129,51 @@ fn a_wrapper_in_a_compiler_is_stopped_and_one_in_icerun_is_not() {
         &format!("#!/bin/sh\nexec {ICECC} /bin/echo $*\n"),
     );
     let inner = inner.to_str().unwrap();
-    let nested = place.wrapper(&[inner, "x"]).output().unwrap();
-    assert_eq!(nested.status.code(), Some(111));
-    assert!(text(&nested.stderr).contains("icecream seems to have invoked itself recursively!"));
-    let icerun = place.at("bin/icerun");
-    let allowed = place.command(&icerun, &[inner, "x"]).output().unwrap();
-    assert_eq!(all(&allowed), (Some(0), "x\n".into(), String::new()));
+    for wrapper in [ICECC.into(), place.at("bin/icerun")] {
+        let nested = place.command(&wrapper, &[inner, "x"]).output().unwrap();
+        assert_eq!(all(&nested), (Some(0), "x\n".into(), String::new()));
+    }
+    // A compile is one job, however many wrappers are in it; icerun is one around it.
+    assert_eq!(place.records().len(), 3);
+
+    let snake = place.program(
+        "bin/snake-gcc",
+        &format!("#!/bin/sh\nexec {ICECC} \"$0\"\n"),
+    );
+    let endless = place.wrapper(&[snake.to_str().unwrap()]).output().unwrap();
+    assert_eq!(endless.status.code(), Some(111));
+    assert!(text(&endless.stderr).contains("icecream seems to have invoked itself recursively!"));
+}
+
+#[test]
+fn a_script_that_calls_a_link_reaches_the_compiler_behind_it() {
+    let place = Place::new();
+    let links = place.at("links");
+    fs::create_dir(&links).unwrap();
+    for name in ["gcc", "c99-gcc"] {
+        symlink(ICECC, links.join(name)).unwrap();
+    }
+    // As Debian's /usr/bin/c99-gcc.
+    fs::create_dir(place.at("real")).unwrap();
+    place.program("real/c99-gcc", "#!/bin/sh\nexec gcc -std=c99 ${1+\"$@\"}\n");
+    place.program("real/gcc", "#!/bin/sh\necho real gcc \"$@\"\n");
+    let path = std::env::join_paths([links, place.at("real"), "/usr/bin".into()]).unwrap();
+    let run = |program: &Path, arguments: &[&str], substitute: &str| {
+        let mut command = place.command(program, arguments);
+        command.env("PATH", &path).env("ICECC_CC", substitute);
+        all(&command.output().unwrap())
+    };
+    let expected = (
+        Some(0),
+        "real gcc -std=c99 -c a.c\n".to_owned(),
+        String::new(),
+    );
+    let icecc = Path::new(ICECC);
+    assert_eq!(run(icecc, &["c99-gcc", "-c", "a.c"], ""), expected);
+    let link = place.at("links/c99-gcc");
+    assert_eq!(run(&link, &["-c", "a.c"], ""), expected);
+    // A substitute that calls what it stands in for.
+    assert_eq!(run(icecc, &["gcc", "-c", "a.c"], "c99-gcc"), expected);
 }
 
 #[test]
