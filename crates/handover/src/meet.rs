@@ -166,7 +166,12 @@ fn make_socket(dir: &RuntimeDir) -> Result<OwnedFd, NoAgent> {
             SocketFlags::CLOEXEC,
             None,
         )?;
+        // The name gets the socket's own mode, less the caller's umask: it is nobody else's from
+        // the first moment. Then an odd umask is made up for.
+        let private = Mode::RUSR | Mode::WUSR;
+        rustix::fs::fchmod(&socket, private)?;
         rustix::net::bind(&socket, &SocketAddrUnix::new(dir.short(SOCKET))?)?;
+        rustix::fs::chmodat(&dir.fd, SOCKET, private, AtFlags::empty())?;
         rustix::net::listen(&socket, BACKLOG)?;
         Ok(socket)
     };
@@ -227,6 +232,7 @@ pub fn is_listening(fd: impl AsFd) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
 
     #[test]
@@ -247,6 +253,15 @@ mod tests {
         let listener = UnixListener::from(socket);
         listener.set_nonblocking(true).unwrap();
         listener.accept().unwrap();
+    }
+
+    #[test]
+    fn the_socket_is_the_users_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = RuntimeDir::at(base.path().join("floe")).unwrap();
+        let _socket = listen(&dir).unwrap();
+        let meta = fs::metadata(base.path().join("floe").join(SOCKET)).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
