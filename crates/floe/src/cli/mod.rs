@@ -8,6 +8,7 @@ mod daemon;
 mod doctor;
 mod explain;
 mod generate;
+mod getopt;
 mod scheduler;
 mod service;
 mod status;
@@ -76,11 +77,12 @@ fn under_icecream_name<O: clap::Args>(
     name: &'static str,
     arguments: &[OsString],
 ) -> Result<O, ExitCode> {
-    let command = O::augment_args(clap::Command::new(name)).version(env!("CARGO_PKG_VERSION"));
-    command
-        .try_get_matches_from(arguments)
-        .and_then(|matches| O::from_arg_matches(&matches))
-        .map_err(|error| usage(&error))
+    let (options, ignored) = getopt::read(name, arguments).map_err(|error| usage(&error))?;
+    if !ignored.is_empty() {
+        let ignored = ignored.join(", ");
+        complain(format_args!("{name} goes on as icecream does: {ignored}"));
+    }
+    Ok(options)
 }
 
 /// Prints help to stdout with 0, and a mistake to stderr with 1 as icecream's programs do.

@@ -104,15 +104,18 @@ pub(crate) struct ServiceOptions {
     #[arg(short = 'u', long = "user-uid", value_name = "USER")]
     pub(crate) user: Option<String>,
     /// Listen only on this interface's address
-    #[arg(short = 'i', long, value_name = "IFNAME")]
+    #[arg(short = 'i', long, alias = "i", value_name = "IFNAME")]
     pub(crate) interface: Option<String>,
     /// Say more; repeat for even more
     #[arg(short = 'v', action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
-/// Options of `floe daemon` and `iceccd`.
+/// Options of `floe daemon` and `iceccd`. As with getopt_long, the last of several counts and a
+/// beginning of a long option does; a beginning that floe's own options would make ambiguous is an
+/// alias of icecream's.
 #[derive(Args, Debug)]
+#[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct DaemonOptions {
     /// Network name: only schedulers of this name are used
     #[arg(short = 'n', long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -121,6 +124,7 @@ pub(crate) struct DaemonOptions {
     #[arg(
         short = 'm',
         long = "max-processes",
+        aliases = ["m", "ma", "max", "max-"],
         value_name = "N",
         allow_negative_numbers = true
     )]
@@ -161,7 +165,7 @@ pub(crate) struct DaemonOptions {
     #[arg(long = "not-on-battery")]
     pub(crate) not_on_battery: bool,
     /// Take no foreign jobs
-    #[arg(long = "no-remote")]
+    #[arg(long = "no-remote", alias = "no")]
     pub(crate) no_remote: bool,
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
@@ -169,6 +173,7 @@ pub(crate) struct DaemonOptions {
 
 /// Options of `floe scheduler` and `icecc-scheduler`.
 #[derive(Args, Debug)]
+#[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct SchedulerOptions {
     /// Network name
     #[arg(short = 'n', long, value_name = "NAME", default_value = "ICECREAM")]
