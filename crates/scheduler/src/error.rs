@@ -5,9 +5,9 @@ use transport::{InterfaceError, ListenError};
 /// A start that failed. Trying again helps only after what the text names was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
-    #[error("the scheduler cannot start: {0}")]
+    #[error(transparent)]
     Listen(#[from] ListenError),
-    #[error("the scheduler cannot start: {0}")]
+    #[error(transparent)]
     Interface(#[from] InterfaceError),
     #[error(
         "port 65535 cannot be the scheduler's: the control port is the next one; choose a lower port with -p"

@@ -49,13 +49,25 @@ pub(crate) fn run(
     match work(&|| background.ready()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{name} ends: {error:#}");
+            let why = reasons(&error);
+            tracing::error!("{name} ends: {why}");
             if options.log_file.is_some() {
-                complain(format_args!("{name} ends: {error:#}"));
+                complain(format_args!("{name} ends: {why}"));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, each said once: most errors name their cause in their own sentence.
+fn reasons(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// The process's log, for the SIGHUP handler.
@@ -109,4 +121,30 @@ pub(crate) fn test_scheduler_ports() -> Vec<u16> {
 /// A number in the environment; what is no number counts as absent.
 pub(crate) fn number<N: FromStr>(name: &str) -> Option<N> {
     std::env::var(name).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8765));
+        let in_use = transport::ListenError::PortInUse {
+            address,
+            transport: "TCP",
+        };
+        let error = anyhow::Error::new(scheduler::SchedulerError::from(in_use));
+        assert_eq!(reasons(&error).matches("in use").count(), 1);
+        let source = std::io::Error::other("no such luck");
+        let refused = transport::ListenError::Port {
+            address,
+            transport: "TCP",
+            source,
+        };
+        let error = anyhow::Error::new(scheduler::SchedulerError::from(refused));
+        assert_eq!(reasons(&error).matches("no such luck").count(), 1);
+        let error = anyhow::anyhow!("inner").context("outer");
+        assert_eq!(reasons(&error), "outer: inner");
+    }
 }
