@@ -19,6 +19,9 @@ pub(crate) fn run(options: &ExplainOptions) -> ExitCode {
         complain("there is no job log: neither HOME nor FLOE_STATE_DIR is set");
         return ExitCode::FAILURE;
     };
+    // A compile's record may still be on its way to the log: a running agent answers once all are
+    // there. What it says is of no interest, nor whether there is one.
+    let _complete = crate::ask_agent::status();
     let records = match handover::log::read_newest_first(&log) {
         Ok(records) => records,
         Err(error) => {
