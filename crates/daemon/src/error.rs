@@ -24,7 +24,7 @@ pub enum DaemonError {
     Toolchains(#[from] OpenError),
     #[error("the kernel calls this machine by an odd name: {0}")]
     Platform(job::InvalidName),
-    #[error("cannot give up root's rights: {0}")]
+    #[error("cannot run under the daemon's account: {0}")]
     Privileges(PrivilegeError),
     #[error("cannot start the daemon's inner works: {0}")]
     Runtime(io::Error),

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, Mode};
-use sandbox::privileges;
+use sandbox::privileges::{self, PrivilegeError};
 
 use crate::config::Config;
 use crate::error::DaemonError;
@@ -45,8 +45,8 @@ pub fn prepare_with<T>(
     // Archives of compilers are for every user of this host to read.
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let root = privileges::is_root();
-    let user = config.user.as_deref().unwrap_or(USER);
-    let owner = account(user)?;
+    let (user, fallback) = user(config);
+    let owner = account(user, fallback)?;
     prepare_base_dir(&config.base_dir, owner)?;
     let unix_path = socket_path(config, root)?;
     if root && config.socket.is_none() {
@@ -55,7 +55,7 @@ pub fn prepare_with<T>(
     let sockets = bind(config, unix_path, root)?;
     let made = last_as_root(owner);
     if root {
-        let (uid, gid) = privileges::drop_to(user, FALLBACK).map_err(DaemonError::Privileges)?;
+        let (uid, gid) = privileges::drop_to(user, fallback).map_err(DaemonError::Privileges)?;
         tracing::debug!("running as user {uid}, group {gid}");
     }
     let usable = rustix::fs::access(&config.base_dir, Access::READ_OK | Access::WRITE_OK);
@@ -63,19 +63,27 @@ pub fn prepare_with<T>(
     Ok((sockets, made))
 }
 
-/// User and group of the account that a daemon started by root becomes: `user`, or the one that
-/// Debian's package uses; none for a daemon that an ordinary user starts.
-fn account(user: &str) -> Result<Option<(u32, u32)>, DaemonError> {
-    if !privileges::is_root() {
-        return Ok(None);
+/// A name that somebody chose is meant; only Debian's account may be missing.
+fn user(config: &Config) -> (&str, Option<(u32, u32)>) {
+    match &config.user {
+        Some(user) => (user, None),
+        None => (USER, Some(FALLBACK)),
     }
-    let account = privileges::account(user, FALLBACK).map_err(DaemonError::Privileges)?;
-    Ok(Some(account))
+}
+
+/// User and group of the account that a daemon started by root becomes; none for a daemon that an
+/// ordinary user starts, which stays who it is but, as icecream's, does not take a wrong name.
+fn account(user: &str, fallback: Option<(u32, u32)>) -> Result<Option<(u32, u32)>, DaemonError> {
+    match privileges::account(user, fallback) {
+        Err(error @ PrivilegeError::Unknown { .. }) => Err(DaemonError::Privileges(error)),
+        _ if !privileges::is_root() => Ok(None),
+        found => found.map(Some).map_err(DaemonError::Privileges),
+    }
 }
 
 /// The account of a daemon that is given none.
 pub fn usual_account() -> Result<Option<(u32, u32)>, DaemonError> {
-    account(USER)
+    account(USER, Some(FALLBACK))
 }
 
 fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {
@@ -174,6 +182,20 @@ fn addresses(config: &Config) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chosen_account_must_exist_and_the_usual_one_need_not() {
+        let mut config = Config::new("/nowhere".into());
+        let (usual, fallback) = user(&config);
+        assert!(account(usual, fallback).is_ok());
+        config.user = Some("nosuchuser".to_owned());
+        let (chosen, fallback) = user(&config);
+        let error = account(chosen, fallback).unwrap_err().to_string();
+        assert!(
+            error.contains("nosuchuser") && error.contains("-u"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_bound_daemon_also_listens_on_loopback_unless_it_is_there_already() {

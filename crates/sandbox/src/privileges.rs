@@ -13,6 +13,10 @@ pub enum PrivilegeError {
         "user {user:?} has user id {uid} and group id {gid}: foreign jobs never run as root or in its group; name another user"
     )]
     Root { user: String, uid: u32, gid: u32 },
+    #[error(
+        "there is no user {user:?} on this host; create that account, or name another user with -u"
+    )]
+    Unknown { user: String },
     #[error("user {user:?} cannot be looked up: {errno}")]
     Lookup { user: String, errno: Errno },
     #[error("cannot become user {uid}, group {gid}: {errno}; start as root or as that user")]
@@ -47,8 +51,14 @@ fn maps_one_user(map: &str) -> bool {
 }
 
 /// The ids that [`drop_to`] would take, for whoever prepares directories for that account.
-pub fn account(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), PrivilegeError> {
-    let (uid, gid) = look_up(user)?.unwrap_or(fallback);
+pub fn account(
+    user: &str,
+    fallback: impl Into<Option<(u32, u32)>>,
+) -> Result<(u32, u32), PrivilegeError> {
+    let found = look_up(user)?.or(fallback.into());
+    let (uid, gid) = found.ok_or_else(|| PrivilegeError::Unknown {
+        user: user.to_owned(),
+    })?;
     if uid == 0 || gid == 0 {
         return Err(PrivilegeError::Root {
             user: user.to_owned(),
@@ -59,11 +69,15 @@ pub fn account(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), Privilege
     Ok((uid, gid))
 }
 
-/// Becomes `user`, or the `fallback` (user id, group id) where there is no such user. All threads,
-/// all ids, no supplementary groups, no capability kept; nothing leads back.
+/// Becomes `user`, or the `fallback` (user id, group id) where there is no such user: none for a
+/// name that somebody chose. All threads, all ids, no supplementary groups, no capability kept;
+/// nothing leads back.
 ///
 /// Directories that the program will write to must belong to that user already.
-pub fn drop_to(user: &str, fallback: (u32, u32)) -> Result<(u32, u32), PrivilegeError> {
+pub fn drop_to(
+    user: &str,
+    fallback: impl Into<Option<(u32, u32)>>,
+) -> Result<(u32, u32), PrivilegeError> {
     let (uid, gid) = account(user, fallback)?;
     let refused = |errno| PrivilegeError::Refused { uid, gid, errno };
     // SAFETY: the C library's calls change all threads; none takes memory but an empty list.
@@ -177,6 +191,14 @@ mod tests {
         assert!(!maps_one_user("         0          0 4294967295\n"));
         assert!(!maps_one_user("0 1000 1\n1 100000 65536\n"));
         assert!(!maps_one_user(""));
+    }
+
+    #[test]
+    fn a_chosen_name_that_does_not_exist_is_refused_by_name() {
+        let error = account("no such user", None).unwrap_err();
+        assert!(matches!(error, PrivilegeError::Unknown { .. }));
+        assert!(error.to_string().contains("\"no such user\""), "{error}");
+        assert_eq!(account("no such user", (5, 6)), Ok((5, 6)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use job::variable;
-use sandbox::privileges;
+use sandbox::privileges::{self, PrivilegeError};
 
 use super::options::SchedulerOptions;
 use super::service;
@@ -17,9 +17,17 @@ const ACCOUNT: &str = "icecc";
 pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
     service::run(&options.service, origin, "icecc-scheduler", |ready| {
         let config = config(options)?;
+        // A name that somebody chose is meant; only Debian's account may be missing.
+        let (account, fallback) = match options.service.user.as_deref() {
+            Some(chosen) => (chosen, None),
+            None => (ACCOUNT, Some(FALLBACK_IDS)),
+        };
         if privileges::is_root() {
-            let account = options.service.user.as_deref().unwrap_or(ACCOUNT);
-            privileges::drop_to(account, FALLBACK_IDS)?;
+            privileges::drop_to(account, fallback)?;
+        } else if let Err(error @ PrivilegeError::Unknown { .. }) =
+            privileges::account(account, fallback)
+        {
+            return Err(error.into());
         }
         service::block_on(async {
             let shutdown = service::shutdown()?;
