@@ -4,6 +4,7 @@
 //! all with the user's own rights. One task owns its state ([`hub`]); every wrapper has a
 //! conversation ([`door`]) that carries its job ([`job`]) to the end.
 
+mod burden;
 mod cluster;
 mod door;
 mod hub;

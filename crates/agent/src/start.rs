@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 
 use ::job::variable;
 use handover::{NoAgent, RuntimeDir};
+use rustix::process::Signal;
 use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
+use crate::burden;
 use crate::cluster::own_platform;
 use crate::hub::{Hub, Owner};
 use crate::shared::Shared;
@@ -22,6 +25,10 @@ use crate::toolbox::Toolbox;
 
 /// Without a wrapper for this long the agent leaves.
 const IDLE: Duration = Duration::from_secs(300);
+
+/// The same for an agent that bears what its starter gave it (`nice make`): the next build shall
+/// start one of its own.
+const BURDENED_IDLE: Duration = Duration::from_secs(1);
 
 /// Threads that read preprocessors and write results; far more than one per core only when disks
 /// or network file systems are slow.
@@ -75,13 +82,19 @@ impl Config {
         };
         let idle = env::var(variable::FLOE_AGENT_IDLE)
             .ok()
-            .and_then(|text| text.parse().ok());
+            .and_then(|text| text.parse().ok())
+            .map_or(IDLE, Duration::from_secs);
+        let burdened = by_wrapper && burden::remains();
         Ok(Self {
             listener,
             cache: cache_dir(&dir),
             dir,
             log: handover::state_dir(),
-            idle: idle.map_or(IDLE, Duration::from_secs),
+            idle: if burdened {
+                idle.min(BURDENED_IDLE)
+            } else {
+                idle
+            },
             cores: std::thread::available_parallelism().map_or(1, usize::from),
         })
     }
@@ -116,6 +129,9 @@ pub fn run(config: Config) -> Result<(), AgentError> {
 }
 
 async fn serve(config: Config) -> Result<(), AgentError> {
+    // Once somebody listens to it, a file that grows beyond a limit fails a write, not the agent.
+    let too_large = SignalKind::from_raw(Signal::XFSZ.as_raw());
+    let _heard = signal(too_large).map_err(AgentError::Start)?;
     let listener = StdListener::from(config.listener);
     listener.set_nonblocking(true).map_err(AgentError::Start)?;
     let listener = UnixListener::from_std(listener).map_err(AgentError::Start)?;

@@ -185,6 +185,27 @@ fn garbage_at_the_agents_door_disturbs_nobody() {
 }
 
 #[test]
+fn an_agent_started_by_a_niced_and_limited_build_does_not_stay_so() {
+    let place = Place::new();
+    let script = format!("ulimit -f 100; exec nice -n 5 {} true", common::ICECC);
+    let mut build = place.command("/bin/sh".as_ref(), &["-c", &script]);
+    build.env("FLOE_AGENT_IDLE", "600");
+    assert!(build.status().unwrap().success());
+    let pid = place.status().expect("an agent is running").pid;
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+    let nice = rustix::process::getpriority_process(pid).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", pid.unwrap())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max file size"));
+    if nice > 0 || !files.unwrap().contains("unlimited") {
+        // It may not: then the next build gets another one.
+        let socket = place.at("run/agent.sock");
+        wait_until("the burdened agent leaves", || !socket.exists());
+    }
+}
+
+#[test]
 fn at_most_one_compiler_per_core_runs_where_no_daemon_counts() {
     let place = Place::new();
     let cores = std::thread::available_parallelism().unwrap().get();
