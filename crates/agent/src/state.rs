@@ -2,7 +2,7 @@
 //!
 //! One task owns it; [`State::apply`] is synchronous and returns what that task has to do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use handover::{AgentStatus, RunningJob};
@@ -113,7 +113,7 @@ pub(crate) struct State {
     idle_since: Instant,
     retired: bool,
     leaving: bool,
-    unwritten: Vec<JobRecord>,
+    unwritten: VecDeque<JobRecord>,
     writing: bool,
     asked: Vec<oneshot::Sender<AgentStatus>>,
 }
@@ -136,7 +136,7 @@ impl State {
             idle_since: now,
             retired: false,
             leaving: false,
-            unwritten: Vec::new(),
+            unwritten: VecDeque::new(),
             writing: false,
             asked: Vec::new(),
         }
@@ -176,9 +176,10 @@ impl State {
             }
             Event::JobDecided { record } => {
                 self.jobs_done += 1;
-                if self.unwritten.len() < MAX_UNWRITTEN {
-                    self.unwritten.push(*record);
+                if self.unwritten.len() == MAX_UNWRITTEN {
+                    self.unwritten.pop_front();
                 }
+                self.unwritten.push_back(*record);
             }
             Event::JobEnded { job } => {
                 self.running.remove(&job);
@@ -240,7 +241,7 @@ impl State {
     fn write_log(&mut self, actions: &mut Vec<Action>) {
         if !self.writing && !self.unwritten.is_empty() {
             self.writing = true;
-            actions.push(Action::WriteLog(std::mem::take(&mut self.unwritten)));
+            actions.push(Action::WriteLog(std::mem::take(&mut self.unwritten).into()));
         }
     }
 

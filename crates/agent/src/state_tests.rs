@@ -121,3 +121,27 @@ fn a_stop_waits_for_what_runs() {
     bench.apply(Event::JobEnded { job: 1 });
     assert!(matches!(bench.apply(Event::Went)[..], [Action::Leave]));
 }
+
+#[test]
+fn a_log_that_takes_nothing_costs_the_oldest_records() {
+    let mut bench = Bench::new();
+    let mut decide = |number| {
+        let record = JobRecord {
+            job_id: number,
+            ..JobRecord::default()
+        };
+        bench.apply(Event::JobDecided {
+            record: Box::new(record),
+        })
+    };
+    decide(0); // is being written
+    for number in 1..=MAX_UNWRITTEN + 2 {
+        decide(u32::try_from(number).unwrap());
+    }
+    let actions = bench.apply(Event::LogWritten);
+    let [Action::WriteLog(records)] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(records.len(), MAX_UNWRITTEN);
+    assert_eq!(records[0].job_id, 3);
+}
