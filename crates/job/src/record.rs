@@ -4,6 +4,9 @@
 //! Protobuf, so that a newer program's log stays readable by an older one and file names keep
 //! their bytes. A log is a sequence of records, each behind its length as a varint.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use crate::Reason;
 
 /// A stretch of a job's life. Phases of one job may overlap (placement and preprocessing do).
@@ -150,4 +153,20 @@ pub struct JobRecord {
 impl JobRecord {
     /// The most bytes of arguments that a record keeps.
     pub const MAX_ARGUMENTS: usize = 16 << 10;
+
+    /// The word of a command line that looks like the source, for a job that no plan was made of:
+    /// the last one with a source's extension.
+    pub fn source_word(arguments: &[OsString]) -> Option<&Path> {
+        const EXTENSIONS: &[&str] = &[
+            "c", "i", "cc", "cpp", "cxx", "cp", "c++", "C", "ii", "m", "mi", "mm", "mii", "M", "s",
+            "S",
+        ];
+        let named = |word: &&Path| {
+            !word.as_os_str().as_encoded_bytes().starts_with(b"-")
+                && word
+                    .extension()
+                    .is_some_and(|given| EXTENSIONS.iter().any(|known| given == *known))
+        };
+        arguments.iter().rev().map(Path::new).find(named)
+    }
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::ask::{Verdict, ask};
 use crate::mode::Wrapped;
 use crate::say::say;
-use crate::{code, guard, substitute};
+use crate::{code, guard};
 
 /// A wrapped program, found.
 pub(crate) struct Invocation {
@@ -95,7 +95,8 @@ fn record(invocation: &Invocation, why: String) {
         started_unix_ms: since_epoch.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(0)),
         directory: bytes(env::current_dir().ok().as_ref().map(|dir| dir.as_os_str()))
             .unwrap_or_default(),
-        source: bytes(substitute::source(&wrapped.arguments)).unwrap_or_default(),
+        source: bytes(JobRecord::source_word(&wrapped.arguments).map(Path::as_os_str))
+            .unwrap_or_default(),
         compiler: invocation.program.as_os_str().as_bytes().to_vec(),
         compiled: Compiled::Here.into(),
         reason: Reason::AgentUnavailable.into(),

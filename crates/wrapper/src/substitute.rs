@@ -1,10 +1,9 @@
 //! ICECC_CC and ICECC_CXX: another compiler in place of the one called, by the job's language.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsString;
 
-use job::variable;
+use job::{JobRecord, variable};
 
 use crate::mode::Wrapped;
 use crate::name::{Names, names};
@@ -30,28 +29,11 @@ pub(crate) fn compiler(wrapped: &Wrapped) -> Option<OsString> {
 /// The language by the source's extension where that tells one, else by the compiler's name.
 /// Objective-C has no substitute.
 fn language(called: Names, arguments: &[OsString]) -> Names {
-    match source(arguments).and_then(|source| Path::new(source).extension()?.to_str()) {
+    match JobRecord::source_word(arguments).and_then(|source| source.extension()?.to_str()) {
         Some("cc" | "cpp" | "cxx" | "cp" | "c++" | "C" | "ii") => Names::Cxx,
         Some("m" | "mi" | "mm" | "mii" | "M") => Names::SomethingElse,
         _ => called,
     }
-}
-
-/// The word that looks like the source: the last one with a source's extension.
-pub(crate) fn source(arguments: &[OsString]) -> Option<&OsStr> {
-    const EXTENSIONS: &[&str] = &[
-        "c", "i", "cc", "cpp", "cxx", "cp", "c++", "C", "ii", "m", "mi", "mm", "mii", "M", "s", "S",
-    ];
-    let is_source = |word: &OsStr| {
-        let extension = Path::new(word).extension();
-        !word.as_encoded_bytes().starts_with(b"-")
-            && extension.is_some_and(|given| EXTENSIONS.iter().any(|known| given == *known))
-    };
-    arguments
-        .iter()
-        .map(OsString::as_os_str)
-        .rev()
-        .find(|word| is_source(word))
 }
 
 #[cfg(test)]

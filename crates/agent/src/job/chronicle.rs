@@ -1,6 +1,5 @@
 //! The record of one job while it is being written: phases with their times, tries that failed.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
@@ -158,18 +157,4 @@ impl Chronicle {
             record: Box::new(record),
         });
     }
-}
-
-/// The word of a command line that names the source, for display when no plan names it.
-pub(crate) fn source_word(arguments: &[OsString]) -> Option<&Path> {
-    const EXTENSIONS: &[&str] = &[
-        "c", "i", "cc", "cpp", "cxx", "cp", "c++", "C", "ii", "m", "mi", "mm", "mii", "M", "s", "S",
-    ];
-    let named = |word: &&Path| {
-        !word.as_os_str().as_bytes().starts_with(b"-")
-            && word
-                .extension()
-                .is_some_and(|given| EXTENSIONS.iter().any(|known| given == *known))
-    };
-    arguments.iter().rev().map(Path::new).find(named)
 }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use handover::{FileId, Run};
 use invocation::{Call, Local, Plan};
-use job::Reason;
+use job::{JobRecord, Reason};
 
-use super::chronicle::source_word;
 use super::environment::Environment;
 use super::files::FilesFrom;
 
@@ -124,7 +123,7 @@ impl Outline {
     }
 
     pub(crate) fn shown_source(&self) -> &Path {
-        source_word(&self.arguments).unwrap_or(Path::new(""))
+        JobRecord::source_word(&self.arguments).unwrap_or(Path::new(""))
     }
 
     pub(crate) fn shown_output(&self) -> Option<&Path> {
