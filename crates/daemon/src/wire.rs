@@ -108,15 +108,16 @@ pub(crate) fn use_host(client: ClientId, placement: Placement) -> Message {
     })
 }
 
-/// "Compile it yourself"; `port` is this daemon's own, 0 when it has none.
-pub(crate) fn use_home(job: JobId, port: u16) -> Message {
+/// "Compile it yourself"; `port` is this daemon's own, 0 when it has none. icecream's clients do not
+/// look at the client's number, always 1 from its daemon; floe's take 0 for a missing scheduler.
+pub(crate) fn use_home(job: JobId, port: u16, has_scheduler: bool) -> Message {
     Message::UseCs(UseCs {
         job_id: job.0,
         port: port.into(),
         hostname: HOME.to_owned(),
         host_platform: String::new(),
         got_env: true,
-        client_id: 1,
+        client_id: has_scheduler.into(),
         matched_job_id: 0,
     })
 }

@@ -235,7 +235,8 @@ impl Desk {
                     self.order(client, Order::Send(wire::use_host(client, placement)));
                 }
                 Action::CompileAtHome { client, job } => {
-                    self.order(client, Order::Send(wire::use_home(job, self.port())));
+                    let answer = wire::use_home(job, self.port(), self.line.is_some());
+                    self.order(client, Order::Send(answer));
                 }
                 Action::StartLocal { client, .. } => {
                     self.order(client, Order::Send(wire::start_local()));

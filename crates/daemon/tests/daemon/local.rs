@@ -92,6 +92,7 @@ async fn a_job_sent_home_is_announced_and_reported() {
         (home.hostname.as_str(), home.port, home.job_id),
         ("127.0.0.1", 0, 9)
     );
+    assert_eq!(home.client_id, 1);
     assert!(home.got_env);
     client
         .send(&Message::CompileFile(compile_file("__client", 9)))
@@ -127,6 +128,8 @@ async fn without_a_scheduler_a_client_is_told_at_once_to_compile_itself() {
         panic!()
     };
     assert_eq!(home.hostname, "127.0.0.1");
+    // By this floe's clients know why.
+    assert_eq!(home.client_id, 0);
 }
 
 #[tokio::test]

@@ -142,9 +142,14 @@ impl Daemon {
             .send(&notice)
             .await
             .map_err(|error| lost(&broken(&error)))?;
+        // icecream's daemon always answers with client 1, floe's with 0 when it has no scheduler.
+        let reason = match place.client_id {
+            0 => Reason::NoScheduler,
+            _ => Reason::NoHost,
+        };
         Ok(Place::Here {
             slot: Slot::sent_home(self.channel, place.job_id),
-            reason: Reason::NoHost,
+            reason,
         })
     }
 }
