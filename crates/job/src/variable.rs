@@ -33,9 +33,9 @@ macro_rules! variables {
 variables! {
     ICECC = "ICECC", [Wrapper, Agent], "`no`: compile locally, within this host's slots; `disable`: compile locally without asking anybody";
     ICECC_VERSION = "ICECC_VERSION", [Agent], "comma list of `[PLATFORM:]FILE[=PREFIX]`: toolchain archives to use instead of the automatic one";
-    ICECC_DEBUG = "ICECC_DEBUG", [Wrapper, Agent], "log level of the client: error, warning, info or debug";
-    ICECC_LOGFILE = "ICECC_LOGFILE", [Wrapper, Agent], "append the client's log to this file";
-    ICECC_REPEAT_RATE = "ICECC_REPEAT_RATE", [Agent], "accepted with a warning: floe does not repeat jobs";
+    ICECC_DEBUG = "ICECC_DEBUG", [], "accepted, without effect: the client writes no log; `floe explain` says where each compile ran and why";
+    ICECC_LOGFILE = "ICECC_LOGFILE", [], "accepted, without effect: the client writes no log; `floe explain` says where each compile ran and why";
+    ICECC_REPEAT_RATE = "ICECC_REPEAT_RATE", [], "accepted, without effect: floe does not repeat jobs";
     ICECC_PREFERRED_HOST = "ICECC_PREFERRED_HOST", [Agent], "node name or address of the only host that may compile";
     ICECC_CC = "ICECC_CC", [Wrapper], "C compiler to run instead of the one called";
     ICECC_CXX = "ICECC_CXX", [Wrapper], "C++ compiler to run instead of the one called";

@@ -102,13 +102,11 @@ fn variables() -> String {
             .iter()
             .map(|reader| format!("{reader:?}").to_lowercase())
             .collect();
-        let _infallible = writeln!(
-            text,
-            "| `{}` | {} | {} |",
-            one.name,
-            readers.join(", "),
-            one.help
-        );
+        let readers = match readers.as_slice() {
+            [] => "nobody".to_owned(),
+            some => some.join(", "),
+        };
+        let _infallible = writeln!(text, "| `{}` | {} | {} |", one.name, readers, one.help);
     }
     text
 }

@@ -111,9 +111,9 @@ pub(crate) struct ServiceOptions {
     pub(crate) verbose: u8,
 }
 
-/// Options of `floe daemon` and `iceccd`. As with getopt_long, the last of several counts and a
-/// beginning of a long option does; a beginning that floe's own options would make ambiguous is an
-/// alias of icecream's.
+/// Options of `floe daemon` and `iceccd`.
+// As with getopt_long, the last of several counts and a beginning of a long option does; one that
+// floe's own options would make ambiguous is an alias of icecream's.
 #[derive(Args, Debug)]
 #[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct DaemonOptions {
