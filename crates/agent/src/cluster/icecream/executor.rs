@@ -160,7 +160,9 @@ impl Seat {
                     .daemon
                     .send(&Message::BlacklistHostEnv(blacklist))
                     .await;
-                let detail = "the toolchain does not run there".to_owned();
+                // One bit is all that icecream's answer has.
+                let detail = "it would not unpack the toolchain's archive, or the compiler in it \
+                    does not run there; the log of its daemon says which";
                 Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
             }
             other => Err(refused(early(Ok(Some(other))))),
