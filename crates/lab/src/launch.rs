@@ -174,7 +174,8 @@ impl Launch {
             let mut mount = OsString::from("--mount=");
             mount.push(namespace);
             push(&mount);
-            for word in ["--", "env"] {
+            // Whoever starts the tests in the background ignores interrupts, and we would inherit that.
+            for word in ["--", "env", "--default-signal=INT,QUIT"] {
                 push(&word);
             }
             let mut chdir = OsString::from("--chdir=");

@@ -7,7 +7,7 @@ use crate::bed::{Bed, BedSpec};
 use crate::need::Need;
 
 /// What a check does: an error says what is not as it should be.
-pub type Check = Box<dyn Fn(&mut Bed) -> Result<()>>;
+pub type Check = Box<dyn Fn(&mut Bed) -> Result<()> + Send + Sync>;
 
 /// One case. Its name is that of the original's matrix, `T01` to `T90`, with the
 /// compiler where a case is run for several.
@@ -34,7 +34,7 @@ impl Case {
     pub fn new(
         id: &str,
         title: &'static str,
-        check: impl Fn(&mut Bed) -> Result<()> + 'static,
+        check: impl Fn(&mut Bed) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         Self {
             id: id.to_owned(),

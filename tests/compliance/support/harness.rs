@@ -1,7 +1,9 @@
-//! Runs the cases, one suite after the other, and says of each what `cargo test` would say.
+//! Runs the cases and says of each what `cargo test` would say. The two suites run side by side, in
+//! clusters of their own: the original spends most of its time asleep.
 
-use std::io::Write;
+use std::fmt::Write;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Instant;
 
 use lab::Suite;
@@ -22,6 +24,15 @@ struct Count {
     gaps: usize,
 }
 
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        self.skipped += other.skipped;
+        self.gaps += other.gaps;
+    }
+}
+
 /// Runs those cases whose name (`suite::theme::id`) contains one of the words given on the command
 /// line; all when there is none. `cargo test`'s own options are accepted and mean nothing here.
 pub fn run(themes: &[Theme]) -> ExitCode {
@@ -38,12 +49,23 @@ pub fn run(themes: &[Theme]) -> ExitCode {
             _ => words.push(argument),
         }
     }
-    let mut count = Count::default();
-    for suite in Suite::BOTH {
+    let run_suite = |suite| {
+        let mut count = Count::default();
         for theme in themes {
             run_theme(suite, theme, &words, &mut count);
         }
-    }
+        count
+    };
+    let mut count = Count::default();
+    thread::scope(|scope| {
+        let runs = Suite::BOTH.map(|suite| scope.spawn(move || run_suite(suite)));
+        for (run, suite) in runs.into_iter().zip(Suite::BOTH) {
+            match run.join() {
+                Ok(part) => count.add(part),
+                Err(_) => count.failed.push(format!("{}: its run broke off", suite.name())),
+            }
+        }
+    });
     let failed = count.failed.len();
     if failed > 0 {
         println!("\nfailures:\n    {}", count.failed.join("\n    "));
@@ -80,15 +102,14 @@ fn run_theme(suite: Suite, theme: &Theme, words: &[String], count: &mut Count) {
     let mut bed: Option<Result<Bed, String>> = None;
     for case in theme.cases.iter().filter(wanted) {
         let name = name(suite, theme, case);
-        print!("test {name} ({}) ... ", case.title);
-        let _ = std::io::stdout().flush();
         let needs = [Need::Namespaces, Need::Suite(suite)];
         let missing = needs
             .iter()
             .chain(&case.needs)
             .find_map(|need| need.missing());
         if let Some(why) = missing {
-            println!("ignored, {}", why.replace('\n', " "));
+            let why = why.replace('\n', " ");
+            println!("test {name} ({}) ... ignored, {why}", case.title);
             count.skipped += 1;
             continue;
         }
@@ -134,14 +155,17 @@ fn judge(
     match verdict {
         Ok(remark) => {
             count.passed += 1;
-            println!("ok, {took:.1} s{remark}");
+            println!("test {name} ({}) ... ok, {took:.1} s{remark}", case.title);
         }
         Err(text) => {
             count.failed.push(name.to_owned());
-            println!("FAILED, {took:.1} s");
+            let mut said = format!("test {name} ({}) ... FAILED, {took:.1} s", case.title);
             for line in text.lines().take(LINES) {
-                println!("    {}", line.chars().take(COLUMNS).collect::<String>());
+                let line: String = line.chars().take(COLUMNS).collect();
+                let _ = write!(said, "\n    {line}");
             }
+            // At once: the other suite's lines must not come in between.
+            println!("{said}");
         }
     }
 }
