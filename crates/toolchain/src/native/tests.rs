@@ -90,12 +90,6 @@ fn gcc_is_packed_once_by_many_threads_and_found_by_the_next_process() {
     let inode =
         |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
     let before = inode(&native.archive.path);
-    let start = Instant::now();
-    for _ in 0..100 {
-        cache.get(compiler, &[], Compression::Zstd).unwrap();
-    }
-    let each = start.elapsed() / 100;
-    assert!(each < Duration::from_millis(1), "{each:?} per check");
     let other = NativeCache::new(dir.path());
     assert_eq!(
         other.get(compiler, &[], Compression::Zstd).unwrap(),
