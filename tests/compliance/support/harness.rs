@@ -62,7 +62,9 @@ pub fn run(themes: &[Theme]) -> ExitCode {
         for (run, suite) in runs.into_iter().zip(Suite::BOTH) {
             match run.join() {
                 Ok(part) => count.add(part),
-                Err(_) => count.failed.push(format!("{}: its run broke off", suite.name())),
+                Err(_) => count
+                    .failed
+                    .push(format!("{}: its run broke off", suite.name())),
             }
         }
     });
