@@ -19,8 +19,6 @@ use crate::shop::Entry;
 
 /// Pieces of an archive between the connection and the thread that unpacks.
 const PIECES: usize = 8;
-/// How long a daemon that is ending may still hold the directory.
-const PREDECESSOR: Duration = Duration::from_secs(3);
 /// How long it is remembered why a toolchain was not installed, and for how many.
 const REFUSED: Duration = Duration::from_secs(600);
 const MOST_REFUSED: usize = 64;
@@ -279,30 +277,19 @@ impl Read for Reader {
 
 /// Opens the store below the base directory, and logs what an earlier daemon left there.
 pub(crate) async fn open_store(config: &Config) -> Result<Store, OpenError> {
-    let began = Instant::now();
-    loop {
-        let (base, limit) = (config.base_dir.clone(), config.cache_limit_bytes);
-        let opened = run_blocking(move || Store::open(&base, Options::new(limit))).await;
-        match opened {
-            Err(OpenError::InUse { .. }) if began.elapsed() < PREDECESSOR => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            Err(error) => return Err(error),
-            Ok((store, found)) => {
-                for path in &found.foreign {
-                    tracing::warn!("{} is not floe's: it is left alone", path.display());
-                }
-                let Usage { limit, used, .. } = store.usage();
-                let (place, swept) = (store.root().display(), found.swept.len());
-                tracing::info!("{place} holds {used} bytes of {limit}");
-                tracing::debug!(
-                    "{swept} leftovers removed, {} files and trees to be verified",
-                    found.doubtful
-                );
-                return Ok(store);
-            }
-        }
+    let (base, limit) = (config.base_dir.clone(), config.cache_limit_bytes);
+    let (store, found) = run_blocking(move || Store::open(&base, Options::new(limit))).await?;
+    for path in &found.foreign {
+        tracing::warn!("{} is not floe's: it is left alone", path.display());
     }
+    let Usage { limit, used, .. } = store.usage();
+    let (place, swept) = (store.root().display(), found.swept.len());
+    tracing::info!("{place} holds {used} bytes of {limit}");
+    tracing::debug!(
+        "{swept} leftovers removed, {} files and trees to be verified",
+        found.doubtful
+    );
+    Ok(store)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

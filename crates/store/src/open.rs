@@ -26,6 +26,9 @@ pub struct Options {
     /// A tree that was used within this time is not dropped for another: icecream's 200 seconds, in
     /// which a client that has just sent a toolchain sends its first job.
     pub grace: Duration,
+    /// How long to wait for another process to give the directory up: one that is ending, or a
+    /// child that somebody started and that still holds what its parent does.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -34,6 +37,7 @@ impl Options {
             limit,
             headroom: 32 << 20,
             grace: Duration::from_secs(200),
+            patience: Duration::from_secs(3),
         }
     }
 }

@@ -21,8 +21,7 @@ const MARKER: &str = "FLOE-STORE";
 const FORMAT: &str = "floe store ";
 const VERSION: u32 = 1;
 const LOCK: &str = "lock";
-/// For a process that is just giving the directory up.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Between two looks at the lock.
 const STEP: Duration = Duration::from_millis(10);
 
 /// Its own parts that count: each is a directory whose size grows with what is in it.
@@ -46,7 +45,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Takes possession. Changes nothing unless the directory is floe's or empty, and free.
-    pub(crate) fn take(base: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(base: &Path, patience: Duration) -> Result<Self, OpenError> {
         let base = std::path::absolute(base).map_err(|error| unusable(base, error))?;
         let root = base.join(DIRECTORY);
         let failed = |error| unusable(&root, error);
@@ -72,7 +71,7 @@ impl Place {
             return Err(exposed("may be written by other users"));
         }
         mark(&root)?;
-        let lock = lock(&root)?;
+        let lock = lock(&root, patience)?;
         let place = Self {
             root,
             next: AtomicU64::new(0),
@@ -208,7 +207,7 @@ fn marker_text() -> String {
 }
 
 /// The lock, with the number of its holder in it for the next one who comes.
-fn lock(root: &Path) -> Result<File, OpenError> {
+fn lock(root: &Path, patience: Duration) -> Result<File, OpenError> {
     let path = root.join(LOCK);
     let failed = |error| unusable(&path, error);
     let mut file = File::options()
@@ -218,7 +217,7 @@ fn lock(root: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
-    if !locked(&file).map_err(|error| failed(error.into()))? {
+    if !locked(&file, patience).map_err(|error| failed(error.into()))? {
         let mut text = String::new();
         let _unknown = file.take(20).read_to_string(&mut text);
         return Err(OpenError::InUse {
@@ -231,10 +230,9 @@ fn lock(root: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Waits a moment: a process that is just ending, or a child of one between its fork and its exec,
-/// still holds the lock.
-fn locked(file: &File) -> Result<bool, Errno> {
-    let patience_ends = Instant::now() + PATIENCE;
+/// `flock` waits for ever or not at all.
+fn locked(file: &File, patience: Duration) -> Result<bool, Errno> {
+    let patience_ends = Instant::now() + patience;
     loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(true),

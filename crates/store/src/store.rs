@@ -72,7 +72,7 @@ pub struct Usage {
 impl Store {
     /// Takes possession of `<base>/floe`, made if it is not there, and of nothing else below `base`.
     pub fn open(base: &Path, options: Options) -> Result<(Self, Found), OpenError> {
-        let place = Place::take(base)?;
+        let place = Place::take(base, options.patience)?;
         let (ledger, found) = open(&place, options)?;
         let inner = Inner {
             place,

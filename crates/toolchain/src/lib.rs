@@ -39,5 +39,6 @@ pub use installed::{Found, InstallError, Installed, Installing, Lease, OpenError
 pub use manifest::{Identity, Manifest, ManifestError, MemberPath};
 pub use native::{Contents, DEFAULT_LIMIT, Native, NativeCache, NativeError, Request};
 pub use pack::{Archive, PackError, pack};
+pub use stamp::Stamp;
 pub use unpack::{Limits, UnpackError, Unpacked, Why, unpack};
 pub use unwrap::{Behind, UnwrapError, Wrapped, unwrap};

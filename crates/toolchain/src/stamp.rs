@@ -21,7 +21,7 @@ const RACY_NS: i128 = 2_500_000_000;
 /// One file at one moment. The change time is part of it, because a package manager may install a
 /// new file of the same size with an old modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub struct Stamp {
     pub(crate) size: u64,
     pub(crate) inode: u64,
     pub(crate) device: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn of(meta: &Metadata) -> Self {
+    pub fn of(meta: &Metadata) -> Self {
         let ns = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         Self {
             size: meta.size(),
@@ -42,22 +42,18 @@ impl Stamp {
     }
 
     /// Follows links: what counts is the file that would be read.
-    pub(crate) fn at(path: &Path) -> Option<Self> {
+    pub fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|meta| Self::of(&meta))
     }
 
     /// Whether the file may change after `now` without a new time. So may one from the future. The
-    /// modification time, which anybody can set, says nothing about it.
-    fn is_racy(&self, now: i128) -> bool {
-        self.changed_ns > now - RACY_NS
+    /// modification time, which anybody can set, says nothing about it. Whoever is going to believe
+    /// what was read of the file takes `now` before reading it.
+    pub fn is_racy(&self, now: SystemTime) -> bool {
+        // Before 1970 every file is from the future, and racy.
+        let now = now.duration_since(UNIX_EPOCH);
+        self.changed_ns > now.map_or(0, |since| since.as_nanos() as i128) - RACY_NS
     }
-}
-
-fn now() -> i128 {
-    // Before 1970 every file is from the future, and racy.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as i128)
 }
 
 /// What is known of a path.
@@ -73,7 +69,7 @@ struct Watched {
 impl Watched {
     fn at(path: &Path) -> Self {
         // The clock is read first: what changes meanwhile is racy, too.
-        let now = now();
+        let now = SystemTime::now();
         let stamp = Stamp::at(path);
         let content = stamp
             .filter(|stamp| stamp.is_racy(now))
@@ -86,7 +82,7 @@ impl Watched {
     }
 
     fn holds(&mut self) -> bool {
-        let now = now();
+        let now = SystemTime::now();
         if Stamp::at(&self.path) != self.stamp {
             return false;
         }
@@ -265,7 +261,7 @@ mod tests {
     #[test]
     fn what_was_read_after_the_dangerous_time_is_watched_by_its_stamp_alone() {
         let old = Stamp::at(Path::new("/bin/true")).unwrap();
-        assert!(!old.is_racy(now()));
+        assert!(!old.is_racy(SystemTime::now()));
         let mut watch = Watch::default();
         watch.add(Path::new("/bin/true"));
         assert_eq!(watch.files[0].content, None);
@@ -273,9 +269,9 @@ mod tests {
         assert!(watch.holds());
         assert_eq!(watch.files[0].content, None);
         let ahead = Stamp {
-            changed_ns: now() + 3_600_000_000_000,
+            changed_ns: i128::MAX,
             ..old
         };
-        assert!(ahead.is_racy(now()));
+        assert!(ahead.is_racy(SystemTime::now()));
     }
 }

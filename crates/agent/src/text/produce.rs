@@ -22,9 +22,8 @@ use rustix::process::{Pid, PidfdFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::Pragmas;
 use super::doubts::Doubts;
-use super::{Kept, NoText, Process, Production};
+use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{PIECE_LEN, Piece};
 use crate::hub::Permit;
 use crate::shared::BUDGET_UNIT;

@@ -6,7 +6,6 @@
 //! compile that asks while it looks is answered by the next look.
 
 mod native;
-mod stamp;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -15,9 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use toolchain::{Compiler, Compression, Family, NativeCache};
+use toolchain::{Compiler, Compression, Family, NativeCache, Stamp};
 
-use self::stamp::Stamp;
 use crate::cluster::Toolchain;
 
 /// How long a failure is taken for granted.
@@ -181,7 +179,7 @@ impl Toolbox {
 
     async fn ask(&self, question: Question) -> Answer {
         let (answer, told) = oneshot::channel();
-        let stamp = Stamp::of(question.compiler());
+        let stamp = Stamp::at(question.compiler());
         let sent = self.requests.send(Request::Ask {
             question,
             stamp,

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use job::Digest;
-use store::{Entry, Found, Kind, OpenError, Options, Store, StoreError, TreeLease};
+use store::{Entry, Found, Kind, Options, Store, StoreError, TreeLease};
 
 pub(crate) fn options(limit: u64) -> Options {
     Options {
         limit,
         headroom: 0,
         grace: Duration::ZERO,
+        // A child that another test is starting holds everything open until it executes its program.
+        patience: Duration::from_secs(2),
     }
 }
 
@@ -21,17 +23,8 @@ pub(crate) fn open(base: &Path, limit: u64) -> Store {
     open_found(base, limit).0
 }
 
-/// A child that another test is starting holds everything open until it executes its program.
 pub(crate) fn open_found(base: &Path, limit: u64) -> (Store, Found) {
-    let start = Instant::now();
-    loop {
-        match Store::open(base, options(limit)) {
-            Err(OpenError::InUse { .. }) if start.elapsed() < Duration::from_secs(5) => {
-                std::thread::yield_now();
-            }
-            opened => return opened.unwrap(),
-        }
-    }
+    Store::open(base, options(limit)).unwrap()
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> Digest {

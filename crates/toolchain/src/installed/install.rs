@@ -1,7 +1,7 @@
 //! One toolchain on its way into the store.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use job::Digest;
@@ -10,7 +10,7 @@ use store::{ObjectLease, Store, StoreError};
 use super::{Installed, Key};
 use crate::manifest::{self, Manifest, ManifestError};
 use crate::root::resolve;
-use crate::unpack::{Keep, Limits, Listing, UnpackError, Unpacked, Why, list};
+use crate::unpack::{Keep, Limits, Listing, UnpackError, Unpacked, Why, in_pieces, list};
 
 /// By this program icecream, too, tells a toolchain from something else.
 const ASSEMBLER: &str = "usr/bin/as";
@@ -154,20 +154,9 @@ impl Keep for Files<'_> {
     fn keep(&mut self, size: u64, executable: bool, body: &mut dyn Read) -> Result<Digest, Why> {
         self.bytes = self.bytes.saturating_add(size);
         let mut incoming = self.store.begin(size).map_err(|error| self.why(error))?;
-        let mut buffer = vec![0; size.min(128 << 10) as usize];
-        let mut left = size;
-        while left > 0 {
-            let n = match body.read(&mut buffer) {
-                Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Why::Damaged(error)),
-            };
-            incoming
-                .write(&buffer[..n])
-                .map_err(|error| self.why(error))?;
-            left -= n as u64;
-        }
+        in_pieces(body, size, |piece| {
+            incoming.write(piece).map_err(|error| self.why(error))
+        })?;
         let lease = incoming
             .commit(executable)
             .map_err(|error| self.why(error))?;

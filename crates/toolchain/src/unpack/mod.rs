@@ -74,6 +74,30 @@ pub enum Why {
     Store(#[source] store::StoreError),
 }
 
+/// Reads exactly `size` bytes of a member.
+pub(crate) fn in_pieces(
+    body: &mut dyn Read,
+    size: u64,
+    mut take: impl FnMut(&[u8]) -> Result<(), Why>,
+) -> Result<(), Why> {
+    const PIECE: u64 = 128 << 10;
+    let mut body = body.take(size);
+    let mut buffer = vec![0; size.min(PIECE) as usize];
+    let mut left = size;
+    while left > 0 {
+        match body.read(&mut buffer) {
+            Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
+            Ok(n) => {
+                take(&buffer[..n])?;
+                left -= n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Why::Damaged(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Where members go, in the archive's order. Each refuses what another member's name or kind forbids.
 trait Sink {
     /// A regular file of exactly `size` bytes.

@@ -12,7 +12,7 @@ use rustix::fs::{FileType, fchmod, linkat, mkdirat, openat, statat, symlinkat};
 use rustix::io::Errno;
 
 use super::name::Name;
-use super::{Sink, Why};
+use super::{Sink, Why, in_pieces};
 
 const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -83,18 +83,9 @@ impl Sink for Tree {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&parent, last, flags, Mode::RUSR | Mode::WUSR).map_err(taken)?;
         let mut file = File::from(file);
-        let mut buffer = vec![0; 128 << 10];
-        let mut left = size;
-        while left > 0 {
-            let n = match body.read(&mut buffer) {
-                Ok(0) => return Err(Why::Damaged(io::ErrorKind::UnexpectedEof.into())),
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Why::Damaged(error)),
-            };
-            file.write_all(&buffer[..n]).map_err(Why::Disk)?;
-            left -= n as u64;
-        }
+        in_pieces(&mut body, size, |piece| {
+            file.write_all(piece).map_err(Why::Disk)
+        })?;
         // What else the archive says about rights means nothing to a compiler.
         let mode = if executable { 0o755 } else { 0o644 };
         fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| Why::Disk(error.into()))?;
