@@ -236,9 +236,10 @@ fn draft_name(target: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Effort;
 
     fn piece(text: &[u8]) -> Piece {
-        Piece::pack(text, 1).unwrap()
+        Piece::pack(text, Effort::default()).unwrap()
     }
 
     fn names(dir: &Path) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use transport::Rates;
 
 use crate::hub::Hub;
 use crate::job::Said;
@@ -15,6 +16,9 @@ const TEXT_BUDGET: usize = 256 << 20;
 /// With less room than this left, nothing is kept for a second try. In units.
 pub(crate) const TEXT_BUDGET_LOW: usize = TEXT_BUDGET / BUDGET_UNIT / 4;
 
+/// With less room than this left, every text is compressed. In units.
+pub(crate) const TEXT_BUDGET_HIGH: usize = TEXT_BUDGET / BUDGET_UNIT / 4 * 3;
+
 /// The unit in which the text budget is counted.
 pub(crate) const BUDGET_UNIT: usize = 1024;
 
@@ -23,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) toolbox: Toolbox,
     pub(crate) text_budget: Arc<Semaphore>,
+    /// How fast executors take what is sent.
+    pub(crate) rates: Rates,
     /// What is known of headers that a text can misrepresent.
     pub(crate) pragmas: Arc<Pragmas>,
     /// What terminals were told lately.
@@ -36,6 +42,7 @@ impl Shared {
             hub,
             toolbox,
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
+            rates: Rates::default(),
             pragmas: Arc::default(),
             said: Said::default(),
             uid: rustix::process::geteuid().as_raw(),

@@ -7,6 +7,7 @@ use std::{fmt, io};
 use job::{EnvironmentName, InvalidName, Platform};
 use sandbox::ZygoteClient;
 use tokio::task::spawn_blocking;
+use transport::Rates;
 
 use crate::config::Config;
 use crate::error::DaemonError;
@@ -20,6 +21,8 @@ pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) natives: Natives,
     pub(crate) toolchains: Toolchains,
+    /// How fast clients take their objects.
+    pub(crate) rates: Rates,
     /// None: no foreign compiles here.
     pub(crate) executor: Option<Executor>,
 }
@@ -60,6 +63,7 @@ impl Shop {
         Ok(Self {
             natives,
             toolchains,
+            rates: Rates::default(),
             executor,
             platform,
             config,

@@ -1,5 +1,6 @@
 //! What a hostile or broken peer may send, and what it may cost.
 
+use icecream::chunk::Effort;
 use icecream::frame::{decode, encode};
 use icecream::*;
 
@@ -104,7 +105,7 @@ fn the_largest_frame_passes_and_its_memory_is_given_back() {
 
 #[test]
 fn chunks_are_capped_and_exact() {
-    let good = chunk::compress(&[b'x'; 1000], 1).unwrap();
+    let good = chunk::pack(&[b'x'; 1000], Effort::Level(1)).unwrap();
     let with = |change: &dyn Fn(&mut FileChunk)| {
         let mut chunk = good.clone();
         change(&mut chunk);
@@ -138,7 +139,7 @@ fn chunks_are_capped_and_exact() {
         with(&|chunk| chunk.compression = 2),
         Err(ChunkError::UnknownCompression(2))
     );
-    let own = chunk::compress(&vec![0; MAX_FRAME], 1);
+    let own = chunk::pack(&vec![0; MAX_FRAME], Effort::Level(1));
     assert_eq!(own, Err(ChunkError::OwnTooLong(MAX_FRAME)));
 }
 

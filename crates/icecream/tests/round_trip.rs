@@ -1,6 +1,7 @@
 //! Any message, at any of the three versions, comes back as it was; anything else is refused
 //! without a panic.
 
+use icecream::chunk::Effort;
 use icecream::frame::{decode, encode};
 use icecream::*;
 use proptest::collection::vec;
@@ -330,8 +331,9 @@ proptest! {
     }
 
     #[test]
-    fn chunks_unpack_to_what_was_packed(bytes in vec(any::<u8>(), 0..5000), level in -10..30) {
-        let chunk = chunk::compress(&bytes, level).unwrap();
+    fn chunks_unpack_to_what_was_packed(bytes in vec(any::<u8>(), 0..5000), stored: bool, level in -10..30) {
+        let effort = if stored { Effort::Store } else { Effort::Level(level) };
+        let chunk = chunk::pack(&bytes, effort).unwrap();
         let mut out = Vec::new();
         chunk::decompress(&chunk, &mut out).unwrap();
         prop_assert_eq!(out, bytes);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::TransportError;
 use crate::halves::{Link, Receiver, SLOW_WRITE, Sender};
 use crate::options::set_tcp_options;
+use crate::rates::Sent;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// How soon a full queue of connections is tried again.
@@ -172,6 +173,7 @@ impl Channel {
                 encoder,
                 limit,
                 link,
+                sent: Sent::default(),
             },
         })
     }
@@ -205,6 +207,11 @@ impl Channel {
     /// The two directions, borrowed, to wait for both at once.
     pub fn halves(&mut self) -> (&mut Receiver, &mut Sender) {
         (&mut self.receiver, &mut self.sender)
+    }
+
+    /// What was sent so far.
+    pub fn sent(&self) -> Sent {
+        self.sender.sent()
     }
 
     pub fn version(&self) -> Version {

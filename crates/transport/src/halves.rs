@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use icecream::{Agreement, Decoder, Encoder, Message, ProtocolError, Version};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::error::TransportError;
+use crate::rates::Sent;
 use crate::stream::{Endpoint, ReadHalf, WriteHalf};
 
 /// A peer that takes no byte for this long is given up.
@@ -100,6 +101,7 @@ pub struct Sender {
     pub(crate) encoder: Encoder,
     pub(crate) limit: usize,
     pub(crate) link: Arc<Link>,
+    pub(crate) sent: Sent,
 }
 
 impl Sender {
@@ -121,12 +123,10 @@ impl Sender {
 
     /// Sends what was fed. Dropping the wait keeps what is not sent yet.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
-        loop {
+        while !self.try_flush()? {
             let output = self.encoder.output();
-            if output.is_empty() {
-                return Ok(());
-            }
             let piece = &output[..output.len().min(self.limit)];
+            let began = Instant::now();
             let Ok(written) = timeout(SEND_PROGRESS, self.io.write(piece)).await else {
                 let peer = self.link.peer.clone();
                 return Err(TransportError::Stalled {
@@ -134,8 +134,10 @@ impl Sender {
                     after: SEND_PROGRESS,
                 });
             };
+            self.sent.waited += began.elapsed();
             self.wrote(written)?;
         }
+        Ok(())
     }
 
     /// Sends as much of what was fed as the kernel takes at once; true when nothing is left. For an
@@ -163,6 +165,7 @@ impl Sender {
         match written {
             Ok(count) => {
                 self.encoder.sent(count);
+                self.sent.bytes += count as u64;
                 Ok(())
             }
             Err(source) => Err(TransportError::Broken {
@@ -183,6 +186,11 @@ impl Sender {
             doing: "ending",
             source,
         })
+    }
+
+    /// What was sent so far.
+    pub fn sent(&self) -> Sent {
+        self.sent
     }
 
     /// How many bytes are fed and not sent.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use invocation::{Family, Language};
 use job::Reason;
 
-pub(crate) use self::icecream::{Daemon, PIECE_LEN, Piece, Seat, Slot, own_platform};
+pub(crate) use self::icecream::{Daemon, Effort, PIECE_LEN, Piece, Seat, Slot, own_platform};
 
 /// An archive of a toolchain on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,13 +102,10 @@ impl Environment {
             .unwrap_or_default()
     }
 
-    /// The zstd level of what is sent.
-    pub(crate) fn level(&self) -> i32 {
-        let given = self.text(variable::ICECC_COMPRESSION).unwrap_or_default();
-        given
-            .trim()
-            .parse()
-            .unwrap_or(icecream::chunk::DEFAULT_LEVEL)
+    /// The zstd level of what is sent, if the user has one in mind.
+    pub(crate) fn level(&self) -> Option<i32> {
+        let given = self.text(variable::ICECC_COMPRESSION)?;
+        given.trim().parse().ok()
     }
 
     pub(crate) fn slow_network(&self) -> bool {

@@ -11,7 +11,7 @@ use job::Reason;
 
 use super::outline::Outline;
 use super::versions;
-use crate::cluster::{Failure, Toolchain, Wish, Work, own_platform};
+use crate::cluster::{Effort, Failure, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
@@ -233,7 +233,11 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
         environment: outline.environment.for_compiler(),
         umask: outline.umask,
         niceness: outline.niceness,
-        level: outline.environment.level(),
+        effort: match outline.environment.level() {
+            Some(level) => Effort::Level(level),
+            // Nobody knows yet who will compile it.
+            None => Effort::for_rate(shared.rates.slowest()),
+        },
         permit: Some(permit),
     }
 }

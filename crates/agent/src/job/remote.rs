@@ -8,7 +8,7 @@ use super::hold::Hold;
 use super::local::{self, find_daemon};
 use super::outline::Outline;
 use super::{Chronicle, Fate, Stay, prepare};
-use crate::cluster::{Failure, Place, Seat, Verdict, Wish, Work};
+use crate::cluster::{Effort, Failure, Place, Seat, Verdict, Wish, Work};
 use crate::outputs::{Targets, Writer};
 use crate::shared::Shared;
 use crate::state::Pool;
@@ -121,6 +121,10 @@ impl Travel<'_> {
                 break;
             }
             chronicle.placed(&host, seat.job_id());
+            if let (None, Some(ip)) = (self.outline.environment.level(), seat.ip()) {
+                self.text
+                    .compress(Effort::for_rate(self.shared.rates.to(ip)));
+            }
             chronicle.toolchain(&seat.toolchain().name);
             match self.attempt(&mut seat, chronicle).await {
                 Ok(finished) => {
@@ -154,6 +158,9 @@ impl Travel<'_> {
         chronicle: &mut Chronicle,
     ) -> Result<handover::Finished, Failure> {
         let verdict = seat.compile(&self.work, &mut self.text, chronicle).await?;
+        if let (Some(ip), Some(sent)) = (seat.ip(), seat.sent()) {
+            self.shared.rates.learn(ip, sent);
+        }
         if let Ok(production) = self.text.ending().await {
             chronicle.sent(production.bytes);
         }

@@ -6,8 +6,8 @@ mod pragmas;
 mod process;
 mod produce;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use job::Reason;
@@ -17,7 +17,7 @@ pub(crate) use pragmas::Pragmas;
 use process::Process;
 pub(crate) use produce::{Order, Source};
 
-use crate::cluster::Piece;
+use crate::cluster::{Effort, Piece};
 
 /// A piece and the room it takes in the budget of all jobs.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ pub(crate) struct Text {
     pieces: mpsc::UnboundedReceiver<Kept>,
     ending: oneshot::Receiver<Ending>,
     ended: Option<Ending>,
+    effort: Arc<Mutex<Effort>>,
     process: Arc<Process>,
     budget: Arc<Semaphore>,
     /// Pieces that were produced and not read yet.
@@ -68,7 +69,9 @@ impl Text {
         let (send_ending, ending) = oneshot::channel();
         let process = Arc::new(Process::default());
         let unread = Arc::new(AtomicUsize::new(0));
+        let effort = Arc::new(Mutex::new(order.effort));
         let line = produce::Line {
+            effort: Arc::clone(&effort),
             pieces: send_piece,
             budget: Arc::clone(budget),
             unread: Arc::clone(&unread),
@@ -85,6 +88,7 @@ impl Text {
         Self {
             pieces,
             ending,
+            effort,
             ended: None,
             process,
             budget: Arc::clone(budget),
@@ -107,6 +111,11 @@ impl Text {
         }
         self.position += 1;
         self.kept.get(self.position - 1).map(|kept| &kept.piece)
+    }
+
+    /// Says how hard what is still to be produced is compressed.
+    pub(crate) fn compress(&self, effort: Effort) {
+        *self.effort.lock().unwrap_or_else(PoisonError::into_inner) = effort;
     }
 
     /// When the production was ordered.

@@ -10,8 +10,8 @@ use std::io::{self, PipeReader, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use invocation::Family;
@@ -24,9 +24,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::doubts::Doubts;
 use super::{Kept, NoText, Pragmas, Process, Production};
-use crate::cluster::{PIECE_LEN, Piece};
+use crate::cluster::{Effort, PIECE_LEN, Piece};
 use crate::hub::Permit;
-use crate::shared::BUDGET_UNIT;
+use crate::shared::{BUDGET_UNIT, TEXT_BUDGET_HIGH};
 
 /// What is to be produced.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(crate) struct Order {
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) umask: u32,
     pub(crate) niceness: u32,
-    /// The zstd level.
-    pub(crate) level: i32,
+    /// How hard the text is compressed, until [`super::Text::compress`] says otherwise.
+    pub(crate) effort: Effort,
     /// The right to run a preprocessor, held until it ended.
     pub(crate) permit: Option<Permit>,
 }
@@ -63,6 +63,7 @@ pub(crate) struct Line {
     pub(super) pieces: mpsc::UnboundedSender<Kept>,
     pub(super) budget: Arc<Semaphore>,
     pub(super) unread: Arc<AtomicUsize>,
+    pub(super) effort: Arc<Mutex<Effort>>,
     pub(super) runtime: Handle,
 }
 
@@ -90,7 +91,6 @@ const LINGER: Duration = Duration::from_secs(10);
 pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<Production, NoText> {
     let mut packer = Packer {
         line,
-        level: order.level,
         buffer: vec![0; PIECE_LEN],
         filled: 0,
         bytes: 0,
@@ -192,7 +192,6 @@ fn preprocess(
 /// Fills pieces and sends them.
 struct Packer<'a> {
     line: &'a Line,
-    level: i32,
     buffer: Vec<u8>,
     filled: usize,
     bytes: u64,
@@ -276,7 +275,7 @@ impl Packer<'_> {
         if let Some(doubts) = &mut self.doubts {
             doubts.feed(text)?;
         }
-        let packed = Piece::pack(text, self.level);
+        let packed = Piece::pack(text, self.effort());
         let piece = packed.map_err(|detail| NoText {
             reason: Reason::PreprocessorFailed,
             detail,
@@ -289,6 +288,21 @@ impl Packer<'_> {
             .pieces
             .send(Kept { piece, _room: room })
             .map_err(|_| gone())
+    }
+
+    /// Texts that are kept as they are fill the memory for texts several times sooner.
+    fn effort(&self) -> Effort {
+        let wanted = *self
+            .line
+            .effort
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match wanted {
+            Effort::Store if self.line.budget.available_permits() < TEXT_BUDGET_HIGH => {
+                Effort::QUICK
+            }
+            wanted => wanted,
+        }
     }
 
     /// Room in the budget of all jobs. A job of which nothing is waiting goes on without: it may

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
+use icecream::chunk::Effort;
 use icecream::{CompileFile, CompileResult, FileChunk, Message, chunk};
 use job::JobId;
 use sandbox::{Limits, SpawnError};
@@ -234,10 +235,25 @@ impl Session {
             self.send_file(output).await?;
         }
         self.channel.flush().await?;
+        if let Some(client) = self.channel.peer_addr().ip() {
+            self.shop.rates.learn(client, self.channel.sent());
+        }
         Err(End::Closed)
     }
 
+    /// As the owner wants it, else by what is known of the client's network.
+    fn effort(&self) -> Effort {
+        match self.shop.config.compression {
+            Some(level) => Effort::Level(level),
+            None => {
+                let client = self.channel.peer_addr().ip();
+                Effort::for_rate(client.and_then(|client| self.shop.rates.to(client)))
+            }
+        }
+    }
+
     async fn send_file(&mut self, output: &mut Output) -> Result<(), End> {
+        let effort = self.effort();
         let mut buffer = vec![0; chunk::CHUNK_LEN];
         let mut left = output.len;
         while left > 0 {
@@ -248,8 +264,8 @@ impl Session {
             // From the page cache: the compiler has just written it.
             let read = output.file.read_exact(piece);
             read.map_err(|error| End::Refused(format!("the object cannot be read back: {error}")))?;
-            let piece = chunk::compress(piece, self.shop.config.compression);
-            let piece = piece.map_err(|error| End::Refused(error.to_string()))?;
+            let piece =
+                chunk::pack(piece, effort).map_err(|error| End::Refused(error.to_string()))?;
             self.channel.send(&Message::FileChunk(piece)).await?;
             left -= length as u64;
         }

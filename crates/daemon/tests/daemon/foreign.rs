@@ -1,5 +1,6 @@
 //! Toolchains and compiles of other hosts.
 
+use icecream::chunk::Effort;
 use icecream::{Message, TransferEnv, VerifyEnv, chunk};
 use rustix::process::Signal;
 use transport::Channel;
@@ -12,7 +13,7 @@ pub(crate) const SOURCE: &[u8] = b"# 1 \"a.c\"\nint answer(void) { return 42; }\
 
 pub(crate) async fn send_file(channel: &mut Channel, bytes: &[u8]) {
     for piece in bytes.chunks(chunk::CHUNK_LEN) {
-        let piece = chunk::compress(piece, 1).unwrap();
+        let piece = chunk::pack(piece, Effort::default()).unwrap();
         channel.send(&Message::FileChunk(piece)).await.unwrap();
     }
     channel.send(&Message::End).await.unwrap();
@@ -406,7 +407,7 @@ async fn a_broken_archive_leaves_the_connection_open_and_nothing_behind() {
         target: platform(),
     };
     dying.send(&Message::TransferEnv(begin)).await.unwrap();
-    let piece = chunk::compress(&archive[..chunk::CHUNK_LEN], 1).unwrap();
+    let piece = chunk::pack(&archive[..chunk::CHUNK_LEN], Effort::default()).unwrap();
     dying.send(&Message::FileChunk(piece)).await.unwrap();
     drop(dying);
     let Message::Login(login) = hear_decision(&mut line).await else {

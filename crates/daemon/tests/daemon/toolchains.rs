@@ -1,5 +1,6 @@
 //! Toolchains on their way in, and what they may cost others.
 
+use icecream::chunk::Effort;
 use icecream::{Message, TransferEnv, chunk};
 
 use crate::foreign::{
@@ -20,7 +21,7 @@ async fn while_one_sends_a_toolchain_another_compiles_in_the_only_slot() {
     };
     slow.send(&Message::TransferEnv(begin)).await.unwrap();
     let (some, rest) = archive.split_at(chunk::CHUNK_LEN);
-    let piece = chunk::compress(some, 1).unwrap();
+    let piece = chunk::pack(some, Effort::default()).unwrap();
     slow.send(&Message::FileChunk(piece)).await.unwrap();
 
     let mut client = rig.remote_client().await;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use icecream::{BlacklistHostEnv, Message, TransferEnv, UseCs, VerifyEnv};
 use job::{Phase, Reason};
 use tokio::time::timeout;
-use transport::{Channel, Options, TransportError};
+use transport::{Channel, Options, Sent, TransportError};
 
-use super::{Piece, broken, next, words};
+use super::{Effort, Piece, broken, next, words};
 use crate::cluster::{Failure, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::Writer;
@@ -58,6 +58,16 @@ impl Seat {
         format!("{}:{}", self.place.hostname, self.place.port)
     }
 
+    /// The executor's address, unless the scheduler made it up.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.place.hostname.parse().ok()
+    }
+
+    /// What the executor was sent, once it has answered.
+    pub(crate) fn sent(&self) -> Option<Sent> {
+        self.executor.as_ref().map(Channel::sent)
+    }
+
     pub(crate) fn job_id(&self) -> u32 {
         self.place.job_id
     }
@@ -93,7 +103,7 @@ impl Seat {
     }
 
     async fn connect(&self) -> Result<Channel, Failure> {
-        let ip: IpAddr = self.place.hostname.parse().map_err(|_| {
+        let ip = self.ip().ok_or_else(|| {
             let named = self
                 .place
                 .hostname
@@ -200,9 +210,6 @@ impl Seat {
     }
 }
 
-/// The fastest level that there is: an archive gains nothing from being compressed again.
-const ALREADY_COMPRESSED: i32 = -100;
-
 /// Order to read a file as it is.
 fn read(path: PathBuf) -> Order {
     Order {
@@ -211,7 +218,8 @@ fn read(path: PathBuf) -> Order {
         environment: Vec::new(),
         umask: 0o077,
         niceness: 0,
-        level: ALREADY_COMPRESSED,
+        // An archive gains nothing from being compressed again.
+        effort: Effort::Store,
         permit: None,
     }
 }

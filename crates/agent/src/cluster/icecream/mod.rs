@@ -9,6 +9,7 @@ mod words;
 use std::time::Duration;
 
 use icecream::Message;
+pub(crate) use icecream::chunk::Effort;
 use job::Reason;
 use tokio::time::timeout;
 use transport::{Channel, TransportError};

@@ -1,18 +1,19 @@
 //! A piece of a text or an object as it crosses the network: what FILE_CHUNK carries.
 
-use icecream::{FileChunk, chunk};
+use icecream::FileChunk;
+use icecream::chunk::{self, Effort};
 
 /// Bytes in every piece but the last.
 pub(crate) const PIECE_LEN: usize = chunk::CHUNK_LEN;
 
-/// Compressed bytes.
+/// Compressed bytes, or bytes in the form of compressed ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece(FileChunk);
 
 impl Piece {
-    /// Compresses at most [`PIECE_LEN`] bytes.
-    pub(crate) fn pack(plain: &[u8], level: i32) -> Result<Self, String> {
-        chunk::compress(plain, level)
+    /// Packs at most [`PIECE_LEN`] bytes.
+    pub(crate) fn pack(plain: &[u8], effort: Effort) -> Result<Self, String> {
+        chunk::pack(plain, effort)
             .map(Self)
             .map_err(|error| error.to_string())
     }
