@@ -30,8 +30,6 @@ pub async fn run(
     zygote: Option<ZygoteClient>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
-    // Nobody here can say yet whether a toolchain is the one that this host has installed.
-    let zygote = zygote.filter(|zygote| zygote.rung().takes_any_toolchain());
     if zygote.is_none() && !config.no_remote {
         tracing::warn!("Cannot use chroot, no remote jobs accepted.");
         config.no_remote = true;

@@ -7,11 +7,12 @@ use std::{fmt, io};
 use job::{EnvironmentName, InvalidName, Platform};
 use sandbox::ZygoteClient;
 use tokio::task::spawn_blocking;
+use toolchain::{NotOwn, Own};
 use transport::Rates;
 
 use crate::config::Config;
 use crate::error::DaemonError;
-use crate::executor::Executor;
+use crate::executor::{Executor, Installed};
 use crate::natives::Natives;
 use crate::toolchains::{Toolchains, open_store};
 
@@ -54,20 +55,55 @@ impl Shop {
             Some(zygote) if !config.no_remote => {
                 let made = spawn_blocking(move || Executor::new(zygote, &base)).await;
                 let made = made.map_err(io::Error::other).and_then(|made| made);
-                Some(made.map_err(|cause| base_dir(&config, cause))?)
+                let executor = made.map_err(|cause| base_dir(&config, cause))?;
+                Some(executor.with_installed(installed()))
             }
             _ => None,
         };
         let toolchains = Toolchains::open(store).await;
         let platform = own_platform()?;
-        Ok(Self {
+        let shop = Self {
             natives,
             toolchains,
             rates: Rates::default(),
             executor,
             platform,
             config,
-        })
+        };
+        shop.weed_out().await;
+        Ok(shop)
+    }
+
+    /// Drops the toolchains of an earlier daemon that had a better sandbox: the scheduler would be
+    /// told of them.
+    async fn weed_out(&self) {
+        let any = |executor: &Executor| executor.rung().takes_any_toolchain();
+        if self.executor.as_ref().is_none_or(any) {
+            return;
+        }
+        for environment in self.toolchains.environments() {
+            if let Ok(entry) = self.entry(&environment.platform, &environment.name) {
+                self.is_fit(&entry).await;
+            }
+        }
+    }
+
+    /// Whether jobs of a toolchain that is here can run here. It is dropped if not.
+    pub(crate) async fn is_fit(&self, entry: &Entry) -> bool {
+        let Some(executor) = &self.executor else {
+            return true;
+        };
+        let Some(toolchain) = self.toolchains.enter(entry).await else {
+            return true;
+        };
+        let Err(failure) = executor.admit(&toolchain.toolchain()).await else {
+            return true;
+        };
+        tracing::warn!("toolchain {entry} is refused: {failure}");
+        if failure.toolchain_is_foreign() {
+            self.toolchains.refuse(toolchain, failure.to_string()).await;
+        }
+        false
     }
 
     /// Checks what a peer calls a toolchain. No platform means this host's.
@@ -99,13 +135,27 @@ impl Shop {
                 None => Err(format!("toolchain {entry} is not installed")),
             };
         };
-        match executor.verify(toolchain.root().to_owned()).await {
+        match executor.verify(toolchain.toolchain()).await {
             Ok(ok) => Ok(ok),
+            Err(failure) if failure.toolchain_is_foreign() => {
+                tracing::warn!("toolchain {entry} is refused: {failure}");
+                self.toolchains.refuse(toolchain, failure.to_string()).await;
+                Ok(false)
+            }
             // The program is there and the kernel would not run it: the toolchain's fault.
             Err(failure) if failure.toolchain_is_broken() => Ok(false),
             Err(failure) => Err(failure.to_string()),
         }
     }
+}
+
+/// Knows this host's own compilers.
+fn installed() -> Arc<Installed> {
+    let own = Own::default();
+    Arc::new(move |toolchain| match toolchain.identity {
+        Some(identity) => own.files(identity, &toolchain.root),
+        None => Err(NotOwn::NoDriver),
+    })
 }
 
 fn base_dir(config: &Config, cause: io::Error) -> DaemonError {

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use toolchain::{InstallError, Installed, Installing, Lease, OpenError, Presence};
 
 use crate::config::Config;
+use crate::executor::Toolchain;
 use crate::shop::Entry;
 
 /// Pieces of an archive between the connection and the thread that unpacks.
@@ -56,8 +56,11 @@ pub(crate) struct InUse {
 }
 
 impl InUse {
-    pub(crate) fn root(&self) -> &Path {
-        &self.lease.root
+    pub(crate) fn toolchain(&self) -> Toolchain {
+        Toolchain {
+            root: self.lease.root.clone(),
+            identity: Some(self.lease.identity),
+        }
     }
 }
 
@@ -123,6 +126,17 @@ impl Toolchains {
             drop(broken);
         })
         .await;
+    }
+
+    /// Drops a toolchain that does not fit this host, and remembers why.
+    pub(crate) async fn refuse(&self, unfit: InUse, why: String) {
+        let refusal = Refusal {
+            text: why,
+            is_final: true,
+            at: Instant::now(),
+        };
+        remember(&self.refused, unfit.entry.clone(), refusal);
+        self.remove(unfit).await;
     }
 
     /// A client is about to send a toolchain.
@@ -227,17 +241,24 @@ struct Place {
 
 /// Remembers what became of a toolchain.
 fn note(refused: &Mutex<HashMap<Entry, Refusal>>, entry: &Entry, error: Option<&InstallError>) {
+    let Some(error) = error else {
+        lock(refused).remove(entry);
+        return;
+    };
+    let refusal = Refusal {
+        text: error.to_string(),
+        is_final: error.is_final(),
+        at: Instant::now(),
+    };
+    remember(refused, entry.clone(), refusal);
+}
+
+fn remember(refused: &Mutex<HashMap<Entry, Refusal>>, entry: Entry, refusal: Refusal) {
     let mut refused = lock(refused);
-    refused.remove(entry);
-    let Some(error) = error else { return };
+    refused.remove(&entry);
     refused.retain(|_, refusal| refusal.at.elapsed() < REFUSED);
     if refused.len() < MOST_REFUSED {
-        let refusal = Refusal {
-            text: error.to_string(),
-            is_final: error.is_final(),
-            at: Instant::now(),
-        };
-        refused.insert(entry.clone(), refusal);
+        refused.insert(entry, refusal);
     }
 }
 

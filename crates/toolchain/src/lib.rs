@@ -2,7 +2,8 @@
 //!
 //! On the host that submits: [`Compiler::probe`] finds the real driver, [`collect`] its files,
 //! [`pack`] makes the archive that executors know, and [`NativeCache`] does all three once and
-//! notices every change. On the executor: [`Installed`] keeps unpacked toolchains within a limit.
+//! notices every change. On the executor: [`Installed`] keeps unpacked toolchains within a limit,
+//! and [`Own`] knows those that the host has itself.
 
 mod ask;
 mod collect;
@@ -19,6 +20,7 @@ mod loader;
 pub mod manifest;
 mod native;
 mod observe;
+mod own;
 mod pack;
 mod parallel;
 mod path;
@@ -38,6 +40,7 @@ pub use identify::identify;
 pub use installed::{Found, InstallError, Installed, Installing, Lease, OpenError, Presence};
 pub use manifest::{Identity, Manifest, ManifestError, MemberPath};
 pub use native::{Contents, DEFAULT_LIMIT, Native, NativeCache, NativeError, Request};
+pub use own::{NotOwn, Own};
 pub use pack::{Archive, PackError, pack};
 pub use stamp::Stamp;
 pub use unpack::{Limits, UnpackError, Unpacked, Why, unpack};

@@ -5,6 +5,7 @@ use std::io;
 use rustix::io::Errno;
 use sandbox::{Lost, SpawnError, StartError, Step};
 use thiserror::Error;
+use toolchain::NotOwn;
 
 use super::BadOrder;
 
@@ -31,9 +32,11 @@ pub enum Failure {
     NoObject,
     /// Of this host's: another one takes it.
     #[error(
-        "this host makes no sandboxes for toolchains of others, and has not installed this one at the same paths"
+        "without user namespaces this host runs only compilers that it has installed itself, and this toolchain is none of them: {0}. `floe doctor` says what would allow namespaces"
     )]
-    NotInstalled,
+    NotInstalled(#[from] NotOwn),
+    #[error("this host runs only compilers that it has installed itself, and nobody looked which")]
+    NobodyKnows,
     #[error("cannot keep the job's files: {0}")]
     Files(#[from] io::Error),
 }
@@ -54,13 +57,19 @@ impl Failure {
         )
     }
 
+    /// The toolchain is none that this host can run: it should not be sent here again.
+    pub fn toolchain_is_foreign(&self) -> bool {
+        matches!(self, Self::NotInstalled(_))
+    }
+
     /// The number that icecream's schedulers are told.
     pub fn code(&self) -> i32 {
         match self {
             Self::ClientGone => 118,
             Self::SourceStalled | Self::Deadline | Self::Files(_) => 107,
+            Self::NotInstalled(_) | Self::NobodyKnows => 110,
             Self::NotStarted(_) if self.toolchain_is_broken() => 110,
-            Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) | Self::NotInstalled => 117,
+            Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) => 117,
             Self::Order(_) | Self::NoObject => 100,
         }
     }

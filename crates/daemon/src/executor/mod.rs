@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use sandbox::{Ended, Limits, Rung, View, ZygoteClient};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use toolchain::{Identity, NotOwn};
 
 pub use failure::Failure;
 pub use order::{BadOrder, Order};
@@ -103,9 +105,27 @@ pub struct Executor {
     frozen: Arc<watch::Sender<bool>>,
 }
 
-/// For a toolchain (the directory that it is unpacked in) that this host has installed itself,
-/// identical and at the same paths: those paths, whether files or directories.
-pub type Installed = dyn Fn(&Path) -> Option<Vec<PathBuf>> + Send + Sync;
+/// For a toolchain that this host has installed itself, identical and at the same paths: its files
+/// there. May take as long as reading a compiler.
+pub type Installed = dyn Fn(&Toolchain) -> Result<Vec<PathBuf>, NotOwn> + Send + Sync;
+
+/// What a job's compiler is to be taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The directory that it is unpacked in.
+    pub root: PathBuf,
+    /// None: nobody has read all of it.
+    pub identity: Option<Identity>,
+}
+
+impl From<PathBuf> for Toolchain {
+    fn from(root: PathBuf) -> Self {
+        Self {
+            root,
+            identity: None,
+        }
+    }
+}
 
 impl std::fmt::Debug for Executor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,18 +169,22 @@ impl Executor {
         self.zygote.rung()
     }
 
-    fn view(&self, root: PathBuf) -> Result<View, Failure> {
-        if self.rung().takes_any_toolchain() {
-            return Ok(View::Toolchain(root));
-        }
-        self.installed
-            .as_ref()
-            .and_then(|installed| installed(&root))
-            .map(View::Installed)
-            .ok_or(Failure::NotInstalled)
+    /// Whether jobs of a toolchain can run here at all.
+    pub async fn admit(&self, toolchain: &Toolchain) -> Result<(), Failure> {
+        self.view(toolchain).await.map(drop)
     }
 
-    /// Runs the compiler of the toolchain at `root`, which must stay until this ends.
+    async fn view(&self, toolchain: &Toolchain) -> Result<View, Failure> {
+        if self.rung().takes_any_toolchain() {
+            return Ok(View::Toolchain(toolchain.root.clone()));
+        }
+        let installed = self.installed.clone().ok_or(Failure::NobodyKnows)?;
+        let toolchain = toolchain.clone();
+        let asked = spawn_blocking(move || installed(&toolchain)).await;
+        Ok(View::Installed(asked.map_err(io::Error::other)??))
+    }
+
+    /// Runs the compiler of a toolchain, which must stay until this ends.
     ///
     /// The compiler is started at once and reads the source as it comes. There is no result before
     /// [`Source::End`], even if the compiler ends early: icecream's clients read nothing while they
@@ -171,14 +195,16 @@ impl Executor {
     pub async fn run(
         self,
         order: Order,
-        root: PathBuf,
+        toolchain: impl Into<Toolchain>,
         mut source: mpsc::Receiver<Source>,
         bounds: Bounds,
     ) -> Result<Finished, Failure> {
-        let view = self.view(root.clone())?;
+        let toolchain = toolchain.into();
+        let root = &toolchain.root;
+        let view = self.view(&toolchain).await?;
         let rung = self.rung();
         let place =
-            |directories: &[PathBuf]| self.scratches.place(rung, &root, bounds.room, directories);
+            |directories: &[PathBuf]| self.scratches.place(rung, root, bounds.room, directories);
         // Where it is decides how the command reads, and the command which directories it has.
         let (place, command) = if rung.has_mounts() {
             let command = command::command(&order, Path::new("/tmp"))?;
@@ -219,15 +245,23 @@ impl Executor {
             () = child.stay_within(bounds.deadline, self.frozen.subscribe()) => Err(Failure::Deadline),
         }?;
         let place = child.into_place()?;
+        // An upgrade in place may have come in between.
+        if !rung.takes_any_toolchain() {
+            self.admit(&toolchain).await?;
+        }
         verdict::judge(&command, place, outcome, said, source_len, &bounds.limits)
     }
 
-    /// Whether programs of the toolchain at `root` run here: icecream's test is `/bin/true`.
-    pub async fn verify(&self, root: PathBuf) -> Result<bool, Failure> {
+    /// Whether programs of a toolchain run here: icecream's test is `/bin/true`.
+    pub async fn verify(&self, toolchain: impl Into<Toolchain>) -> Result<bool, Failure> {
+        let toolchain = toolchain.into();
         let bounds = Bounds::default();
-        let place = self.scratches.place(self.rung(), &root, bounds.room, &[])?;
+        let view = self.view(&toolchain).await?;
+        let place = self
+            .scratches
+            .place(self.rung(), &toolchain.root, bounds.room, &[])?;
         let program = Program {
-            view: self.view(root)?,
+            view,
             arguments: vec![c"/bin/true".into()],
             directory: PathBuf::from("/"),
             limits: bounds.limits,

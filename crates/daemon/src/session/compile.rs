@@ -96,8 +96,10 @@ impl Session {
         let entry = self.shop.entry(&file.target_platform, &file.env_version);
         let entry = entry.map_err(|error| error.to_string())?;
         let order = executor::Order::try_from(file).map_err(|error| error.to_string())?;
-        let toolchain = self.shop.toolchains.enter(&entry).await.ok_or_else(|| {
-            format!("toolchain {entry} is not executable, installed environment removed?")
+        let toolchain = self.shop.toolchains.enter(&entry).await;
+        let toolchain = toolchain.ok_or_else(|| match self.shop.toolchains.refusal(&entry) {
+            Some(refusal) => refusal.text,
+            None => format!("toolchain {entry} is not executable, installed environment removed?"),
         })?;
         Ok(Task {
             job,
@@ -148,11 +150,11 @@ impl Session {
             ..bounds.limits
         };
         let (pieces, inbox) = mpsc::channel(PIECES);
-        let root = task.toolchain.root().to_owned();
+        let toolchain = task.toolchain.toolchain();
         let running = task
             .executor
             .clone()
-            .run(task.order.clone(), root, inbox, bounds);
+            .run(task.order.clone(), toolchain, inbox, bounds);
         let mut running = std::pin::pin!(running);
         let mut told_end = false;
         loop {
@@ -192,6 +194,12 @@ impl Session {
             ..usage
         }))
         .await;
+        if failure.toolchain_is_foreign() {
+            let why = failure.to_string();
+            self.shop.toolchains.refuse(toolchain, why.clone()).await;
+            self.tell(Said::ToolchainsChanged).await;
+            return self.send_back(&why).await;
+        }
         if failure.toolchain_is_broken() {
             self.shop.toolchains.remove(toolchain).await;
             self.tell(Said::ToolchainsChanged).await;
@@ -306,7 +314,7 @@ async fn sandbox_is_lost(task: &Task, failure: &Failure) -> bool {
     let gone = |failure: &Failure| matches!(failure, Failure::Spawn(SpawnError::Gone));
     match failure {
         Failure::Lost(_) => {
-            let again = task.executor.verify(task.toolchain.root().to_owned()).await;
+            let again = task.executor.verify(task.toolchain.toolchain()).await;
             again.is_err_and(|failure| gone(&failure))
         }
         failure => gone(failure),

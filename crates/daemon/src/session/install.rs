@@ -72,6 +72,8 @@ impl Session {
             arriving.push(data).await;
         }
         match arriving.finish().await {
+            // What does not fit says so itself.
+            Ok(()) if !self.shop.is_fit(entry).await => {}
             Ok(()) => tracing::info!("toolchain {entry} is installed ({bytes} bytes arrived)"),
             Err(error) => tracing::warn!("toolchain {entry} from {}: {error}", self.peer.shown),
         }
