@@ -1,6 +1,6 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
@@ -44,8 +44,13 @@ pub struct ClusterBuilder {
     daemons: Vec<DaemonSpec>,
     /// Who runs the daemon of a name, when it is not root.
     users: BTreeMap<String, (u32, u32)>,
+    /// Hosts that forbid user namespaces.
+    without_namespaces: BTreeSet<String>,
     floe: Option<Programs>,
 }
+
+/// In a user namespace, whose only user the rest is then: no other may be made below it.
+const NO_MORE_NAMESPACES: &str = r#"echo 0 >/proc/sys/user/max_user_namespaces && exec "$@""#;
 
 impl ClusterBuilder {
     /// Which programs are floe's, instead of those that `cargo xtask build` made.
@@ -128,6 +133,14 @@ impl ClusterBuilder {
         self
     }
 
+    /// Runs the daemon added last, which [`Self::user`] has made an ordinary user's, as on a host
+    /// that forbids user namespaces.
+    pub fn without_user_namespaces(mut self) -> Self {
+        let last = self.daemons.last().map(|last| last.name.clone());
+        self.without_namespaces.extend(last);
+        self
+    }
+
     /// Makes the hosts, starts the programs and waits until the scheduler knows every daemon.
     pub fn start(self) -> Result<Cluster> {
         Cluster::start(self)
@@ -160,6 +173,7 @@ impl Cluster {
             scheduler_arguments: Vec::new(),
             daemons: Vec::new(),
             users: BTreeMap::new(),
+            without_namespaces: BTreeSet::new(),
             floe: None,
         }
     }
@@ -259,9 +273,15 @@ impl Cluster {
         let (address, port) = self.scheduler_address()?;
         let spec = &self.daemons[index].0;
         let programs = self.builder.programs(spec.suite)?;
-        let mut launch = self
-            .host(name)?
-            .command(&programs.daemon)
+        let host = self.host(name)?;
+        let launch = if self.builder.without_namespaces.contains(name) {
+            let enter = ["--user", "--map-root-user", "sh", "-c", NO_MORE_NAMESPACES];
+            let launch = host.command("unshare").args(enter).arg("sh");
+            launch.arg(&programs.daemon)
+        } else {
+            host.command(&programs.daemon)
+        };
+        let mut launch = launch
             .args(["-n", NETNAME, "-N", name, "-vvv"])
             .args(["-m", &spec.slots.to_string()])
             .args(["-s", &format!("{address}:{port}")])

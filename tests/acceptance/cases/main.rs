@@ -3,6 +3,7 @@
 mod doctor;
 mod faults;
 mod hosts;
+mod installed;
 mod interop;
 mod many;
 mod misuse;
