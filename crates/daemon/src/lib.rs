@@ -11,6 +11,7 @@ pub mod executor;
 mod link;
 mod listen;
 pub mod load;
+pub mod memory;
 mod natives;
 pub mod owner;
 mod run;
