@@ -106,6 +106,8 @@ pub(crate) struct Group {
 pub(crate) struct Hold {
     /// The kernel counts and limits the job's memory.
     pub(crate) memory: Option<Deaths>,
+    /// What it has, in figures of many kinds.
+    pub(crate) figures: Option<File>,
 }
 
 /// Counts what the kernel killed for want of memory.
@@ -215,6 +217,7 @@ impl Group {
         });
         Hold {
             memory: memory.flatten(),
+            figures: File::open(self.path.join("memory.stat")).ok(),
         }
     }
 }

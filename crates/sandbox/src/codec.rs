@@ -162,7 +162,12 @@ pub(crate) fn encode_report(outcome: &Report) -> Vec<u8> {
             u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
         );
     }
-    for number in [usage.max_rss_kib, usage.minor_faults, usage.major_faults] {
+    for number in [
+        usage.max_rss_kib,
+        usage.peak_memory,
+        usage.minor_faults,
+        usage.major_faults,
+    ] {
         put_u64(&mut out, number);
     }
     out
@@ -190,6 +195,7 @@ pub(crate) fn decode_report(packet: &[u8]) -> Option<Report> {
         wall,
         set_up,
         max_rss_kib: input.u64()?,
+        peak_memory: input.u64()?,
         minor_faults: input.u64()?,
         major_faults: input.u64()?,
     };

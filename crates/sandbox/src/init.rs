@@ -13,6 +13,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into
 
 use crate::cgroup::Hold;
 use crate::codec::{Report, Request, encode_report};
+use crate::gauge::Gauge;
 use crate::kernel::{self, Crowd};
 use crate::kit::{Kit, open_scratch};
 use crate::landlock::Rules;
@@ -72,6 +73,8 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                 scratch.as_raw_fd(),
             ];
             kept.extend(deaths.map(|deaths| deaths.descriptor().as_raw_fd()));
+            let figures = belongings.hold.and_then(|hold| hold.figures.as_ref());
+            kept.extend(figures.map(|figures| figures.as_raw_fd()));
             let ready = kernel::close_all_but(&mut kept);
             let post = Post {
                 socket: belongings.socket,
@@ -84,6 +87,13 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                     Crowd::Group(program)
                 },
                 thorough: kit.protection.has(Wall::Processes),
+                gauge: request.limits.memory.map(|_| match figures {
+                    Some(figures) => Gauge::Group(figures),
+                    None => Gauge::Processes {
+                        proc_directory: belongings.proc_directory,
+                        files: request.scratch.is_none().then_some(scratch.as_fd()),
+                    },
+                }),
                 memory: request
                     .limits
                     .memory
@@ -103,12 +113,13 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
     // On disk the caller has them already.
     let files = files.filter(|_| request.scratch.is_none());
     let descriptors: Vec<BorrowedFd<'_>> = files.iter().map(|files| files.as_fd()).collect();
-    // Nobody is left to tell when the caller has gone.
+    // Nobody is left to tell when the caller has gone. One that does not read has the socket full
+    // of what this process said before, and is waited for: without a report the job is lost.
     let _ = packet::send(
         belongings.socket,
         &encode_report(&report),
         &descriptors,
-        SendFlags::DONTWAIT,
+        SendFlags::empty(),
     );
     kernel::exit(0)
 }

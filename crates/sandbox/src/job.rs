@@ -76,8 +76,9 @@ impl Scratch {
 pub struct Limits {
     /// Bytes of address space of each process.
     pub address_space: Option<u64>,
-    /// Bytes of memory of all processes together. Looked at a few dozen times a second, so a job
-    /// may have a little more for a moment.
+    /// Bytes of memory of all processes and of the files in memory together. Looked at a few dozen
+    /// times a second, so a job may have a little more for a moment. With a limit the caller is told
+    /// what the job has.
     pub memory: Option<u64>,
     /// Bytes of a scratch directory on disk, which has no quota of its own. Looked at as often.
     pub disk: Option<u64>,
@@ -125,6 +126,8 @@ pub struct Usage {
     pub system: Duration,
     /// Of the largest process.
     pub max_rss_kib: u64,
+    /// Bytes that the whole job had at most, as far as it was looked at.
+    pub peak_memory: u64,
     pub minor_faults: u64,
     pub major_faults: u64,
     /// From the program's start to its end.

@@ -18,8 +18,9 @@
 //!   [`launch`].
 //!
 //! The caller talks to the zygote over a sequenced-packet socket, one packet per job, and to the
-//! init over a socket of that job: an [`Outcome`] comes back on it, hanging up kills the job, and
-//! end-of-file without an outcome means that the helper died. Nothing here waits on the caller's
+//! init over a socket of that job: an [`Outcome`] comes back on it, and before that what the job has
+//! in memory whenever that has changed much; hanging up kills the job, and end-of-file without an
+//! outcome means that the helper died. Nothing here waits on the caller's
 //! side, so an asynchronous program can use it by registering the socket.
 //!
 //! Sources: namespaces(7), user_namespaces(7), mount_namespaces(7), pid_namespaces(7),
@@ -31,6 +32,7 @@ mod cgroup;
 mod codec;
 mod files;
 mod findings;
+mod gauge;
 mod inherited;
 mod init;
 mod job;
@@ -63,4 +65,4 @@ pub use protection::{Protection, Wall};
 pub use rung::Rung;
 pub use step::{StartError, Step};
 pub use unavailable::{Unavailable, examine};
-pub use zygote::{Lost, Running, SpawnError, Zygote, ZygoteClient};
+pub use zygote::{Lost, Running, SpawnError, Word, Zygote, ZygoteClient};

@@ -10,8 +10,9 @@ use rustix::process::Pid;
 
 use crate::cgroup::Deaths;
 use crate::codec::Report;
+use crate::gauge::{Gauge, Teller};
 use crate::kernel::{self, Crowd};
-use crate::watch::{bytes_below, children, memory_of_descendants};
+use crate::watch::{bytes_below, children};
 use crate::{Ended, StartError, Step, Usage, packet};
 
 /// What the caller may say while the job runs; hanging up kills it.
@@ -35,7 +36,9 @@ pub(crate) struct Post<'a> {
     pub(crate) crowd: Crowd,
     /// Nothing of the job may be left, not even what has left its group.
     pub(crate) thorough: bool,
-    /// Bytes that the job's processes may use together.
+    /// How the job's memory is measured, where somebody wants to know.
+    pub(crate) gauge: Option<Gauge<'a>>,
+    /// Bytes that the job may have, unless the kernel sees to that.
     pub(crate) memory: Option<u64>,
     /// A scratch directory on disk, and the bytes that may be in it.
     pub(crate) disk: Option<(BorrowedFd<'a>, u64)>,
@@ -55,7 +58,8 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
     let mut status = None;
     let mut failed = ready.err();
     let mut starved = false;
-    let watched = post.memory.is_some() || post.disk.is_some();
+    let mut teller = Teller::default();
+    let watched = post.gauge.is_some() || post.disk.is_some();
     let timeout = watched.then_some(GLANCE);
     let mut overfull = false;
     while status.is_none() && failed.is_none() {
@@ -82,7 +86,7 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
                 status = Some(reaped.status);
             }
         }
-        if status.is_none() && uses_too_much(post) {
+        if status.is_none() && uses_too_much(post, &mut teller) {
             starved = true;
             break;
         }
@@ -107,6 +111,7 @@ pub(crate) fn supervise(post: &Post<'_>, ready: Result<(), Errno>) -> Report {
         }
     }
     usage.wall = wall;
+    usage.peak_memory = teller.peak().max(usage.max_rss_kib.saturating_mul(1024));
     let succeeded = status.is_some_and(|status| status == 0);
     starved |= !succeeded && post.deaths.is_some_and(Deaths::happened);
     let ended = match (status, failed) {
@@ -134,10 +139,13 @@ fn obey(post: &Post<'_>) -> bool {
     true
 }
 
-fn uses_too_much(post: &Post<'_>) -> bool {
-    post.memory.is_some_and(|limit| {
-        memory_of_descendants(post.proc_directory).is_some_and(|used| used > limit)
-    })
+/// Tells the caller as well, who sees to all jobs together.
+fn uses_too_much(post: &Post<'_>, teller: &mut Teller) -> bool {
+    let Some(used) = post.gauge.as_ref().and_then(Gauge::read) else {
+        return false;
+    };
+    teller.tell(post.socket, used);
+    post.memory.is_some_and(|limit| used > limit)
 }
 
 fn fills_too_much(post: &Post<'_>) -> bool {

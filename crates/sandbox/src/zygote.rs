@@ -19,8 +19,8 @@ use crate::serve::{MAX_PACKET, MAX_REQUEST};
 use crate::step::At as _;
 use crate::supervise::{FREEZE, THAW};
 use crate::{
-    Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, cgroup, packet,
-    privileges,
+    Files, Findings, Job, Outcome, Protection, Rung, StartError, Step, Unavailable, cgroup, gauge,
+    packet, privileges,
 };
 
 /// The keeper waits for each rung for as long.
@@ -247,9 +247,18 @@ fn memory_file(bytes: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(file)
 }
 
+/// What is heard of a job.
+#[derive(Debug)]
+pub enum Word {
+    /// It has so many bytes in memory now.
+    Memory(u64),
+    /// Nothing follows.
+    Ended(Outcome),
+}
+
 /// A job that was handed over. Dropping it kills all its processes at once.
 ///
-/// Its descriptor becomes readable when the outcome is there, or when it is known that none comes.
+/// Its descriptor becomes readable when there is a [`Word`], or when it is known that no outcome comes.
 #[derive(Debug)]
 pub struct Running {
     socket: OwnedFd,
@@ -277,21 +286,32 @@ impl Running {
         let _ = packet::send(&self.socket, word, &[], SendFlags::DONTWAIT);
     }
 
-    /// `None` while the job runs. Never waits.
-    pub fn try_read_outcome(&self) -> Result<Option<Outcome>, Lost> {
-        match receive_outcome(self.socket.as_fd(), RecvFlags::DONTWAIT) {
-            Ok(outcome) => Ok(Some(outcome)),
+    /// `None` when there is nothing to read yet. Never waits.
+    pub fn try_read(&self) -> Result<Option<Word>, Lost> {
+        match receive_word(self.socket.as_fd(), RecvFlags::DONTWAIT) {
+            Ok(word) => Ok(Some(word)),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(_) => Err(Lost),
+        }
+    }
+
+    /// `None` while the job runs. Never waits.
+    pub fn try_read_outcome(&self) -> Result<Option<Outcome>, Lost> {
+        loop {
+            match self.try_read()? {
+                Some(Word::Memory(_)) => {}
+                Some(Word::Ended(outcome)) => return Ok(Some(outcome)),
+                None => return Ok(None),
+            }
         }
     }
 
     /// For programs that have nothing else to do.
     pub fn wait(&self) -> Result<Outcome, Lost> {
         loop {
-            match receive_outcome(self.socket.as_fd(), RecvFlags::empty()) {
-                Ok(outcome) => return Ok(outcome),
-                Err(Errno::INTR) => {}
+            match receive_word(self.socket.as_fd(), RecvFlags::empty()) {
+                Ok(Word::Ended(outcome)) => return Ok(outcome),
+                Ok(Word::Memory(_)) | Err(Errno::INTR) => {}
                 Err(_) => return Err(Lost),
             }
         }
@@ -310,13 +330,16 @@ impl AsRawFd for Running {
     }
 }
 
-fn receive_outcome(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Outcome, Errno> {
+fn receive_word(socket: BorrowedFd<'_>, flags: RecvFlags) -> Result<Word, Errno> {
     let mut buffer = [0; REPORT_LEN + 1];
     let (len, mut descriptors) = packet::receive(socket, &mut buffer, flags)?;
+    if let Some(used) = gauge::decode(&buffer[..len]) {
+        return Ok(Word::Memory(used));
+    }
     let Report { ended, usage } = decode_report(&buffer[..len]).ok_or(Errno::PIPE)?;
-    Ok(Outcome {
+    Ok(Word::Ended(Outcome {
         ended,
         usage,
         files: Files::new(descriptors.pop()),
-    })
+    }))
 }
