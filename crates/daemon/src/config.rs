@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use transport::HostPort;
 
-use crate::load::ProcPaths;
+use crate::load::{self, ProcPaths};
 use crate::owner::Owner;
 
 /// The TCP port for compiles.
@@ -88,6 +88,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Bytes of memory for all foreign compiles together.
+    pub fn memory(&self) -> u64 {
+        let given = self.owner.memory.map(|size| size.0);
+        given.unwrap_or_else(|| load::share_of_memory(&self.proc_paths))
+    }
+
     /// A daemon that looks for its scheduler by itself and keeps its toolchains in `base_dir`.
     pub fn new(base_dir: PathBuf) -> Self {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);

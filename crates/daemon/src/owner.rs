@@ -16,6 +16,8 @@ pub struct Owner {
     pub hours: Option<Hours>,
     /// None starts while this host runs on battery.
     pub not_on_battery: bool,
+    /// They have this much memory together; a share of this host's when nothing is said.
+    pub memory: Option<Size>,
 }
 
 /// What the conditions are about, at one moment.
@@ -60,6 +62,45 @@ impl fmt::Display for Objection {
             Self::Hours(hours) => write!(out, "it is not {hours} (--hours)"),
             Self::Battery => out.write_str("this host runs on battery (--not-on-battery)"),
         }
+    }
+}
+
+/// An amount of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+/// The text is no amount of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "memory is a number of megabytes, or a number with M, G or T, for example 8G, of at least 512M"
+)]
+pub struct BadSize;
+
+impl FromStr for Size {
+    type Err = BadSize;
+
+    fn from_str(text: &str) -> Result<Self, BadSize> {
+        let text = text.trim().to_ascii_uppercase();
+        let text = text
+            .strip_suffix("IB")
+            .or(text.strip_suffix('B'))
+            .unwrap_or(&text);
+        let shift = match text.bytes().last() {
+            Some(b'G') => 30,
+            Some(b'T') => 40,
+            _ => 20,
+        };
+        let number = text.strip_suffix(['M', 'G', 'T']).unwrap_or(text);
+        let digits = (1..=4).contains(&number.len()) || shift == 20 && number.len() <= 9;
+        if !digits || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadSize);
+        }
+        let bytes = number.parse::<u64>().map_err(|_| BadSize)? << shift;
+        // What a host gives at least when it has little.
+        if bytes < crate::memory::LEAST {
+            return Err(BadSize);
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -129,6 +170,25 @@ impl fmt::Display for Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, mib) in [
+            ("8G", 8192),
+            ("8 g", 0),
+            ("8GiB", 8192),
+            ("8gb", 8192),
+            ("2048", 2048),
+            ("512m", 512),
+            ("1T", 1 << 20),
+        ] {
+            let size = text.parse::<Size>().map_or(0, |Size(bytes)| bytes >> 20);
+            assert_eq!(size, mib, "{text}");
+        }
+        for bad in ["", "G", "-1G", "511M", "1.5G", "99999T", "x", "1K", "0"] {
+            assert_eq!(bad.parse::<Size>(), Err(BadSize), "{bad}");
+        }
+    }
 
     fn hours(text: &str) -> Hours {
         text.parse().unwrap()

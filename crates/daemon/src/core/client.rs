@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use job::JobId;
 
+use crate::memory::Likeness;
+
 /// One session with a scheduler. Job numbers mean nothing beyond it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Session(pub(super) u64);
@@ -69,6 +71,13 @@ pub(super) struct Compile {
     pub(super) session: Option<Session>,
     pub(super) since: Duration,
     pub(super) running: bool,
+    /// The scheduler knows; one that makes way for others begins twice.
+    pub(super) told: bool,
+    /// Its place in the order of arrivals.
+    pub(super) arrival: u64,
+    pub(super) like: Likeness,
+    /// What it is thought to need after it ran once; none before.
+    pub(super) needs: Option<u64>,
 }
 
 impl Work {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use job::{ClientId, JobId};
 
 use crate::load::Pressure;
+use crate::memory::Likeness;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,21 @@ pub enum Event {
     CompileWanted {
         client: ClientId,
         job: JobId,
+        like: Likeness,
+    },
+    /// A running compile has so many bytes of memory now.
+    CompileUses {
+        client: ClientId,
+        bytes: u64,
+    },
+    /// The compiler ended, or was killed for having more than it may, and had this much at most.
+    CompilePeaked {
+        client: ClientId,
+        peak: Peak,
+    },
+    /// A compile has made way as [`Action::EvictCompile`] wants it: its memory and slot are free.
+    CompileEvicted {
+        client: ClientId,
     },
     /// A compile was refused before it could wait for a slot.
     CompileRejected {
@@ -74,8 +90,18 @@ pub enum Event {
     },
     /// A new load sample.
     Pressure(Pressure),
+    /// Bytes of memory that this host has left.
+    MemoryAvailable(u64),
     /// Time passed; see [`super::Core::deadline`].
     Tick,
+}
+
+/// What a compile had in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peak {
+    Bytes(u64),
+    /// More than all compiles may have.
+    TooMuch,
 }
 
 /// Where a job of this host is to be compiled.
@@ -132,9 +158,21 @@ pub enum Action {
     /// A slot is free: run the foreign compile.
     StartCompile { client: ClientId },
     /// This host cannot take the compile in reasonable time: tell the client so.
-    RefuseCompile { client: ClientId },
+    RefuseCompile { client: ClientId, why: Refusal },
+    /// End the running compile, its memory is needed: with `again` it stays and is told to start
+    /// later, otherwise its client is told that it is too large.
+    EvictCompile { client: ClientId, again: bool },
     /// The client asked for something that makes no sense in its state.
     Drop { client: ClientId, why: &'static str },
+}
+
+/// Why a compile is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This host lacks something now.
+    Full,
+    /// It has needed more memory than this host gives.
+    TooLarge,
 }
 
 /// What the scheduler is told.

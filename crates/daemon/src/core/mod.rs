@@ -24,10 +24,13 @@ use std::time::Duration;
 use job::{ClientId, JobId};
 
 use client::{Client, Compile, HostJob, Hosts, LocalJob, Place, Session, Work};
-pub use event::{Action, Event, From, PRESSURE_PATIENCE, Placement, Report, Usage, code};
+pub use event::{
+    Action, Event, From, PRESSURE_PATIENCE, Peak, Placement, Refusal, Report, Usage, code,
+};
 use queue::{Class, Queue};
 
 use crate::load::Pressure;
+use crate::memory::{Budget, Excess, Likeness};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -41,12 +44,14 @@ pub struct Core {
     session: Option<Session>,
     sessions: u64,
     pressure: Pressure,
+    memory: Budget,
     actions: Vec<Action>,
 }
 
 impl Core {
-    /// A host with `slots` slots; without any it still runs one local job at a time.
-    pub fn new(slots: u32) -> Self {
+    /// A host with `slots` slots; without any it still runs one local job at a time. `memory` bytes
+    /// are for all foreign compiles together.
+    pub fn new(slots: u32, memory: u64) -> Self {
         Self {
             slots: slots.max(1),
             used: 0,
@@ -56,6 +61,7 @@ impl Core {
             session: None,
             sessions: 0,
             pressure: Pressure::Open,
+            memory: Budget::new(memory),
             actions: Vec::new(),
         }
     }
@@ -92,7 +98,15 @@ impl Core {
             } => self.local_wanted(client, outfile, full),
             Event::HomeBegun { client, job } => self.home_begun(client, job),
             Event::HomeDone { client, job, usage } => self.home_done(client, job, usage),
-            Event::CompileWanted { client, job } => self.compile_wanted(now, client, job),
+            Event::CompileWanted { client, job, like } => {
+                self.compile_wanted(now, client, job, like);
+            }
+            Event::CompileUses { client, bytes } => self.memory.measured(client, bytes),
+            Event::CompilePeaked { client, peak } => match peak {
+                Peak::Bytes(bytes) => self.memory.peaked(client, bytes),
+                Peak::TooMuch => self.memory.exceeded(client),
+            },
+            Event::CompileEvicted { client } => self.compile_evicted(client),
             Event::CompileRejected { job, usage } => {
                 self.report_done(self.session, job, usage, From::Executor);
             }
@@ -105,8 +119,10 @@ impl Core {
             Event::Placed { client, placement } => self.placed(client, placement),
             Event::SentHome { client, job } => self.sent_home(client, job),
             Event::Pressure(pressure) => self.pressure = pressure,
+            Event::MemoryAvailable(bytes) => self.memory.set_available(bytes),
             Event::Tick => {}
         }
+        self.make_way();
         self.serve(now);
         debug_assert_eq!(self.used, self.count_used());
         std::mem::take(&mut self.actions)
@@ -114,7 +130,7 @@ impl Core {
 
     /// When to call [`Core::apply`] with [`Event::Tick`] if nothing happens before.
     pub fn deadline(&self) -> Option<Duration> {
-        if self.pressure == Pressure::Open || self.used >= self.slots {
+        if self.pressure == Pressure::Open || self.used >= self.slots || !self.foreign_fits() {
             return None;
         }
         Some(self.foreign_since()? + PRESSURE_PATIENCE)
@@ -127,6 +143,11 @@ impl Core {
 
     pub fn slots(&self) -> u32 {
         self.slots
+    }
+
+    /// What foreign compiles may have, and what nobody has of it.
+    pub fn memory(&self) -> &Budget {
+        &self.memory
     }
 
     /// Foreign compiles that are running.
@@ -156,18 +177,54 @@ impl Core {
         self.queue.push(Class::Local, 0, id, JobId(0));
     }
 
-    fn compile_wanted(&mut self, now: Duration, id: ClientId, job: JobId) {
+    fn compile_wanted(&mut self, now: Duration, id: ClientId, job: JobId, like: Likeness) {
         let session = self.session;
-        let Some(work) = self.idle_work(id) else {
+        if self.idle_work(id).is_none() {
+            return;
+        }
+        let arrival = if self.memory.is_too_large(&like) {
+            let why = Refusal::TooLarge;
+            self.actions.push(Action::RefuseCompile { client: id, why });
+            0
+        } else {
+            self.queue.push(Class::Foreign, 0, id, job)
+        };
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.work = Work::Compile(Compile {
+                job,
+                session,
+                since: now,
+                running: false,
+                told: false,
+                arrival,
+                like,
+                needs: None,
+            });
+        }
+    }
+
+    /// Ends what has to give its memory back.
+    fn make_way(&mut self) {
+        while let Some(excess) = self.memory.excess() {
+            let (client, again) = match excess {
+                Excess::Later(client) => (client, true),
+                Excess::TooLarge(client) => (client, false),
+            };
+            self.actions.push(Action::EvictCompile { client, again });
+        }
+    }
+
+    fn compile_evicted(&mut self, id: ClientId) {
+        let needs = self.memory.end(id);
+        let Some(Work::Compile(compile)) = self.clients.get_mut(&id).map(|client| &mut client.work)
+        else {
             return;
         };
-        *work = Work::Compile(Compile {
-            job,
-            session,
-            since: now,
-            running: false,
-        });
-        self.queue.push(Class::Foreign, 0, id, job);
+        if std::mem::take(&mut compile.running) {
+            self.used -= 1;
+            compile.needs = needs;
+            self.queue.put_back(id, compile.job, compile.arrival);
+        }
     }
 
     fn compile_ended(&mut self, id: ClientId, usage: Usage) {
@@ -179,6 +236,7 @@ impl Core {
         };
         let (job, session, running) = (compile.job, compile.session, compile.running);
         client.work = Work::Idle;
+        self.memory.end(id);
         if running {
             self.used -= 1;
         } else {
@@ -208,6 +266,7 @@ impl Core {
             return;
         };
         self.used -= client.work.slots(self.slots);
+        self.memory.end(id);
         if !matches!(client.work, Work::Idle) {
             self.queue.forget(id);
         }
@@ -253,7 +312,8 @@ impl Core {
             let patience_ended = self
                 .foreign_since()
                 .is_some_and(|since| now >= since + PRESSURE_PATIENCE);
-            let foreign = self.pressure == Pressure::Open || patience_ended;
+            let foreign =
+                (self.pressure == Pressure::Open || patience_ended) && self.foreign_fits();
             let Some(ticket) = self.queue.pop(foreign) else {
                 return;
             };
@@ -297,16 +357,23 @@ impl Core {
                 Work::Compile(_) if matches!(self.pressure, Pressure::Full(_)) => {
                     self.actions.push(Action::RefuseCompile {
                         client: ticket.client,
+                        why: Refusal::Full,
                     });
                 }
                 Work::Compile(compile) => {
                     compile.running = true;
                     let (job, session) = (compile.job, compile.session);
+                    let told = std::mem::replace(&mut compile.told, true);
+                    let needs = needs(&self.memory, compile);
+                    self.memory
+                        .start(ticket.client, compile.like, needs, compile.arrival);
                     self.used += 1;
                     self.actions.push(Action::StartCompile {
                         client: ticket.client,
                     });
-                    self.report_begun(session, job);
+                    if !told {
+                        self.report_begun(session, job);
+                    }
                 }
                 Work::Idle | Work::Installing => {}
             }
@@ -325,9 +392,22 @@ impl Core {
     }
 
     fn foreign_since(&self) -> Option<Duration> {
+        self.first_foreign().map(|compile| compile.since)
+    }
+
+    /// Whether there is memory for the foreign compile that is served next, if the host has any to
+    /// give at all.
+    fn foreign_fits(&self) -> bool {
+        matches!(self.pressure, Pressure::Full(_))
+            || self
+                .first_foreign()
+                .is_none_or(|compile| self.memory.fits(needs(&self.memory, compile)))
+    }
+
+    fn first_foreign(&self) -> Option<&Compile> {
         let first = self.queue.first_foreign()?;
         match &self.clients.get(&first)?.work {
-            Work::Compile(compile) => Some(compile.since),
+            Work::Compile(compile) => Some(compile),
             _ => None,
         }
     }
@@ -344,4 +424,10 @@ impl Core {
             .map(|client| client.work.slots(self.slots))
             .sum()
     }
+}
+
+fn needs(memory: &Budget, compile: &Compile) -> u64 {
+    compile
+        .needs
+        .unwrap_or_else(|| memory.expected(&compile.like))
 }

@@ -29,12 +29,31 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, class: Class, niceness: u32, client: ClientId, job: JobId) {
+    /// Returns the place in the order of all arrivals.
+    pub(super) fn push(
+        &mut self,
+        class: Class,
+        niceness: u32,
+        client: ClientId,
+        job: JobId,
+    ) -> u64 {
         self.arrivals += 1;
         self.waiting.insert(Ticket {
             class,
             niceness,
             arrival: self.arrivals,
+            client,
+            job,
+        });
+        self.arrivals
+    }
+
+    /// A foreign compile waits once more, where it stood before.
+    pub(super) fn put_back(&mut self, client: ClientId, job: JobId, arrival: u64) {
+        self.waiting.insert(Ticket {
+            class: Class::Foreign,
+            niceness: 0,
+            arrival,
             client,
             job,
         });

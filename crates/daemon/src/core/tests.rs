@@ -1,5 +1,6 @@
 //! What the tests of the core share.
 
+mod memory;
 mod own;
 mod scheduler;
 mod slots;
@@ -9,7 +10,7 @@ use super::*;
 const START: Duration = Duration::ZERO;
 
 fn core(slots: u32) -> Core {
-    Core::new(slots)
+    Core::new(slots, u64::MAX)
 }
 
 fn with_scheduler(slots: u32) -> Core {
@@ -48,17 +49,14 @@ fn wants_local(core: &mut Core, full: bool) -> (ClientId, Vec<Action>) {
 }
 
 fn wants_compile(core: &mut Core, job: u32) -> (ClientId, Vec<Action>) {
+    wants_compile_like(core, job, Likeness::default())
+}
+
+fn wants_compile_like(core: &mut Core, job: u32, like: Likeness) -> (ClientId, Vec<Action>) {
     let client = core.arrive(false);
-    (
-        client,
-        core.apply(
-            START,
-            Event::CompileWanted {
-                client,
-                job: JobId(job),
-            },
-        ),
-    )
+    let job = JobId(job);
+    let wanted = Event::CompileWanted { client, job, like };
+    (client, core.apply(START, wanted))
 }
 
 fn leaves(core: &mut Core, client: ClientId, farewell: bool) -> Vec<Action> {

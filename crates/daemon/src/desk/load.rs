@@ -9,9 +9,6 @@ use crate::core::Event;
 use crate::load::{self, Lack, Own, Pressure, Sample};
 use crate::owner::Situation;
 
-/// The least memory that a compile is given. icecream's 100 MiB is too little for any C++ file.
-const LEAST_MEMORY_MIB: u32 = 512;
-
 impl Desk {
     pub(super) fn take_sample(&mut self) {
         self.next_sample = Instant::now() + self.sampling;
@@ -27,7 +24,11 @@ impl Desk {
             ended: std::mem::take(&mut self.ended),
             running: self.core.compiling(),
         };
+        self.decide(Event::MemoryAvailable(sample.memory.usable()), None);
         let mut reading = self.meter.read(sample, own, elapsed);
+        // Schedulers are told what compiles could have.
+        let free = u32::try_from(self.core.memory().free() >> 20).unwrap_or(u32::MAX);
+        reading.free_memory = reading.free_memory.min(free);
         if self.sandbox_lost {
             (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Sandbox));
         }
@@ -78,10 +79,5 @@ impl Desk {
             );
             self.next_sample = Instant::now();
         }
-    }
-
-    pub(super) fn memory_per_compile(&self) -> u32 {
-        let free = self.reading.map_or(0, |reading| reading.free_memory);
-        (free / self.config.slots.clamp(1, 4)).max(LEAST_MEMORY_MIB)
     }
 }

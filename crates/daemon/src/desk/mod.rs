@@ -87,7 +87,7 @@ impl Desk {
         Self {
             shop,
             began: now,
-            core: Core::new(slots),
+            core: Core::new(slots, config.memory()),
             inboxes,
             to_desk,
             said,
@@ -192,7 +192,10 @@ impl Desk {
                 job: JobId(done.job_id),
                 usage: wire::usage(&done),
             },
-            Said::CompileWanted(job) => Event::CompileWanted { client, job },
+            Said::CompileWanted(job, like) => Event::CompileWanted { client, job, like },
+            Said::CompileUses(bytes) => Event::CompileUses { client, bytes },
+            Said::CompilePeaked(peak) => Event::CompilePeaked { client, peak },
+            Said::CompileEvicted => Event::CompileEvicted { client },
             Said::CompileRejected { job, usage } => Event::CompileRejected { job, usage },
             Said::CompileEnded(usage) => {
                 self.ended +=
@@ -242,10 +245,15 @@ impl Desk {
                     self.order(client, Order::Send(wire::start_local()));
                 }
                 Action::StartCompile { client } => {
-                    let memory_mib = self.memory_per_compile();
-                    self.order(client, Order::StartCompile { memory_mib });
+                    let memory = self.core.memory().limit();
+                    self.order(client, Order::StartCompile { memory });
                 }
-                Action::RefuseCompile { client } => self.order(client, Order::RefuseCompile),
+                Action::RefuseCompile { client, why } => {
+                    self.order(client, Order::RefuseCompile(why));
+                }
+                Action::EvictCompile { client, again } => {
+                    self.order(client, Order::EvictCompile { again });
+                }
                 Action::Drop { client, why } => {
                     tracing::info!("client {client} is dropped: {why}");
                     self.seats.remove(&client);

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, View, ZygoteClient};
+use sandbox::{Job, Limits, Lost, Outcome, Running, SpawnError, View, Word, ZygoteClient};
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
@@ -80,6 +80,7 @@ impl Child {
         stdout: pipe::Receiver,
         stderr: pipe::Receiver,
         most_said: usize,
+        used: &watch::Sender<u64>,
     ) -> Result<(Outcome, Option<Said>), Failure> {
         let (running, _) = self.0.as_ref().ok_or(Lost)?;
         let listened = async {
@@ -89,7 +90,7 @@ impl Child {
             }
             Ok(said)
         };
-        tokio::try_join!(outcome(running), listened)
+        tokio::try_join!(outcome(running, used), listened)
     }
 
     /// Stops the job and lets it go on as `frozen` says, and ends when it has run for `limit`.
@@ -115,6 +116,13 @@ impl Child {
                 // The time is over, or the executor has gone.
                 _ => return,
             }
+        }
+    }
+
+    /// Its end comes as that of any other.
+    pub(super) fn kill(&self) {
+        if let Some((running, _)) = &self.0 {
+            running.get_ref().kill();
         }
     }
 
@@ -155,11 +163,16 @@ fn register(running: Running) -> std::io::Result<AsyncFd<Running>> {
     AsyncFd::new(running)
 }
 
-async fn outcome(running: &AsyncFd<Running>) -> Result<Outcome, Failure> {
+/// Passes on what the job has in memory meanwhile.
+async fn outcome(
+    running: &AsyncFd<Running>,
+    used: &watch::Sender<u64>,
+) -> Result<Outcome, Failure> {
     loop {
         let mut ready = running.readable().await?;
-        match ready.get_inner().try_read_outcome()? {
-            Some(outcome) => return Ok(outcome),
+        match ready.get_inner().try_read()? {
+            Some(Word::Ended(outcome)) => return Ok(outcome),
+            Some(Word::Memory(bytes)) => drop(used.send_replace(bytes)),
             None => ready.clear_ready(),
         }
     }
@@ -174,7 +187,8 @@ impl Drop for Child {
         // While a process of the job lives it may make new files, so the directory goes after it.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                let _ = timeout(DEATH_LIMIT, outcome(&running)).await;
+                let nobody = watch::Sender::new(0);
+                let _ = timeout(DEATH_LIMIT, outcome(&running, &nobody)).await;
                 drop(place);
             });
         }

@@ -21,6 +21,9 @@ pub enum Failure {
     SourceStalled,
     #[error("the compiler took too long")]
     Deadline,
+    /// Nobody's: it may run again here.
+    #[error("other compiles on this host need the memory that it has")]
+    Evicted,
     /// Ours, or the toolchain's.
     #[error("compiler did not start: {0}")]
     NotStarted(StartError),
@@ -68,6 +71,7 @@ impl Failure {
             Self::ClientGone => 118,
             Self::SourceStalled | Self::Deadline | Self::Files(_) => 107,
             Self::NotInstalled(_) | Self::NobodyKnows => 110,
+            Self::Evicted => 105,
             Self::NotStarted(_) if self.toolchain_is_broken() => 110,
             Self::NotStarted(_) | Self::Spawn(_) | Self::Lost(_) => 117,
             Self::Order(_) | Self::NoObject => 100,

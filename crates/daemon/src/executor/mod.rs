@@ -12,6 +12,7 @@ mod scratch;
 mod streams;
 mod verdict;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,6 +93,15 @@ impl Bounds {
     }
 }
 
+/// The line between a job and who sees to the memory of all.
+#[derive(Debug)]
+pub struct Overseer {
+    /// Bytes that the job has now.
+    pub used: watch::Sender<u64>,
+    /// A word or a hang-up ends the job: [`Failure::Evicted`], once its memory is free.
+    pub evicted: oneshot::Receiver<()>,
+}
+
 /// `/bin/true` needs a millisecond.
 const VERIFY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -164,6 +174,11 @@ impl Executor {
         self.frozen.send_replace(frozen);
     }
 
+    /// A file for what a job may need again.
+    pub fn spool(&self) -> io::Result<File> {
+        self.scratches.file()
+    }
+
     /// How foreign jobs are kept apart from this host.
     pub fn rung(&self) -> Rung {
         self.zygote.rung()
@@ -196,9 +211,28 @@ impl Executor {
         self,
         order: Order,
         toolchain: impl Into<Toolchain>,
-        mut source: mpsc::Receiver<Source>,
+        source: mpsc::Receiver<Source>,
         bounds: Bounds,
     ) -> Result<Finished, Failure> {
+        let (_keep, evicted) = oneshot::channel();
+        let overseer = Overseer {
+            used: watch::Sender::new(0),
+            evicted,
+        };
+        self.run_overseen(order, toolchain, source, bounds, overseer)
+            .await
+    }
+
+    /// The same, with somebody who sees to the memory of all jobs.
+    pub async fn run_overseen(
+        self,
+        order: Order,
+        toolchain: impl Into<Toolchain>,
+        mut source: mpsc::Receiver<Source>,
+        bounds: Bounds,
+        overseer: Overseer,
+    ) -> Result<Finished, Failure> {
+        let Overseer { used, mut evicted } = overseer;
         let toolchain = toolchain.into();
         let root = &toolchain.root;
         let view = self.view(&toolchain).await?;
@@ -232,9 +266,17 @@ impl Executor {
             Err(Failure::ClientGone)
         };
         let compile = async {
-            let (outcome, said) = child
-                .end(streams.stdout, streams.stderr, bounds.said)
-                .await?;
+            let ended = child.end(streams.stdout, streams.stderr, bounds.said, &used);
+            let mut ended = std::pin::pin!(ended);
+            let (outcome, said) = tokio::select! {
+                biased;
+                ended = &mut ended => ended?,
+                _ = &mut evicted => {
+                    child.kill();
+                    ended.await?;
+                    return Err(Failure::Evicted);
+                }
+            };
             let count = complete.await.map_err(|_| Failure::ClientGone)?;
             Ok((outcome, said, count))
         };
@@ -270,7 +312,12 @@ impl Executor {
         drop(streams.stdin);
         let (outcome, _) = timeout(
             VERIFY_LIMIT,
-            child.end(streams.stdout, streams.stderr, bounds.said),
+            child.end(
+                streams.stdout,
+                streams.stderr,
+                bounds.said,
+                &watch::Sender::new(0),
+            ),
         )
         .await
         .map_err(|_| Failure::Deadline)??;

@@ -1,11 +1,14 @@
 //! A peer's request, made safe to turn into an argument list and into paths.
 
 use std::ffi::CString;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use icecream::CompileFile;
 use thiserror::Error;
+
+use crate::memory::Likeness;
 
 /// Longer names of compilers are a mistake or an attack.
 const MAX_COMPILER_NAME: usize = 64;
@@ -25,7 +28,7 @@ pub enum BadOrder {
     SplitDwarf { directory: PathBuf, output: PathBuf },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Language {
     C,
     Cxx,
@@ -101,6 +104,26 @@ impl TryFrom<CompileFile> for Order {
 }
 
 impl Order {
+    /// By what the memory of this compile is remembered. Whoever makes two of them alike has a
+    /// compile guessed wrong.
+    pub fn likeness(&self) -> Likeness {
+        /// What a usual file of the language takes with gcc 12 and clang 14.
+        const C: u64 = 128 << 20;
+        const CXX: u64 = 512 << 20;
+        let mut kind = DefaultHasher::new();
+        (&self.compiler, self.language, &self.flags).hash(&mut kind);
+        let mut job = kind.clone();
+        (&self.working_dir, &self.input_file).hash(&mut job);
+        Likeness {
+            job: job.finish(),
+            kind: kind.finish(),
+            guess: match self.language {
+                Language::C | Language::ObjectiveC => C,
+                Language::Cxx | Language::ObjectiveCxx => CXX,
+            },
+        }
+    }
+
     /// clang takes other options where gcc finds the facts in the preprocessed text.
     pub(super) fn is_clang(&self) -> bool {
         self.compiler.contains("clang")
@@ -229,6 +252,23 @@ pub(super) mod tests {
             });
             assert_eq!(order, Err(BadOrder::Compiler(name.to_owned())));
         }
+    }
+
+    #[test]
+    fn compiles_are_alike_by_what_they_read_and_how() {
+        let like = |change: fn(&mut CompileFile)| {
+            let mut file = message();
+            change(&mut file);
+            Order::try_from(file).unwrap().likeness()
+        };
+        let first = like(|_| {});
+        assert_eq!(first, like(|file| file.job_id = 99));
+        let other = like(|file| file.input_file = b"src/b.c".to_vec());
+        assert_eq!((first.kind, first.guess), (other.kind, other.guess));
+        assert_ne!(first.job, other.job);
+        let slower = like(|file| file.flags.push(b"-O3".to_vec()));
+        assert!(slower.kind != first.kind && slower.job != first.job);
+        assert!(like(|file| file.lang = 1).guess > first.guess);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The directory that each job may write to: in memory, or, where jobs have no mounts of their own,
 //! on disk, and then removed with everything in it.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +26,20 @@ impl Scratches {
             directory,
             next: AtomicU64::new(0),
         })
+    }
+
+    /// A file without a name, gone when it is closed.
+    pub(super) fn file(&self) -> io::Result<File> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.directory.join(format!("spool-{number}"));
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
     }
 
     /// A place for one job of the toolchain at `root`, with `directories` in it.

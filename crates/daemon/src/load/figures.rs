@@ -44,6 +44,8 @@ pub struct Memory {
     pub free: u64,
     pub buffers: u64,
     pub cached: u64,
+    /// The kernel's own guess of what can be had without writing to swap; 0 where it makes none.
+    pub offered: u64,
 }
 
 impl Memory {
@@ -61,10 +63,21 @@ impl Memory {
             free: field("MemFree"),
             buffers: field("Buffers"),
             cached: field("Cached"),
+            offered: field("MemAvailable"),
         }
     }
 
-    /// What a compile could have: free memory and most of what only caches files. One hundredth
+    /// Bytes that compiles could have. What lies in memory file systems counts as cache in the
+    /// figures below and cannot be given away, so the kernel's word is better.
+    pub fn usable(&self) -> u64 {
+        let kib = match self.offered {
+            0 => self.available(),
+            offered => offered,
+        };
+        kib.saturating_mul(1024)
+    }
+
+    /// What a compile could have, in icecream's measure: free memory and most of what only caches files. One hundredth
     /// of the memory is left to each kind of cache.
     pub fn available(&self) -> u64 {
         let kept = self.total / 100;
@@ -102,6 +115,9 @@ mod tests {
         let memory = Memory::parse(meminfo);
         assert_eq!(memory.cached, 210);
         assert_eq!(memory.available(), 100 + 20 + 200);
+        assert_eq!(memory.usable(), 320 << 10);
+        let told = Memory::parse("MemTotal: 1000 kB\nMemAvailable: 70 kB\n");
+        assert_eq!(told.usable(), 70 << 10);
         assert_eq!(averages("0.50 1.25 17.00 3/400 1234\n"), [500, 1250, 17000]);
     }
 

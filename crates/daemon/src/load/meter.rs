@@ -136,8 +136,7 @@ mod tests {
             memory: Memory {
                 total: 1000,
                 free: 900,
-                buffers: 0,
-                cached: 0,
+                ..Memory::default()
             },
             averages: [0; 3],
             disk_free: None,

@@ -4,12 +4,14 @@ mod figures;
 mod meter;
 mod power;
 mod sampler;
+mod total;
 
 use crate::owner::Objection;
 
 pub use figures::{CpuTimes, Memory};
 pub use meter::{Meter, Own, Reading, Sample};
 pub use sampler::{ProcPaths, sample};
+pub use total::share_of_memory;
 
 /// Whether foreign compiles may start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,17 +4,17 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use icecream::chunk::Effort;
-use icecream::{CompileFile, CompileResult, FileChunk, Message, chunk};
+use icecream::{CompileFile, CompileResult, Message, chunk};
 use job::JobId;
 use sandbox::{Limits, SpawnError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use transport::Channel;
 
 use super::source::{Source, Step};
 use super::{End, Order, Said, Session};
-use crate::core::{Usage, code};
-use crate::executor::{self, Bounds, Executor, Failure, Finished, Output};
+use crate::core::{Peak, Refusal, Usage, code};
+use crate::executor::{self, Bounds, Executor, Failure, Finished, Output, Overseer, Setback};
 use crate::toolchains::InUse;
 
 /// Pieces of source between the connection and the compiler's standard input.
@@ -48,16 +48,26 @@ impl Session {
             return self.send_back(&full.to_string()).await;
         }
         tracing::debug!("remote compile arguments: {flags} ");
-        self.tell(Said::CompileWanted(job)).await;
+        let like = task.order.likeness();
+        self.tell(Said::CompileWanted(job, like)).await;
         let mut source = Source::default();
-        let Some(memory_mib) = self.wait_for_slot(&mut source).await? else {
-            tracing::info!("job {job} is sent back: memory or disk of this host is full");
-            self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))
-                .await;
-            return self.send_back("").await;
+        let (began, made) = loop {
+            let memory = match self.wait_for_slot(&mut source).await? {
+                Ok(memory) => memory,
+                Err(why) => return self.refused(job, why).await,
+            };
+            let began = Instant::now();
+            let made = self.run_compiler(&task, memory, &mut source).await;
+            match made {
+                Err(Stop::Evicted { again: true }) if source.rewind() => {
+                    tracing::info!(
+                        "job {job} has made way for older ones: together they needed more than the memory that they may have (--memory); it starts again when there is room"
+                    );
+                    self.tell(Said::CompileEvicted).await;
+                }
+                made => break (began, made),
+            }
         };
-        let began = Instant::now();
-        let made = self.run_compiler(&task, memory_mib, &mut source).await;
         let usage = Usage {
             real_msec: millis(began.elapsed()),
             in_compressed: count(source.compressed),
@@ -67,6 +77,7 @@ impl Session {
         match made {
             Ok(finished) => {
                 log_result(job, &finished);
+                self.tell(Said::CompilePeaked(peak(&finished))).await;
                 self.tell(Said::CompileEnded(finished_usage(usage, &finished)))
                     .await;
                 drop(task);
@@ -85,7 +96,28 @@ impl Session {
                 Err(end)
             }
             Err(Stop::Here(failure)) => self.failed(task, usage, failure).await,
+            Err(Stop::Evicted { again }) => {
+                tracing::info!("job {job} is sent back: {}", too_large(again));
+                self.tell(Said::CompileEnded(Usage {
+                    exit_code: code::OUT_OF_MEMORY,
+                    ..usage
+                }))
+                .await;
+                self.send_back(too_large(again)).await
+            }
         }
+    }
+
+    /// The desk wants no such compile.
+    async fn refused(&mut self, job: JobId, why: Refusal) -> Result<(), End> {
+        let why = match why {
+            Refusal::Full => "memory or disk of this host is full",
+            Refusal::TooLarge => too_large(false),
+        };
+        tracing::info!("job {job} is sent back: {why}");
+        self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))
+            .await;
+        self.send_back(why).await
     }
 
     async fn accept(&self, file: CompileFile) -> Result<Task, String> {
@@ -119,14 +151,15 @@ impl Session {
         Err(End::Refused(text))
     }
 
-    /// Reads what the client sends meanwhile. None: this host cannot take the compile after all.
-    async fn wait_for_slot(&mut self, source: &mut Source) -> Result<Option<u32>, End> {
+    /// Reads what the client sends meanwhile. The memory that the compile may have, or why this host
+    /// does not take it after all.
+    async fn wait_for_slot(&mut self, source: &mut Source) -> Result<Result<u64, Refusal>, End> {
         loop {
             tokio::select! {
                 order = self.orders.recv() => match order.ok_or(End::Dismissed)? {
-                    Order::StartCompile { memory_mib } => return Ok(Some(memory_mib)),
-                    Order::RefuseCompile => return Ok(None),
-                    Order::Send(_) => {}
+                    Order::StartCompile { memory } => return Ok(Ok(memory)),
+                    Order::RefuseCompile(why) => return Ok(Err(why)),
+                    Order::Send(_) | Order::EvictCompile { .. } => {}
                 },
                 step = listen(&mut self.channel, source), if source.listens() => step?,
             }
@@ -138,41 +171,70 @@ impl Session {
     async fn run_compiler(
         &mut self,
         task: &Task,
-        memory_mib: u32,
+        memory: u64,
         source: &mut Source,
     ) -> Result<Finished, Stop> {
         let mut bounds = Bounds::default();
         bounds.limits = Limits {
-            address_space: Some(u64::from(memory_mib) << 20),
-            memory: Some(u64::from(memory_mib) << 20),
+            address_space: Some(memory),
+            memory: Some(memory),
             nice: self.shop.config.nice,
             idle: self.shop.config.owner.idle_only,
             ..bounds.limits
         };
         let (pieces, inbox) = mpsc::channel(PIECES);
         let toolchain = task.toolchain.toolchain();
-        let running = task
-            .executor
-            .clone()
-            .run(task.order.clone(), toolchain, inbox, bounds);
+        let (evict, evicted) = oneshot::channel();
+        let (used, mut uses) = watch::channel(0);
+        let overseer = Overseer { used, evicted };
+        let running = task.executor.clone().run_overseen(
+            task.order.clone(),
+            toolchain,
+            inbox,
+            bounds,
+            overseer,
+        );
         let mut running = std::pin::pin!(running);
+        let mut evict = Some(evict);
+        let mut again = false;
+        let executor = &task.executor;
+        let spool = || executor.spool();
         let mut told_end = false;
         loop {
             let end_is_due = source.complete && !source.has_waiting() && !told_end;
             tokio::select! {
-                finished = &mut running => return Ok(finished?),
+                finished = &mut running => return match finished {
+                    Err(Failure::Evicted) => Err(Stop::Evicted { again }),
+                    finished => Ok(finished?),
+                },
                 Ok(room) = pieces.reserve(), if source.has_waiting() || end_is_due => {
-                    room.send(match source.pop() {
-                        Some(piece) => executor::Source::Text(unpack(&piece)?),
-                        None => {
-                            told_end = true;
-                            executor::Source::End
+                    let mut text = Vec::new();
+                    let popped = source.pop(&spool, |piece| chunk::decompress(piece, &mut text));
+                    match popped.map_err(Failure::Files)? {
+                        Some(unpacked) => {
+                            unpacked.map_err(|error| End::Refused(error.to_string()))?;
+                            room.send(executor::Source::Text(text));
                         }
-                    });
+                        None if end_is_due => {
+                            told_end = true;
+                            room.send(executor::Source::End);
+                        }
+                        None => {}
+                    }
+                }
+                Ok(()) = uses.changed() => {
+                    let bytes = *uses.borrow_and_update();
+                    self.tell(Said::CompileUses(bytes)).await;
                 }
                 step = listen(&mut self.channel, source), if source.listens() => step?,
-                order = self.orders.recv() => if order.is_none() {
-                    return Err(End::Dismissed.into());
+                order = self.orders.recv() => match order {
+                    None => return Err(End::Dismissed.into()),
+                    // The compiler is dead and its memory free when `running` ends by that.
+                    Some(Order::EvictCompile { again: wanted }) => {
+                        again = wanted;
+                        drop(evict.take());
+                    }
+                    Some(_) => {}
                 },
             }
         }
@@ -292,6 +354,10 @@ impl Session {
 enum Stop {
     Client(End),
     Here(Failure),
+    /// Others need its memory, or it alone needs more than there is.
+    Evicted {
+        again: bool,
+    },
 }
 
 impl From<Failure> for Stop {
@@ -331,10 +397,20 @@ async fn listen(channel: &mut Channel, source: &mut Source) -> Result<(), End> {
     }
 }
 
-fn unpack(piece: &FileChunk) -> Result<Vec<u8>, End> {
-    let mut text = Vec::new();
-    chunk::decompress(piece, &mut text).map_err(|error| End::Refused(error.to_string()))?;
-    Ok(text)
+/// For the client, and the log.
+fn too_large(crowded: bool) -> &'static str {
+    if crowded {
+        "the compiles of this host need more memory together than they may have, and the text of this one is too long to start again"
+    } else {
+        "it needs more memory than this host gives to compiles of others (--memory)"
+    }
+}
+
+fn peak(finished: &Finished) -> Peak {
+    match finished.setback {
+        Some(Setback::Memory) => Peak::TooMuch,
+        _ => Peak::Bytes(finished.usage.peak_memory),
+    }
 }
 
 fn finished_usage(usage: Usage, finished: &Finished) -> Usage {

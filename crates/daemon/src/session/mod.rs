@@ -7,6 +7,7 @@ mod compile;
 mod install;
 mod native;
 mod source;
+mod spool;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use transport::{Channel, TransportError};
 
-use crate::core::Usage;
+use crate::core::{Peak, Refusal, Usage};
 use crate::listen::{Arrival, Peer, Place, Ticket};
+use crate::memory::Likeness;
 use crate::shop::Shop;
 
 /// Orders that a client has not taken yet; then it is given up.
@@ -39,7 +41,12 @@ pub(crate) enum Said {
     HomeDone(JobDone),
     Blacklist(BlacklistHostEnv),
     StatusWanted,
-    CompileWanted(JobId),
+    CompileWanted(JobId, Likeness),
+    /// What the running compile has in memory, in bytes.
+    CompileUses(u64),
+    CompilePeaked(Peak),
+    /// Its memory is free, and it waits to start again.
+    CompileEvicted,
     CompileRejected {
         job: JobId,
         usage: Usage,
@@ -61,8 +68,15 @@ pub(crate) enum Said {
 #[derive(Debug)]
 pub(crate) enum Order {
     Send(Message),
-    StartCompile { memory_mib: u32 },
-    RefuseCompile,
+    /// With this limit, in bytes.
+    StartCompile {
+        memory: u64,
+    },
+    RefuseCompile(Refusal),
+    /// Its memory is needed; with `again` it starts once more later.
+    EvictCompile {
+        again: bool,
+    },
 }
 
 /// Why a session ends.
@@ -141,7 +155,11 @@ impl Session {
                 order = self.orders.recv() => match order {
                     Some(Order::Send(message)) => self.channel.send(&message).await?,
                     // A compile's orders that came when it had ended already.
-                    Some(Order::StartCompile { .. } | Order::RefuseCompile) => {}
+                    Some(
+                        Order::StartCompile { .. }
+                        | Order::RefuseCompile(_)
+                        | Order::EvictCompile { .. },
+                    ) => {}
                     None => return Err(End::Dismissed),
                 },
                 message = hear(&mut self.channel, self.peer.place) => {

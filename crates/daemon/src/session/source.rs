@@ -1,8 +1,12 @@
-//! The text that a compile reads, on its way from the client to the compiler.
+//! The text that a compile reads, on its way from the client to the compiler, more than once if need
+//! be.
 
 use std::collections::VecDeque;
+use std::io;
 
 use icecream::{FileChunk, Message};
+
+use super::spool::{Mark, Open, Spool};
 
 /// Compressed bytes kept for a compile that has no slot yet, or whose compiler reads slowly.
 /// Beyond that the client's connection is not read.
@@ -17,10 +21,14 @@ pub(super) enum Step {
     Nonsense,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Source {
     waiting: VecDeque<FileChunk>,
     bytes: usize,
+    /// What the compiler has been given.
+    spool: Spool,
+    /// It is given that once more, from here.
+    again: Option<Mark>,
     /// The client has sent all of it.
     pub(super) complete: bool,
     /// For the report.
@@ -51,14 +59,36 @@ impl Source {
         self.complete || self.bytes < MOST_WAITING
     }
 
-    pub(super) fn pop(&mut self) -> Option<FileChunk> {
-        let chunk = self.waiting.pop_front()?;
+    /// The next chunk for the compiler, handed to `unpack`; `None`: there is none now.
+    pub(super) fn pop<T>(
+        &mut self,
+        open: &Open<'_>,
+        unpack: impl FnOnce(&FileChunk) -> T,
+    ) -> io::Result<Option<T>> {
+        if let Some(mark) = &mut self.again {
+            match self.spool.next(mark)? {
+                Some(chunk) => return Ok(Some(unpack(&chunk))),
+                None => self.again = None,
+            }
+        }
+        let Some(chunk) = self.waiting.pop_front() else {
+            return Ok(None);
+        };
         self.bytes -= chunk.data.len();
-        Some(chunk)
+        let text = unpack(&chunk);
+        self.spool.keep(chunk, open);
+        Ok(Some(text))
     }
 
+    /// Whether [`Source::pop`] is worth a try.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        self.again.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Another compiler begins at the first byte. False: the text is no longer all there.
+    pub(super) fn rewind(&mut self) -> bool {
+        self.again = Some(Mark::default());
+        self.spool.is_whole()
     }
 }
 
@@ -82,8 +112,39 @@ mod tests {
             assert_eq!(source.take(chunk(900_000)), Step::More);
         }
         assert_eq!(source.compressed, 2_700_000);
-        assert!(source.pop().is_some());
+        let no_file: &Open<'_> = &|| Err(io::Error::other("none"));
+        let popped = source.pop(no_file, |chunk| chunk.data.len());
+        assert_eq!(popped.unwrap(), Some(900_000));
         assert!(source.listens());
+    }
+
+    #[test]
+    fn a_text_begins_again_and_goes_on_where_it_had_come_to() {
+        let numbered = |number| {
+            Message::FileChunk(FileChunk {
+                uncompressed_len: number,
+                compression: 1,
+                data: vec![0; 10],
+            })
+        };
+        let next = |source: &mut Source| {
+            let open: &Open<'_> = &tempfile::tempfile;
+            let popped = source.pop(open, |chunk| chunk.uncompressed_len);
+            popped.unwrap()
+        };
+        let mut source = Source::default();
+        for number in 1..=3 {
+            source.take(numbered(number));
+        }
+        assert_eq!([next(&mut source), next(&mut source)], [Some(1), Some(2)]);
+        assert!(source.rewind() && source.has_waiting());
+        source.take(numbered(4));
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut source)).collect();
+        assert_eq!(all, [1, 2, 3, 4]);
+        assert!(source.rewind());
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut source)).collect();
+        assert_eq!(all, [1, 2, 3, 4]);
+        assert!(!source.has_waiting());
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
         max_load: options.max_load,
         hours: options.hours,
         not_on_battery: options.not_on_battery,
+        memory: options.memory,
     };
     config.user.clone_from(&options.service.user);
     config.socket = std::env::var_os(variable::TEST_SOCKET).map(PathBuf::from);

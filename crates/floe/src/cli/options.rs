@@ -164,6 +164,9 @@ pub(crate) struct DaemonOptions {
     /// Start no foreign job while this host runs on battery
     #[arg(long = "not-on-battery")]
     pub(crate) not_on_battery: bool,
+    /// Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<daemon::owner::Size>,
     /// Take no foreign jobs
     #[arg(long = "no-remote", alias = "no")]
     pub(crate) no_remote: bool,
