@@ -97,6 +97,8 @@ pub(crate) fn decode(packet: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
     use super::*;
 
     #[test]
@@ -110,8 +112,7 @@ mod tests {
     fn only_changes_that_matter_are_told() {
         let (ours, theirs) = packet::pair().unwrap();
         let mut teller = Teller::default();
-        use std::os::fd::AsFd as _;
-        for used in [1, WORTH_TELLING, WORTH_TELLING + 5, 3] {
+        for used in [1, 3 * WORTH_TELLING, 3 * WORTH_TELLING + 5, 3] {
             teller.tell(theirs.as_fd(), used);
         }
         drop(theirs);
@@ -123,7 +124,7 @@ mod tests {
         {
             heard.extend(decode(&buffer[..len]));
         }
-        assert_eq!(heard, [WORTH_TELLING, 3]);
-        assert_eq!(teller.peak(), WORTH_TELLING + 5);
+        assert_eq!(heard, [3 * WORTH_TELLING, 3]);
+        assert_eq!(teller.peak(), 3 * WORTH_TELLING + 5);
     }
 }
