@@ -96,7 +96,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__daemon)
-            opts="-n -m -N -s -b -p -l -d -u -i -v -h --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --no-remote --log-file --daemonize --user-uid --interface --help"
+            opts="-n -m -N -s -b -p -l -d -u -i -v -h --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --no-remote --log-file --daemonize --user-uid --interface --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -163,6 +163,10 @@ _floe() {
                     return 0
                     ;;
                 --hours)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

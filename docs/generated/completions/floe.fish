@@ -55,6 +55,7 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Dis
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l max-load -d 'Start no foreign job while the load average of the last minute is above this' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l hours -d 'Start foreign jobs only at these times of day, for example 19:00-7:30' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l memory -d 'Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
