@@ -3,6 +3,7 @@
 //! [`prepare`] binds the sockets and gives up root; then the caller forks the sandbox's zygote,
 //! starts a runtime and calls [`run`].
 
+pub mod claim;
 pub mod config;
 pub mod core;
 mod desk;

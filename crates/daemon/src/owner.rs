@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 
 /// The owner's conditions for compiles of other hosts. The default has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// They get only processor time that nothing else wants.
     pub idle_only: bool,
@@ -18,6 +19,24 @@ pub struct Owner {
     pub not_on_battery: bool,
     /// They have this much memory together; a share of this host's when nothing is said.
     pub memory: Option<Size>,
+    /// How long one that runs already stays frozen before it is handed back.
+    pub patience: Duration,
+}
+
+/// Long enough for a peak, short enough for somebody who waits for the compile.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self {
+            idle_only: false,
+            max_load: None,
+            hours: None,
+            not_on_battery: false,
+            memory: None,
+            patience: PATIENCE,
+        }
+    }
 }
 
 /// What the conditions are about, at one moment.

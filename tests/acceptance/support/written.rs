@@ -53,6 +53,9 @@ int part$n() { return $n; }\" >part$n.cc
 /// Long enough to be interrupted. Its plain build is never needed.
 pub const ENDLESS: Project = slow!("endless", 8, 10000000);
 
+/// One compile, long enough to be stopped and to go on.
+pub const LONG: Project = slow!("long", 1, 1000000);
+
 /// More jobs than a cluster has slots for.
 pub const MANY: Project = slow!("many", 240, 20000);
 

@@ -100,9 +100,10 @@ impl Work {
         }
     }
 
-    /// Slots that this work occupies.
-    pub(super) fn slots(&self, all: u32) -> u32 {
+    /// Slots that this work occupies; a `frozen` foreign compile uses no processor.
+    pub(super) fn slots(&self, all: u32, frozen: bool) -> u32 {
         match self {
+            Self::Compile(_) if frozen => 0,
             Self::Local(LocalJob {
                 running: true,
                 full: true,

@@ -92,6 +92,10 @@ pub enum Event {
     Pressure(Pressure),
     /// Bytes of memory that this host has left.
     MemoryAvailable(u64),
+    /// Running foreign compiles were stopped where they are, or go on.
+    Frozen(bool),
+    /// The owner wants this host back: running foreign compiles are to end.
+    HandBack,
     /// Time passed; see [`super::Core::deadline`].
     Tick,
 }
@@ -162,6 +166,8 @@ pub enum Action {
     /// End the running compile, its memory is needed: with `again` it stays and is told to start
     /// later, otherwise its client is told that it is too large.
     EvictCompile { client: ClientId, again: bool },
+    /// End the client's compile and give it back.
+    HandBack { client: ClientId },
     /// The client asked for something that makes no sense in its state.
     Drop { client: ClientId, why: &'static str },
 }

@@ -45,6 +45,8 @@ pub struct Core {
     sessions: u64,
     pressure: Pressure,
     memory: Budget,
+    /// Foreign compiles stand still, and leave their slots to this host's own.
+    frozen: bool,
     actions: Vec<Action>,
 }
 
@@ -62,6 +64,7 @@ impl Core {
             sessions: 0,
             pressure: Pressure::Open,
             memory: Budget::new(memory),
+            frozen: false,
             actions: Vec::new(),
         }
     }
@@ -120,6 +123,11 @@ impl Core {
             Event::SentHome { client, job } => self.sent_home(client, job),
             Event::Pressure(pressure) => self.pressure = pressure,
             Event::MemoryAvailable(bytes) => self.memory.set_available(bytes),
+            Event::Frozen(frozen) => {
+                self.frozen = frozen;
+                self.used = self.count_used();
+            }
+            Event::HandBack => self.hand_back(),
             Event::Tick => {}
         }
         self.make_way();
@@ -221,7 +229,7 @@ impl Core {
             return;
         };
         if std::mem::take(&mut compile.running) {
-            self.used -= 1;
+            self.used -= u32::from(!self.frozen);
             compile.needs = needs;
             self.queue.put_back(id, compile.job, compile.arrival);
         }
@@ -238,11 +246,19 @@ impl Core {
         client.work = Work::Idle;
         self.memory.end(id);
         if running {
-            self.used -= 1;
+            self.used = self.count_used();
         } else {
             self.queue.forget(id);
         }
         self.report_done(session, job, usage, From::Executor);
+    }
+
+    fn hand_back(&mut self) {
+        let running = |(&id, client): (&ClientId, &Client)| match client.work {
+            Work::Compile(Compile { running: true, .. }) => Some(Action::HandBack { client: id }),
+            _ => None,
+        };
+        self.actions.extend(self.clients.iter().filter_map(running));
     }
 
     fn install_began(&mut self, id: ClientId) {
@@ -265,7 +281,7 @@ impl Core {
         let Some(client) = self.clients.remove(&id) else {
             return;
         };
-        self.used -= client.work.slots(self.slots);
+        self.used -= client.work.slots(self.slots, self.frozen);
         self.memory.end(id);
         if !matches!(client.work, Work::Idle) {
             self.queue.forget(id);
@@ -367,7 +383,7 @@ impl Core {
                     let needs = needs(&self.memory, compile);
                     self.memory
                         .start(ticket.client, compile.like, needs, compile.arrival);
-                    self.used += 1;
+                    self.used += u32::from(!self.frozen);
                     self.actions.push(Action::StartCompile {
                         client: ticket.client,
                     });
@@ -421,7 +437,7 @@ impl Core {
     fn count_used(&self) -> u32 {
         self.clients
             .values()
-            .map(|client| client.work.slots(self.slots))
+            .map(|client| client.work.slots(self.slots, self.frozen))
             .sum()
     }
 }

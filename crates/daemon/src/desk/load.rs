@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Desk;
+use crate::claim::Stance;
 use crate::core::Event;
 use crate::load::{self, Lack, Own, Pressure, Sample};
 use crate::owner::Situation;
@@ -37,6 +38,10 @@ impl Desk {
             minute: sample.minute,
             on_battery: sample.on_battery,
         };
+        let stance = self
+            .claim
+            .observe(self.began.elapsed(), &situation, own.running);
+        self.take(stance);
         if let Some(objection) = self.config.owner.objection(&situation) {
             (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Leave(objection)));
         }
@@ -44,6 +49,31 @@ impl Desk {
         self.tell_lack(before.unwrap_or_default(), reading.pressure);
         self.decide(Event::Pressure(reading.pressure), None);
         self.announce_load();
+    }
+
+    /// Freezes, thaws or hands back what runs.
+    fn take(&mut self, stance: Stance) {
+        let frozen = stance != Stance::Run;
+        if let Some(executor) = &self.shop.executor
+            && executor.freeze(frozen) != frozen
+        {
+            let running = self.core.compiling();
+            match stance {
+                Stance::Run => tracing::info!("compiles of other hosts go on"),
+                Stance::Frozen(objection) | Stance::HandBack(objection) => {
+                    tracing::info!(
+                        "compiles of other hosts stand still, {running} of them: {objection}"
+                    );
+                }
+            }
+            self.decide(Event::Frozen(frozen), None);
+        }
+        if matches!(stance, Stance::HandBack(_)) {
+            self.decide(Event::HandBack, None);
+        }
+        if let Some(at) = self.claim.deadline() {
+            self.next_sample = self.next_sample.min(self.began + at);
+        }
     }
 
     /// Says why this host takes no work, once, and when it does again.

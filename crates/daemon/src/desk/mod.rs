@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::claim::Claim;
 use crate::config::Config;
 use crate::core::{Action, Core, Event};
 use crate::link::{Line, LinkEvent};
@@ -70,6 +71,7 @@ pub(crate) struct Desk {
     next_sample: Instant,
     last_sample: Instant,
     meter: Meter,
+    claim: Claim,
     announcer: Announcer,
     /// None until the first sample is in.
     reading: Option<Reading>,
@@ -101,6 +103,7 @@ impl Desk {
             next_sample: now,
             last_sample: now,
             meter: Meter::new(slots),
+            claim: Claim::new(config.owner),
             announcer: Announcer::default(),
             reading: None,
             sandbox_lost: false,
@@ -254,6 +257,7 @@ impl Desk {
                 Action::EvictCompile { client, again } => {
                     self.order(client, Order::EvictCompile { again });
                 }
+                Action::HandBack { client } => self.order(client, Order::HandBack),
                 Action::Drop { client, why } => {
                     tracing::info!("client {client} is dropped: {why}");
                     self.seats.remove(&client);

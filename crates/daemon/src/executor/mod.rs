@@ -169,9 +169,10 @@ impl Executor {
     }
 
     /// Stops all running jobs where they are, and those that start meanwhile, or lets them go on.
-    /// They keep their memory; the time does not count against [`Bounds::deadline`].
-    pub fn freeze(&self, frozen: bool) {
-        self.frozen.send_replace(frozen);
+    /// They keep their memory; the time does not count against [`Bounds::deadline`]. Returns what
+    /// was so before.
+    pub fn freeze(&self, frozen: bool) -> bool {
+        self.frozen.send_replace(frozen)
     }
 
     /// A file for what a job may need again.

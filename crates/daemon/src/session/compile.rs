@@ -95,6 +95,17 @@ impl Session {
                 .await;
                 Err(end)
             }
+            Err(Stop::Owner) => {
+                tracing::info!("job {job} is handed back: the owner of this host needs it");
+                let code = code::OUT_OF_MEMORY;
+                self.tell(Said::CompileEnded(Usage {
+                    exit_code: code,
+                    ..usage
+                }))
+                .await;
+                drop(task);
+                self.send_back(job::HANDED_BACK).await
+            }
             Err(Stop::Here(failure)) => self.failed(task, usage, failure).await,
             Err(Stop::Evicted { again }) => {
                 tracing::info!("job {job} is sent back: {}", too_large(again));
@@ -159,7 +170,7 @@ impl Session {
                 order = self.orders.recv() => match order.ok_or(End::Dismissed)? {
                     Order::StartCompile { memory } => return Ok(Ok(memory)),
                     Order::RefuseCompile(why) => return Ok(Err(why)),
-                    Order::Send(_) | Order::EvictCompile { .. } => {}
+                    Order::Send(_) | Order::EvictCompile { .. } | Order::HandBack => {}
                 },
                 step = listen(&mut self.channel, source), if source.listens() => step?,
             }
@@ -234,6 +245,7 @@ impl Session {
                         again = wanted;
                         drop(evict.take());
                     }
+                    Some(Order::HandBack) => return Err(Stop::Owner),
                     Some(_) => {}
                 },
             }
@@ -353,6 +365,8 @@ impl Session {
 /// Why there is no result.
 enum Stop {
     Client(End),
+    /// The owner wants the host.
+    Owner,
     Here(Failure),
     /// Others need its memory, or it alone needs more than there is.
     Evicted {

@@ -77,6 +77,8 @@ pub(crate) enum Order {
     EvictCompile {
         again: bool,
     },
+    /// The owner of this host needs it.
+    HandBack,
 }
 
 /// Why a session ends.
@@ -158,7 +160,8 @@ impl Session {
                     Some(
                         Order::StartCompile { .. }
                         | Order::RefuseCompile(_)
-                        | Order::EvictCompile { .. },
+                        | Order::EvictCompile { .. }
+                        | Order::HandBack,
                     ) => {}
                     None => return Err(End::Dismissed),
                 },

@@ -82,6 +82,7 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
         hours: options.hours,
         not_on_battery: options.not_on_battery,
         memory: options.memory,
+        patience: std::time::Duration::from_secs(options.hand_back_after),
     };
     config.user.clone_from(&options.service.user);
     config.socket = std::env::var_os(variable::TEST_SOCKET).map(PathBuf::from);

@@ -111,12 +111,21 @@ pub(crate) struct ServiceOptions {
     pub(crate) verbose: u8,
 }
 
+/// What the owner of a host decides about jobs of other hosts.
+const OWNER: &str = "Limits that the owner sets";
+
 /// Options of `floe daemon` and `iceccd`.
 // As with getopt_long, the last of several counts and a beginning of a long option does; one that
 // floe's own options would make ambiguous is an alias of icecream's.
 #[derive(Args, Debug)]
 #[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct DaemonOptions {
+    /// Read options from this file [default: the first of $XDG_CONFIG_HOME/floe/daemon.toml and /etc/floe/daemon.toml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print a commented configuration file with every option and its default
+    #[arg(long = "print-config")]
+    pub(crate) print_config: bool,
     /// Network name: only schedulers of this name are used
     #[arg(short = 'n', long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) netname: Option<String>,
@@ -126,7 +135,8 @@ pub(crate) struct DaemonOptions {
         long = "max-processes",
         aliases = ["m", "ma", "max", "max-"],
         value_name = "N",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = OWNER
     )]
     pub(crate) max_processes: Option<i32>,
     /// This host's name in the cluster [default: its host name]
@@ -137,7 +147,8 @@ pub(crate) struct DaemonOptions {
         long,
         value_name = "LEVEL",
         default_value_t = 5,
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = OWNER
     )]
     pub(crate) nice: i32,
     /// Scheduler to use, instead of looking for one on the network
@@ -147,28 +158,37 @@ pub(crate) struct DaemonOptions {
     #[arg(short = 'b', long = "env-basedir", value_name = "DIR")]
     pub(crate) base_dir: Option<PathBuf>,
     /// Disk space for toolchains of other hosts, never exceeded
-    #[arg(long = "cache-limit", value_name = "MB", default_value_t = 1024)]
+    #[arg(
+        long = "cache-limit",
+        aliases = ["c", "ca"],
+        value_name = "MB",
+        default_value_t = 1024,
+        help_heading = OWNER
+    )]
     pub(crate) cache_limit: u64,
     /// TCP port for foreign jobs
-    #[arg(short = 'p', long, default_value_t = 10245, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'p', long, alias = "p", default_value_t = 10245, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: u16,
     /// Give foreign jobs only processor time and disk time that nothing else wants
-    #[arg(long = "idle-only")]
+    #[arg(long = "idle-only", help_heading = OWNER)]
     pub(crate) idle_only: bool,
     /// Start no foreign job while the load average of the last minute is above this
-    #[arg(long = "max-load", value_name = "LOAD", value_parser = load)]
+    #[arg(long = "max-load", value_name = "LOAD", value_parser = load, help_heading = OWNER)]
     pub(crate) max_load: Option<u32>,
     /// Start foreign jobs only at these times of day, for example 19:00-7:30
-    #[arg(long, value_name = "FROM-TO")]
+    #[arg(long, value_name = "FROM-TO", help_heading = OWNER)]
     pub(crate) hours: Option<daemon::owner::Hours>,
     /// Start no foreign job while this host runs on battery
-    #[arg(long = "not-on-battery")]
+    #[arg(long = "not-on-battery", help_heading = OWNER)]
     pub(crate) not_on_battery: bool,
     /// Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", help_heading = OWNER)]
     pub(crate) memory: Option<daemon::owner::Size>,
+    /// Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long
+    #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, help_heading = OWNER)]
+    pub(crate) hand_back_after: u64,
     /// Take no foreign jobs
-    #[arg(long = "no-remote", alias = "no")]
+    #[arg(long = "no-remote", alias = "no", help_heading = OWNER)]
     pub(crate) no_remote: bool,
     #[command(flatten)]
     pub(crate) service: ServiceOptions,

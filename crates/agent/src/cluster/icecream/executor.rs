@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use icecream::{BlacklistHostEnv, Message, TransferEnv, UseCs, VerifyEnv};
+use icecream::{BlacklistHostEnv, CompileResult, Message, TransferEnv, UseCs, VerifyEnv};
 use job::{Phase, Reason};
 use tokio::time::timeout;
 use transport::{Channel, Options, Sent, TransportError};
@@ -279,6 +279,7 @@ fn early(word: Result<Option<Message>, TransportError>) -> Failure {
                 .collect();
             Failure::elsewhere(Reason::PeerRefused, text)
         }
+        Ok(Some(Message::CompileResult(result))) if is_handed_back(&result) => handed_back(),
         Ok(Some(Message::CompileResult(result))) if result.out_of_memory => Failure::elsewhere(
             Reason::RemoteMemory,
             "it gave up before it had the whole text",
@@ -292,10 +293,20 @@ fn early(word: Result<Option<Message>, TransportError>) -> Failure {
     }
 }
 
+/// In the words of floe's own executors.
+fn is_handed_back(result: &CompileResult) -> bool {
+    result.out_of_memory && result.stderr == job::HANDED_BACK.as_bytes()
+}
+
+fn handed_back() -> Failure {
+    Failure::elsewhere(Reason::HandedBack, job::HANDED_BACK)
+}
+
 fn verdict(answer: Message) -> Result<Verdict, Failure> {
     /// What icecream reports for a compiler that a signal ended.
     const KILLED: i32 = 105;
     match answer {
+        Message::CompileResult(result) if is_handed_back(&result) => Err(handed_back()),
         Message::CompileResult(result) if result.out_of_memory => {
             let detail = "the executor ran out of memory or disk, or stopped";
             Err(Failure::here(Reason::RemoteMemory, detail))

@@ -174,3 +174,34 @@ fn an_arriving_toolchain_keeps_nobody_waiting() {
     let actions = core.apply(START, Event::InstallBegan { client: other });
     assert!(matches!(actions[..], [Action::Drop { .. }]), "{actions:?}");
 }
+
+#[test]
+fn frozen_compiles_leave_their_slots_and_all_that_run_are_handed_back() {
+    let mut core = with_scheduler(1);
+    let (foreign, _) = wants_compile(&mut core, 1);
+    let (waiting, _) = wants_compile(&mut core, 2);
+    let (local, actions) = wants_local(&mut core, false);
+    let start = Action::StartLocal {
+        client: local,
+        full: false,
+    };
+    assert!(!actions.contains(&start));
+    assert!(core.apply(START, Event::Frozen(true)).contains(&start));
+    assert_eq!(core.used(), 1);
+    // It goes on beside the local job, which nobody takes the slot from.
+    assert_eq!(core.apply(START, Event::Frozen(false)), []);
+    assert_eq!(core.used(), 2);
+    assert_eq!(
+        core.apply(START, Event::HandBack),
+        [Action::HandBack { client: foreign }]
+    );
+    leaves(&mut core, local, true);
+    assert_eq!(core.used(), 1);
+    let usage = Usage::failed(code::OUT_OF_MEMORY);
+    let ended = Event::CompileEnded {
+        client: foreign,
+        usage,
+    };
+    let next = Action::StartCompile { client: waiting };
+    assert!(core.apply(START, ended).contains(&next));
+}
