@@ -50,7 +50,7 @@ _floe() {
 
     case "${cmd}" in
         floe)
-            opts="-h -V --help --version try status explain doctor daemon scheduler agent create-env generate"
+            opts="-h -V --help --version try status explain doctor scheduler agent create-env generate daemon"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -96,12 +96,16 @@ _floe() {
             return 0
             ;;
         floe__subcmd__daemon)
-            opts="-n -m -N -s -b -p -l -d -u -i -v -h --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --no-remote --log-file --daemonize --user-uid --interface --help"
+            opts="-n -m -N -s -b -p -l -d -u -i -v -h --config --print-config --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --hand-back-after --no-remote --log-file --daemonize --user-uid --interface --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --netname)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -158,6 +162,10 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --idle-only)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
                 --max-load)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -166,8 +174,20 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --not-on-battery)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
                 --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hand-back-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-remote)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --log-file)

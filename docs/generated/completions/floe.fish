@@ -30,11 +30,11 @@ complete -c floe -n "__fish_floe_needs_command" -f -a "try" -d 'Try floe on this
 complete -c floe -n "__fish_floe_needs_command" -f -a "status" -d 'Show the scheduler, its hosts with their slots, and the running jobs'
 complete -c floe -n "__fish_floe_needs_command" -f -a "explain" -d 'Say where a file\'s last compile ran, and why'
 complete -c floe -n "__fish_floe_needs_command" -f -a "doctor" -d 'Look for what keeps jobs from other hosts, or other hosts\' jobs from this one'
-complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
 complete -c floe -n "__fish_floe_needs_command" -f -a "scheduler" -d 'Run the scheduler of a network'
 complete -c floe -n "__fish_floe_needs_command" -f -a "agent" -d 'Run the agent behind this user\'s wrappers (the first wrapper starts it by itself)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "create-env" -d 'Pack a compiler into an archive that executors can run (icecc-create-env\'s options)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "generate" -d 'Write man pages, completions and references below DIR'
+complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
 complete -c floe -n "__fish_floe_using_subcommand try" -l keep -d 'Keep the directory with logs and objects, and print its path'
 complete -c floe -n "__fish_floe_using_subcommand try" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand status" -s s -l scheduler-host -d 'Ask this scheduler instead of the daemon\'s' -r
@@ -45,26 +45,6 @@ complete -c floe -n "__fish_floe_using_subcommand explain" -l json -d 'Print JSO
 complete -c floe -n "__fish_floe_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c floe -n "__fish_floe_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s n -l netname -d 'Network name: only schedulers of this name are used' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes -d 'Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l max-load -d 'Start no foreign job while the load average of the last minute is above this' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l hours -d 'Start foreign jobs only at these times of day, for example 19:00-7:30' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l memory -d 'Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l idle-only -d 'Give foreign jobs only processor time and disk time that nothing else wants'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l not-on-battery -d 'Start no foreign job while this host runs on battery'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s v -d 'Say more; repeat for even more'
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s n -l netname -d 'Network name' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s p -l port -d 'TCP and UDP port; the control port is the next one' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -d 'How hosts are chosen: fastest, round_robin, least_busy or random' -r
@@ -80,3 +60,29 @@ complete -c floe -n "__fish_floe_using_subcommand agent" -l stop -d 'Ask the run
 complete -c floe -n "__fish_floe_using_subcommand agent" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand create-env" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand generate" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l config -d 'Read options from this file [default: the first of $XDG_CONFIG_HOME/floe/daemon.toml and /etc/floe/daemon.toml]' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s n -l netname -d 'Network name: only schedulers of this name are used' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes -d 'Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l idle-only -d 'Give foreign jobs only processor time and disk time that nothing else wants' -r -f -a "true\t''
+false\t''"
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l max-load -d 'Start no foreign job while the load average of the last minute is above this' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l hours -d 'Start foreign jobs only at these times of day, for example 19:00-7:30' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l not-on-battery -d 'Start no foreign job while this host runs on battery' -r -f -a "true\t''
+false\t''"
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l memory -d 'Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l hand-back-after -d 'Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs' -r -f -a "true\t''
+false\t''"
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l print-config -d 'Print a commented configuration file with every option and its default'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s v -d 'Say more; repeat for even more'
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s h -l help -d 'Print help'

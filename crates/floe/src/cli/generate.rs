@@ -33,9 +33,9 @@ fn write_all(directory: &Path) -> io::Result<()> {
     manual(&man, &super::definition())?;
     manual(
         &man,
-        &DaemonOptions::augment_args(
+        &super::config_file::with_values(DaemonOptions::augment_args(
             clap::Command::new("iceccd").about("The daemon, under icecream's name"),
-        ),
+        )),
     )?;
     manual(
         &man,
@@ -48,6 +48,7 @@ fn write_all(directory: &Path) -> io::Result<()> {
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         clap_complete::generate_to(shell, &mut super::definition(), "floe", &completions)?;
     }
+    fs::write(directory.join("daemon.toml"), super::config_file::sample())?;
     fs::write(directory.join("reasons.md"), reasons())?;
     fs::write(directory.join("variables.md"), variables())
 }

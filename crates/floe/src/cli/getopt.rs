@@ -22,7 +22,7 @@ pub(super) fn read<O: Args>(
         .hide(true)
         .action(ArgAction::Append)
         .value_parser(clap::value_parser!(OsString));
-    let command = O::augment_args(Command::new(name))
+    let command = super::config_file::with_values(O::augment_args(Command::new(name)))
         .version(env!("CARGO_PKG_VERSION"))
         .mut_args(|arg| match arg.get_id().as_str() {
             "max_processes" | "nice" => arg.value_parser(number::<i32>()),

@@ -4,6 +4,7 @@
 pub(crate) mod options;
 
 mod agent;
+mod config_file;
 mod daemon;
 mod doctor;
 mod explain;
@@ -17,20 +18,32 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches as _};
 
 use options::{Command, DaemonOptions, Floe, SchedulerOptions};
 
 /// `floe SUBCOMMAND …`.
 pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
-    let parsed = match Floe::try_parse_from(arguments) {
+    let parse = |arguments: &[OsString]| {
+        let matches = definition().try_get_matches_from(arguments)?;
+        Floe::from_arg_matches(&matches)
+    };
+    let parsed = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
     match parsed.command {
         Command::Agent(options) => agent::run(&options),
         Command::CreateEnv { arguments } => create_env(&arguments),
-        Command::Daemon(options) => daemon::run(&options, crate::log::Origin::Floe),
+        Command::Daemon(options) => {
+            let (program, rest) = arguments.split_at(arguments.len().min(2));
+            let again = |words: &[OsString]| match parse(&[program, words, rest].concat())?.command
+            {
+                Command::Daemon(options) => Ok(options),
+                _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+            };
+            configured_daemon(options, again, crate::log::Origin::Floe)
+        }
         Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Generate { directory } => generate::run(&directory),
@@ -42,9 +55,42 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
 
 /// Under the name `iceccd`.
 pub(crate) fn iceccd(arguments: &[OsString]) -> ExitCode {
-    match under_icecream_name::<DaemonOptions>("iceccd", arguments) {
-        Ok(options) => daemon::run(&options, crate::log::Origin::Icecream),
-        Err(code) => code,
+    let options = match under_icecream_name::<DaemonOptions>("iceccd", arguments) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    let (program, rest) = arguments.split_at(arguments.len().min(1));
+    let again = |words: &[OsString]| {
+        let read = getopt::read("iceccd", &[program, words, rest].concat());
+        read.map(|(options, _)| options)
+    };
+    configured_daemon(options, again, crate::log::Origin::Icecream)
+}
+
+/// Runs the daemon with what its configuration file says before its command line, which `again`
+/// parses behind further words.
+fn configured_daemon(
+    options: DaemonOptions,
+    again: impl FnOnce(&[OsString]) -> Result<DaemonOptions, clap::Error>,
+    origin: crate::log::Origin,
+) -> ExitCode {
+    if options.print_config {
+        let printed = std::io::stdout().write_all(config_file::sample().as_bytes());
+        return ExitCode::from(u8::from(printed.is_err()));
+    }
+    let words = match config_file::arguments(options.config.as_deref()) {
+        Ok(words) => words,
+        Err(error) => {
+            complain(error);
+            return ExitCode::FAILURE;
+        }
+    };
+    if words.is_empty() {
+        return daemon::run(&options, origin);
+    }
+    match again(&words) {
+        Ok(options) => daemon::run(&options, origin),
+        Err(error) => usage(&error),
     }
 }
 
@@ -99,5 +145,5 @@ pub(crate) fn complain(text: impl std::fmt::Display) {
 
 /// The whole command definition, for generated documentation.
 pub(crate) fn definition() -> clap::Command {
-    Floe::command()
+    Floe::command().mut_subcommand("daemon", config_file::with_values)
 }
