@@ -13,6 +13,7 @@ mod bombs;
 mod compilers;
 mod container;
 mod files;
+mod installed;
 mod kernel;
 mod network;
 mod outputs;
@@ -36,6 +37,7 @@ const ALL: &[&[Case]] = &[
     bombs::CASES,
     compilers::CASES,
     rungs::CASES,
+    installed::CASES,
     container::CASES,
     outputs::CASES,
 ];

@@ -18,6 +18,14 @@ pub(crate) const ALL: &[(&str, Case)] = &[
         "makes_the_objects_of_a_local_compile",
         makes_the_objects_of_a_local_compile,
     ),
+    (
+        "makes_the_same_objects_without_namespaces",
+        makes_the_same_objects_without_namespaces,
+    ),
+    (
+        "takes_only_its_own_toolchains_without_namespaces",
+        takes_only_its_own_toolchains_without_namespaces,
+    ),
     ("splits_debug_information", splits_debug_information),
     ("reports_errors_of_the_source", reports_errors_of_the_source),
     (
@@ -94,6 +102,67 @@ fn makes_the_objects_of_a_local_compile(fixture: &Fixture) {
             remote == std::fs::read(&output).unwrap(),
             "the objects of {compiler} {language} differ"
         );
+    }
+}
+
+/// Where the job runs and what it is called there must not show.
+fn makes_the_same_objects_without_namespaces(fixture: &Fixture) {
+    const PLAIN: &[&str] = &["-O2", "-c"];
+    const DEBUG: &[&str] = &["-g", "-O1", "-c"];
+    const OLD_DEBUG: &[&str] = &["-gdwarf-4", "-c", "-ffunction-sections"];
+    const SPLIT: &[&str] = &["-g", "-gsplit-dwarf", "-c"];
+    for compiler in ["gcc", "g++", "clang", "clang++"] {
+        let (language, source) = match compiler.ends_with("++") {
+            true => ("c++", CXX),
+            false => ("c", C),
+        };
+        let driver = compiler.trim_start_matches("clang++");
+        let name = if driver.is_empty() { "clang" } else { compiler };
+        let text = locally(name, &["-x", language, "-g", "-E", "-"], source);
+        for flags in [PLAIN, DEBUG, OLD_DEBUG, SPLIT] {
+            let file = CompileFile {
+                lang: u32::from(language == "c++"),
+                dwarf_fission: flags == SPLIT,
+                ..order(name, flags)
+            };
+            let (usual, walled) = fixture.runtime.block_on(async {
+                let usual = fixture.compile(file.clone(), &text).await.unwrap();
+                (usual, fixture.installed(file, &text).await.unwrap())
+            });
+            for finished in [&usual, &walled] {
+                let said = String::from_utf8_lossy(&finished.stderr);
+                assert_eq!(finished.status, 0, "{compiler} {flags:?}: {said}");
+            }
+            let objects = [usual.object, walled.object].map(|file| file.unwrap().read().unwrap());
+            assert!(objects[0] == objects[1], "{compiler} {flags:?}: objects");
+            let debug = [usual.dwo, walled.dwo].map(|file| file.map(|file| file.read().unwrap()));
+            assert!(debug[0] == debug[1], "{compiler} {flags:?}: .dwo files");
+            assert_eq!(debug[0].is_some(), flags == SPLIT, "{compiler}");
+        }
+    }
+}
+
+fn takes_only_its_own_toolchains_without_namespaces(fixture: &Fixture) {
+    let root = fixture.root("gcc");
+    let unread = fixture
+        .runtime
+        .block_on(fixture.walled.verify(root.clone()));
+    assert!(
+        matches!(unread, Err(Failure::NotInstalled(_))),
+        "{unread:?}"
+    );
+    let other = daemon::executor::Toolchain {
+        root,
+        identity: Some(toolchain::Identity(job::Digest::from_bytes([1; 32]))),
+    };
+    let refused = fixture.runtime.block_on(fixture.walled.verify(other));
+    let said = refused.unwrap_err().to_string();
+    for part in [
+        "/usr/bin/gcc is another one",
+        "install the same packages",
+        "floe doctor",
+    ] {
+        assert!(said.contains(part), "{said}");
     }
 }
 

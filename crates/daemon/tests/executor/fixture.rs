@@ -4,21 +4,25 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use daemon::executor::{Bounds, Executor, Failure, Finished, Order, Source};
+use daemon::executor::{Bounds, Executor, Failure, Finished, Order, Source, Toolchain};
 use icecream::CompileFile;
-use sandbox::{Unavailable, Zygote, privileges};
+use sandbox::{Protection, Rung, Unavailable, Zygote, privileges};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use toolchain::{Compiler, Compression, Limits};
+use toolchain::{Compiler, Compression, Limits, NotOwn, Own};
 
 pub(crate) struct Fixture {
     pub(crate) base: TempDir,
     pub(crate) executor: Executor,
+    /// As on a host without namespaces, where the compilers of this host are all that is used.
+    pub(crate) walled: Executor,
     pub(crate) runtime: Runtime,
     /// Dropping it would end the helper.
     zygote: Zygote,
+    _walled: Zygote,
 }
 
 impl Fixture {
@@ -44,16 +48,27 @@ impl Fixture {
             privileges::drop_to("nobody", (65534, 65534)).unwrap();
         }
         let zygote = Zygote::start()?;
+        let walled = Zygote::start_with(Protection::full(), &[Rung::Installed], None)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let executor = Executor::new(zygote.client(), base.path()).unwrap();
+        let second = base.path().join("second");
+        fs::create_dir(&second).unwrap();
+        let own = Own::default();
+        let knows = move |toolchain: &Toolchain| match toolchain.identity {
+            Some(identity) => own.files(identity, &toolchain.root),
+            None => Err(NotOwn::NoDriver),
+        };
+        let executor_of_own = Executor::new(walled.client(), &second).unwrap();
         Ok(Self {
             base,
             executor,
+            walled: executor_of_own.with_installed(Arc::new(knows)),
             runtime,
             zygote,
+            _walled: walled,
         })
     }
 
@@ -80,12 +95,36 @@ impl Fixture {
         text: &[u8],
         bounds: Bounds,
     ) -> Result<Finished, Failure> {
+        let toolchain = self.root(&file.compiler_name).into();
+        self.on(&self.executor, toolchain, file, text, bounds).await
+    }
+
+    /// The same where the toolchain is this host's own.
+    pub(crate) async fn installed(
+        &self,
+        file: CompileFile,
+        text: &[u8],
+    ) -> Result<Finished, Failure> {
         let root = self.root(&file.compiler_name);
+        let compiler = Path::new("/usr/bin").join(root.file_name().unwrap());
+        let set = toolchain::collect(&Compiler::probe(&compiler).unwrap(), &[]).unwrap();
+        let identity = Some(toolchain::identify(&set).unwrap().identity());
+        let toolchain = Toolchain { root, identity };
+        self.on(&self.walled, toolchain, file, text, Bounds::default())
+            .await
+    }
+
+    async fn on(
+        &self,
+        executor: &Executor,
+        toolchain: Toolchain,
+        file: CompileFile,
+        text: &[u8],
+        bounds: Bounds,
+    ) -> Result<Finished, Failure> {
         let (sender, receiver) = mpsc::channel(4);
-        let running = self
-            .executor
-            .clone()
-            .run(Order::try_from(file)?, root, receiver, bounds);
+        let order = Order::try_from(file)?;
+        let running = executor.clone().run(order, toolchain, receiver, bounds);
         let sending = async {
             for piece in text.chunks(100_000) {
                 let _ = sender.send(Source::Text(piece.to_vec())).await;
