@@ -108,7 +108,7 @@ pub struct GetCs {
     pub lang: u32,
     pub count: u32,
     pub target: String,
-    /// 1 -g, 2 -g3, 4 -O1, 8 -O2, 16 other -O.
+    /// 1 -g, 2 -g3, 4 -O1, 8 -O2, 16 other -O; and [`GetCs::MUCH_MEMORY`].
     pub arg_flags: u32,
     pub client_id: u32,
     pub preferred_host: String,
@@ -119,6 +119,12 @@ pub struct GetCs {
     pub required_features: u32,
     /// Since 43: nice value 0 to 20. Not on the wire at 42, decoded as 0.
     pub niceness: u32,
+}
+
+impl GetCs {
+    /// In `arg_flags`: an executor had too little memory for this job, so one with much is wanted.
+    /// floe's own; icecream's schedulers look at the five lower bits one by one and at no other.
+    pub const MUCH_MEMORY: u32 = 1 << 16;
 }
 
 /// USE_CS 72, scheduler to daemon to client.

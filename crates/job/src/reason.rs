@@ -91,6 +91,7 @@ reasons! {
     RemoteFailed = 68, "remote_failed", "the remote compiler failed; the local compiler decides", "";
     ResultIncomplete = 69, "result_incomplete", "the result arrived incomplete", "";
     OutputWrite = 70, "output_write", "the result could not be written", "check rights and free space of the output directory";
+    NoLargerHost = 71, "no_larger_host", "the executors that tried it have too little memory or disk for it, and no other host took it", "run `floe daemon` with a larger --memory on a host that has it";
     HandedBack = 75, "handed_back", "the owner of the executor needed it before the compile had ended", "";
 }
 

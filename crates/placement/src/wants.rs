@@ -27,6 +27,8 @@ pub struct Wants {
     pub min_version: u32,
     /// Feature bits that the host must have.
     pub features: u32,
+    /// A host had too little memory for it: the one with the most is wanted.
+    pub much_memory: bool,
 }
 
 impl Wants {
@@ -55,6 +57,15 @@ impl Wants {
             preferred,
             min_version,
             features,
+            much_memory: false,
+        }
+    }
+
+    #[must_use]
+    pub fn with_much_memory(self, much_memory: bool) -> Self {
+        Self {
+            much_memory,
+            ..self
         }
     }
 
@@ -65,6 +76,7 @@ impl Wants {
             preferred: String::new(),
             min_version: 0,
             features: 0,
+            much_memory: false,
         }
     }
 

@@ -169,7 +169,8 @@ fn wish(request: icecream::GetCs) -> Request {
             cut(request.preferred_host),
             request.minimal_host_version,
             request.required_features,
-        ),
+        )
+        .with_much_memory(request.arg_flags & icecream::GetCs::MUCH_MEMORY != 0),
         Err(_) => Wants::impossible(),
     };
     Request {

@@ -34,6 +34,8 @@ pub(crate) struct Wish {
     pub(crate) weight_flags: u32,
     pub(crate) preferred_host: String,
     pub(crate) niceness: u32,
+    /// An executor had too little for this job.
+    pub(crate) much_memory: bool,
     /// How the archives are compressed, if the executor needs to know: `xz`, `zstd`.
     pub(crate) archive_compression: String,
 }

@@ -210,6 +210,7 @@ pub(crate) fn wish(outline: &Outline, plan: &Remote, toolchains: Vec<Toolchain>)
         language: plan.language,
         weight_flags: plan.weight_flags,
         preferred_host: outline.environment.preferred_host().to_owned(),
+        much_memory: false,
         niceness: outline.niceness,
     }
 }

@@ -104,13 +104,13 @@ impl Travel<'_> {
             };
             let mut seat = match asked.place(&self.wish, loopback).await? {
                 Place::Here { slot, reason } => {
-                    let (reason, detail) = match last {
-                        Some((_, failure)) => (failure.reason, failure.detail),
-                        None => (reason, String::new()),
+                    let why = match last {
+                        Some((host, failure)) => at_last(&host, failure),
+                        None => Failure::here(reason, ""),
                     };
                     return Ok(Fate::Stay(Stay {
-                        reason,
-                        detail,
+                        reason: why.reason,
+                        detail: why.detail,
                         hold: Hold::Slot(slot),
                     }));
                 }
@@ -135,6 +135,7 @@ impl Travel<'_> {
                 Err(failure) if self.text.failed() => return Err(failure),
                 Err(failure) => {
                     chronicle.failed(&host, failure.reason, &failure.detail);
+                    self.wish.much_memory |= failure.reason == Reason::RemoteMemory;
                     let again = failure.retry && self.wish.preferred_host.is_empty();
                     last = Some((host, failure));
                     if !again || !self.text.rewind() {
@@ -144,10 +145,7 @@ impl Travel<'_> {
             }
         }
         Err(match last {
-            Some((host, failure)) => Failure {
-                detail: format!("{host}: {}", failure.detail),
-                ..failure
-            },
+            Some((host, failure)) => at_last(&host, failure),
             None => Failure::here(Reason::NoHost, ""),
         })
     }
@@ -187,6 +185,18 @@ impl Travel<'_> {
             stderr: verdict.stderr,
             exit_code: verdict.status,
         })
+    }
+}
+
+/// What keeps a job here after an executor failed and no other will do.
+fn at_last(host: &str, failure: Failure) -> Failure {
+    Failure {
+        reason: match failure.reason {
+            Reason::RemoteMemory => Reason::NoLargerHost,
+            reason => reason,
+        },
+        detail: format!("{host}: {}", failure.detail),
+        retry: false,
     }
 }
 

@@ -141,7 +141,7 @@ impl Desk {
         else {
             return;
         };
-        if self.line.is_some() && self.announcer.worth(value) {
+        if self.line.is_some() && self.announcer.worth(value, free_memory) {
             self.report(Message::Stats(Stats {
                 load: value,
                 load_avg_1: averages[0],

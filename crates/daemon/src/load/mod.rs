@@ -37,10 +37,12 @@ pub enum Lack {
 
 /// Decides which readings the scheduler hears of: the first of a session, each step of 100 or more
 /// since the last one that was sent, and each crossing into or out of 1000. icecream compares with
-/// the previous sample instead, and so never reports a slow drift.
+/// the previous sample instead, and so never reports a slow drift. Free memory is worth a message when
+/// it changes by a quarter: a job that found too little elsewhere is sent after it.
 #[derive(Debug, Default)]
 pub struct Announcer {
     sent: Option<u32>,
+    memory: u32,
 }
 
 impl Announcer {
@@ -49,14 +51,19 @@ impl Announcer {
         self.sent = None;
     }
 
-    /// Whether `value` is worth a message; if so it counts as sent.
-    pub fn worth(&mut self, value: u32) -> bool {
+    /// Whether `value`, with `memory` MiB free, is worth a message; if so it counts as sent.
+    pub fn worth(&mut self, value: u32, memory: u32) -> bool {
         let worth = match self.sent {
             None => true,
-            Some(sent) => sent.abs_diff(value) >= 100 || (sent >= 1000) != (value >= 1000),
+            Some(sent) => {
+                sent.abs_diff(value) >= 100
+                    || (sent >= 1000) != (value >= 1000)
+                    || self.memory.abs_diff(memory) > self.memory / 4
+            }
         };
         if worth {
             self.sent = Some(value);
+            self.memory = memory;
         }
         worth
     }
@@ -69,14 +76,15 @@ mod tests {
     #[test]
     fn steps_and_crossings_are_worth_a_message_and_noise_is_not() {
         let mut announcer = Announcer::default();
-        assert!(announcer.worth(0));
-        assert!(!announcer.worth(60));
-        assert!(announcer.worth(120), "a drift adds up");
-        assert!(announcer.worth(990));
-        assert!(announcer.worth(1000));
-        assert!(!announcer.worth(1000));
-        assert!(announcer.worth(999));
+        assert!(announcer.worth(0, 100));
+        assert!(!announcer.worth(60, 100));
+        assert!(announcer.worth(120, 100), "a drift adds up");
+        assert!(announcer.worth(990, 100));
+        assert!(announcer.worth(1000, 100));
+        assert!(!announcer.worth(1000, 100));
+        assert!(announcer.worth(999, 100));
+        assert!(announcer.worth(999, 74) && !announcer.worth(999, 60));
         announcer.reset();
-        assert!(announcer.worth(999));
+        assert!(announcer.worth(999, 100));
     }
 }

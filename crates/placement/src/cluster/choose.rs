@@ -1,5 +1,6 @@
 //! Which host gets the next job.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use job::{EnvironmentName, HostId, JobId, Platform};
@@ -34,6 +35,11 @@ impl Cluster {
     pub(super) fn choose(&mut self, wants: &Wants, submitter: HostId) -> Option<Pick> {
         if !wants.preferred.is_empty() {
             return self.preferred(wants, submitter);
+        }
+        if wants.much_memory
+            && let Some(host) = self.roomiest(wants, submitter)
+        {
+            return self.pick(host, wants, submitter);
         }
         let away = match self.algorithm {
             Algorithm::Random => self.drawn(wants, submitter),
@@ -94,6 +100,17 @@ impl Cluster {
             return self.pick_home(wants, submitter, WhyHome::Best);
         }
         self.pick(able.id, wants, submitter)
+    }
+
+    /// The host with a free slot and the most free memory. None: what every job gets will have to do.
+    fn roomiest(&self, wants: &Wants, submitter: HostId) -> Option<HostId> {
+        let able = self.index.all().iter();
+        let able = able.filter_map(|id| {
+            let rank = self.able(*id, wants, submitter)?;
+            let memory = self.hosts.get(id)?.load()?.free_memory;
+            (rank.room == Room::Free).then_some((memory, Reverse(rank)))
+        });
+        able.max().map(|(_, Reverse(rank))| rank.host)
     }
 
     /// The best host by rank, with the toolchain weighed as the algorithm has it.

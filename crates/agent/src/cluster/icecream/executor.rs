@@ -282,7 +282,8 @@ fn early(word: Result<Option<Message>, TransportError>) -> Failure {
         Ok(Some(Message::CompileResult(result))) if is_handed_back(&result) => handed_back(),
         Ok(Some(Message::CompileResult(result))) if result.out_of_memory => Failure::elsewhere(
             Reason::RemoteMemory,
-            "it gave up before it had the whole text",
+            first_line(&result.stderr)
+                .unwrap_or_else(|| "it gave up before it had the whole text".to_owned()),
         ),
         Ok(Some(other)) => {
             let detail = format!("{:?} was not to be expected", other.kind());
@@ -308,8 +309,10 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
     match answer {
         Message::CompileResult(result) if is_handed_back(&result) => Err(handed_back()),
         Message::CompileResult(result) if result.out_of_memory => {
-            let detail = "the executor ran out of memory or disk, or stopped";
-            Err(Failure::here(Reason::RemoteMemory, detail))
+            // Another host may have more.
+            let detail = first_line(&result.stderr)
+                .unwrap_or_else(|| "the executor ran out of memory or disk, or stopped".to_owned());
+            Err(Failure::elsewhere(Reason::RemoteMemory, detail))
         }
         Message::CompileResult(result) if result.status == KILLED => Err(Failure::here(
             Reason::RemoteKilled,
@@ -323,6 +326,13 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
         }),
         other => Err(early(Ok(Some(other)))),
     }
+}
+
+/// What an executor or its compiler said, for people; `None`: nothing.
+fn first_line(said: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(said);
+    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    Some(line.chars().filter(|c| !c.is_control()).take(300).collect())
 }
 
 fn incomplete(failure: Failure) -> Failure {

@@ -38,7 +38,10 @@ pub(super) fn get_cs(wish: &Wish) -> GetCs {
         lang: language(wish.language),
         count: 1,
         target: own_platform(),
-        arg_flags: wish.weight_flags,
+        arg_flags: match wish.much_memory {
+            true => wish.weight_flags | GetCs::MUCH_MEMORY,
+            false => wish.weight_flags,
+        },
         client_id: 0,
         preferred_host: wish.preferred_host.clone(),
         ignore_unverified: 1,

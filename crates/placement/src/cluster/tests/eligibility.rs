@@ -180,3 +180,19 @@ fn blocked_hosts_stay_out_until_they_are_let_in() {
         .is_empty()
     );
 }
+
+#[test]
+fn a_job_that_found_too_little_memory_goes_where_the_most_is_free() {
+    let mut bench = Bench::with(&[1, 1, 1]);
+    for (host, free_memory) in [(2, 2000), (3, 16_000), (4, 8000)] {
+        let load = Load {
+            free_memory,
+            ..Load::default()
+        };
+        let host = HostId(host);
+        bench.event(Event::Load { host, load });
+    }
+    let hungry = || wants().with_much_memory(true);
+    assert_eq!(bench.place(hungry()), Some(3));
+    assert_eq!(bench.place(hungry()), Some(4), "the largest one is busy");
+}
