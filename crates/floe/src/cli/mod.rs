@@ -42,7 +42,7 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
                 Command::Daemon(options) => Ok(options),
                 _ => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
             };
-            configured_daemon(options, again, crate::log::Origin::Floe)
+            configured_daemon(&options, again, crate::log::Origin::Floe)
         }
         Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
@@ -64,13 +64,13 @@ pub(crate) fn iceccd(arguments: &[OsString]) -> ExitCode {
         let read = getopt::read("iceccd", &[program, words, rest].concat());
         read.map(|(options, _)| options)
     };
-    configured_daemon(options, again, crate::log::Origin::Icecream)
+    configured_daemon(&options, again, crate::log::Origin::Icecream)
 }
 
 /// Runs the daemon with what its configuration file says before its command line, which `again`
 /// parses behind further words.
 fn configured_daemon(
-    options: DaemonOptions,
+    options: &DaemonOptions,
     again: impl FnOnce(&[OsString]) -> Result<DaemonOptions, clap::Error>,
     origin: crate::log::Origin,
 ) -> ExitCode {
@@ -86,7 +86,7 @@ fn configured_daemon(
         }
     };
     if words.is_empty() {
-        return daemon::run(&options, origin);
+        return daemon::run(options, origin);
     }
     match again(&words) {
         Ok(options) => daemon::run(&options, origin),
