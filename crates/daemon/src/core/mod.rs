@@ -12,6 +12,7 @@
 
 mod client;
 mod event;
+mod foreign;
 mod queue;
 mod scheduler;
 #[cfg(test)]
@@ -27,10 +28,11 @@ use client::{Client, Compile, HostJob, Hosts, LocalJob, Place, Session, Work};
 pub use event::{
     Action, Event, From, PRESSURE_PATIENCE, Peak, Placement, Refusal, Report, Usage, code,
 };
+use foreign::needs;
 use queue::{Class, Queue};
 
 use crate::load::Pressure;
-use crate::memory::{Budget, Excess, Likeness};
+use crate::memory::Budget;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -185,82 +187,6 @@ impl Core {
         self.queue.push(Class::Local, 0, id, JobId(0));
     }
 
-    fn compile_wanted(&mut self, now: Duration, id: ClientId, job: JobId, like: Likeness) {
-        let session = self.session;
-        if self.idle_work(id).is_none() {
-            return;
-        }
-        let arrival = if self.memory.is_too_large(&like) {
-            let why = Refusal::TooLarge;
-            self.actions.push(Action::RefuseCompile { client: id, why });
-            0
-        } else {
-            self.queue.push(Class::Foreign, 0, id, job)
-        };
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.work = Work::Compile(Compile {
-                job,
-                session,
-                since: now,
-                running: false,
-                told: false,
-                arrival,
-                like,
-                needs: None,
-            });
-        }
-    }
-
-    /// Ends what has to give its memory back.
-    fn make_way(&mut self) {
-        while let Some(excess) = self.memory.excess() {
-            let (client, again) = match excess {
-                Excess::Later(client) => (client, true),
-                Excess::TooLarge(client) => (client, false),
-            };
-            self.actions.push(Action::EvictCompile { client, again });
-        }
-    }
-
-    fn compile_evicted(&mut self, id: ClientId) {
-        let needs = self.memory.end(id);
-        let Some(Work::Compile(compile)) = self.clients.get_mut(&id).map(|client| &mut client.work)
-        else {
-            return;
-        };
-        if std::mem::take(&mut compile.running) {
-            self.used -= u32::from(!self.frozen);
-            compile.needs = needs;
-            self.queue.put_back(id, compile.job, compile.arrival);
-        }
-    }
-
-    fn compile_ended(&mut self, id: ClientId, usage: Usage) {
-        let Some(client) = self.clients.get_mut(&id) else {
-            return;
-        };
-        let Work::Compile(compile) = &client.work else {
-            return;
-        };
-        let (job, session, running) = (compile.job, compile.session, compile.running);
-        client.work = Work::Idle;
-        self.memory.end(id);
-        if running {
-            self.used = self.count_used();
-        } else {
-            self.queue.forget(id);
-        }
-        self.report_done(session, job, usage, From::Executor);
-    }
-
-    fn hand_back(&mut self) {
-        let running = |(&id, client): (&ClientId, &Client)| match client.work {
-            Work::Compile(Compile { running: true, .. }) => Some(Action::HandBack { client: id }),
-            _ => None,
-        };
-        self.actions.extend(self.clients.iter().filter_map(running));
-    }
-
     fn install_began(&mut self, id: ClientId) {
         let Some(work) = self.idle_work(id) else {
             return;
@@ -407,27 +333,6 @@ impl Core {
         None
     }
 
-    fn foreign_since(&self) -> Option<Duration> {
-        self.first_foreign().map(|compile| compile.since)
-    }
-
-    /// Whether there is memory for the foreign compile that is served next, if the host has any to
-    /// give at all.
-    fn foreign_fits(&self) -> bool {
-        matches!(self.pressure, Pressure::Full(_))
-            || self
-                .first_foreign()
-                .is_none_or(|compile| self.memory.fits(needs(&self.memory, compile)))
-    }
-
-    fn first_foreign(&self) -> Option<&Compile> {
-        let first = self.queue.first_foreign()?;
-        match &self.clients.get(&first)?.work {
-            Work::Compile(compile) => Some(compile),
-            _ => None,
-        }
-    }
-
     /// Connections of this host's own clients.
     fn client_count(&self) -> u32 {
         u32::try_from(self.clients.values().filter(|client| client.local).count())
@@ -440,10 +345,4 @@ impl Core {
             .map(|client| client.work.slots(self.slots, self.frozen))
             .sum()
     }
-}
-
-fn needs(memory: &Budget, compile: &Compile) -> u64 {
-    compile
-        .needs
-        .unwrap_or_else(|| memory.expected(&compile.like))
 }

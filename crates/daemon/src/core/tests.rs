@@ -6,6 +6,7 @@ mod scheduler;
 mod slots;
 
 use super::*;
+use crate::memory::Likeness;
 
 const START: Duration = Duration::ZERO;
 

@@ -1,28 +1,22 @@
 //! A compile for another host, from COMPILE_FILE to the last byte of the object
 
-use std::io::Read as _;
 use std::time::Duration;
 
-use icecream::chunk::Effort;
-use icecream::{CompileFile, CompileResult, Message, chunk};
+use icecream::{CompileFile, chunk};
 use job::JobId;
 use sandbox::{Limits, SpawnError};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use transport::Channel;
 
 use super::source::{Source, Step};
 use super::{End, Order, Said, Session};
 use crate::core::{Peak, Refusal, Usage, code};
-use crate::executor::{self, Bounds, Executor, Failure, Finished, Output, Overseer, Setback};
+use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer, Setback};
 use crate::toolchains::InUse;
 
 /// Pieces of source between the connection and the compiler's standard input.
 const PIECES: usize = 4;
-/// A frame's limit of 1 MiB, less the rest of COMPILE_RESULT.
-const MOST_OUTPUT: usize = (1 << 20) - 1024;
-/// How long a client may take to read the answer that its compile failed here.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A compile that waits for its slot.
 struct Task {
@@ -283,82 +277,6 @@ impl Session {
         self.send_text(failure.to_string()).await?;
         self.linger().await;
         Err(End::Refused(failure.to_string()))
-    }
-
-    /// "Out of memory" is the one answer after which every client compiles locally.
-    async fn send_back(&mut self, why: &str) -> Result<(), End> {
-        let result = CompileResult {
-            stderr: why.as_bytes().to_vec(),
-            stdout: Vec::new(),
-            status: code::OUT_OF_MEMORY,
-            out_of_memory: true,
-            have_dwo: false,
-        };
-        self.channel.send(&Message::CompileResult(result)).await?;
-        self.linger().await;
-        Err(End::Closed)
-    }
-
-    async fn deliver(&mut self, mut finished: Finished) -> Result<(), End> {
-        if finished.stderr.len() + finished.stdout.len() > MOST_OUTPUT {
-            return self
-                .send_back("more diagnostics than the protocol can carry")
-                .await;
-        }
-        let result = CompileResult {
-            stderr: std::mem::take(&mut finished.stderr),
-            stdout: std::mem::take(&mut finished.stdout),
-            status: finished.status,
-            out_of_memory: finished.out_of_memory,
-            have_dwo: finished.dwo.is_some(),
-        };
-        self.channel.feed(&Message::CompileResult(result))?;
-        for output in finished.object.iter_mut().chain(&mut finished.dwo) {
-            self.send_file(output).await?;
-        }
-        self.channel.flush().await?;
-        if let Some(client) = self.channel.peer_addr().ip() {
-            self.shop.rates.learn(client, self.channel.sent());
-        }
-        Err(End::Closed)
-    }
-
-    /// As the owner wants it, else by what is known of the client's network.
-    fn effort(&self) -> Effort {
-        match self.shop.config.compression {
-            Some(level) => Effort::Level(level),
-            None => {
-                let client = self.channel.peer_addr().ip();
-                Effort::for_rate(client.and_then(|client| self.shop.rates.to(client)))
-            }
-        }
-    }
-
-    async fn send_file(&mut self, output: &mut Output) -> Result<(), End> {
-        let effort = self.effort();
-        let mut buffer = vec![0; chunk::CHUNK_LEN];
-        let mut left = output.len;
-        while left > 0 {
-            let length = buffer
-                .len()
-                .min(usize::try_from(left).unwrap_or(usize::MAX));
-            let piece = &mut buffer[..length];
-            // From the page cache: the compiler has just written it.
-            let read = output.file.read_exact(piece);
-            read.map_err(|error| End::Refused(format!("the object cannot be read back: {error}")))?;
-            let piece =
-                chunk::pack(piece, effort).map_err(|error| End::Refused(error.to_string()))?;
-            self.channel.send(&Message::FileChunk(piece)).await?;
-            left -= length as u64;
-        }
-        Ok(self.channel.feed(&Message::End)?)
-    }
-
-    /// Lets the client read the answer before the connection closes under the source text that it
-    /// may still be sending: unread data at a close resets the connection, and the answer is lost.
-    async fn linger(&mut self) {
-        let drain = async { while let Ok(Some(_)) = self.channel.receive().await {} };
-        let _either_way = timeout(LINGER, drain).await;
     }
 }
 

@@ -3,6 +3,7 @@
 //! A session waits for its own client only. What takes long (a compile, a toolchain that arrives)
 //! is done here, not at the desk.
 
+mod answer;
 mod compile;
 mod install;
 mod native;
