@@ -20,6 +20,8 @@ const SYSTEM_SOCKET: &str = "/var/run/icecc/iceccd.socket";
 /// The account of a daemon that root started, and what is used where there is no such account.
 const USER: &str = "icecc";
 const FALLBACK: (u32, u32) = (65534, 65533);
+/// As if the process had half of all memory less than it has.
+const OOM_SCORE: &str = "-500";
 
 /// Everything that a daemon listens on.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub fn prepare_with<T>(
         prepare_socket_dir(&unix_path, owner)?;
     }
     let sockets = bind(config, unix_path, root)?;
+    stand_back_from_the_killer();
     let made = last_as_root(owner);
     if root {
         let (uid, gid) = privileges::drop_to(user, fallback).map_err(DaemonError::Privileges)?;
@@ -61,6 +64,12 @@ pub fn prepare_with<T>(
     let usable = rustix::fs::access(&config.base_dir, Access::READ_OK | Access::WRITE_OK);
     usable.map_err(|errno| base_dir(&config.base_dir, errno.into()))?;
     Ok((sockets, made))
+}
+
+/// When memory ends the kernel is to take a job, which says so of itself, and not this process or
+/// the sandbox's helper. Only root may say this; without it the jobs' own word has to do (proc(5)).
+fn stand_back_from_the_killer() {
+    let _not_allowed = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
 }
 
 /// A name that somebody chose is meant; only Debian's account may be missing.

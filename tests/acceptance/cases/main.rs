@@ -6,6 +6,7 @@ mod hosts;
 mod installed;
 mod interop;
 mod many;
+mod memory;
 mod misuse;
 mod monitors;
 mod odd;
