@@ -264,11 +264,9 @@ impl Session {
         .await;
         if failure.toolchain_is_foreign() {
             let why = failure.to_string();
-            self.shop.toolchains.refuse(toolchain, why.clone()).await;
+            self.shop.toolchains.refuse(toolchain, why).await;
             self.tell(Said::ToolchainsChanged).await;
-            return self.send_back(&why).await;
-        }
-        if failure.toolchain_is_broken() {
+        } else if failure.toolchain_is_broken() {
             self.shop.toolchains.remove(toolchain).await;
             self.tell(Said::ToolchainsChanged).await;
         } else if !matches!(failure, Failure::Order(_)) {

@@ -171,8 +171,9 @@ impl Seat {
                     .send(&Message::BlacklistHostEnv(blacklist))
                     .await;
                 // One bit is all that icecream's answer has.
-                let detail = "it would not unpack the toolchain's archive, or the compiler in it \
-                    does not run there; the log of its daemon says which";
+                let detail = "it would not unpack the toolchain's archive, the compiler in it does \
+                    not run there, or is not the one installed there where no other is taken; the \
+                    log of its daemon says which";
                 Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
             }
             other => Err(refused(early(Ok(Some(other))))),
