@@ -69,7 +69,7 @@ pub fn prepare_with<T>(
 /// When memory ends the kernel is to take a job, which says so of itself, and not this process or
 /// the sandbox's helper. Only root may say this; without it the jobs' own word has to do (proc(5)).
 fn stand_back_from_the_killer() {
-    let _not_allowed = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+    let _not_allowed = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
 }
 
 /// A name that somebody chose is meant; only Debian's account may be missing.
