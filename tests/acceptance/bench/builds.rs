@@ -1,7 +1,9 @@
 //! CPU of the compiles of a build: on the submit host for each job, and on all hosts against a
 //! local build.
 
-use acceptance::project::{Project, REDIS, Tree};
+use std::fs;
+
+use acceptance::project::REDIS;
 use anyhow::{Context, Result};
 use lab::{Cluster, HostSpec, Kind, Lab, LabOptions, Programs, Suite};
 
@@ -12,41 +14,52 @@ use crate::table::{Table, median};
 
 pub(crate) fn redis(options: &Options, table: &mut Table) -> Result<()> {
     let tree = REDIS.open_unbuilt()?;
-    measure("redis", "C", &tree, options, table)
+    let plain = plain_lab()?;
+    let host = plain.hosts().first().context("a lab without hosts")?;
+    let compiles = Recording::of(&tree, host.command("sh"), options.jobs)?;
+    measure("redis", "C", &compiles, options, table)
 }
 
 /// Files of a large C++ program's size: some 3 MB of preprocessed text, seconds of compiling.
 pub(crate) fn cxx(options: &Options, table: &mut Table) -> Result<()> {
-    static CXX: Project = Project::new(
-        "cxx",
-        r##"
-        n=0
-        while [ $n -lt 60 ]; do
-            echo "#include <bits/stdc++.h>
+    let directory = acceptance::project::workshop("cxx")?;
+    let mut commands = Vec::new();
+    for number in 0..options.jobs.min(60) {
+        let source = format!("part{number}.cc");
+        fs::write(
+            directory.join(&source),
+            LARGE.replace("NUMBER", &number.to_string()),
+        )?;
+        let object = format!("part{number}.o");
+        let words = ["g++", "-std=c++17", "-O1", "-c", "-o", &object, &source];
+        commands.push(words.map(str::to_owned).to_vec());
+    }
+    let compiles = Recording::written(&directory, commands)?;
+    measure("large C++ files", "C++", &compiles, options, table)
+}
+
+const LARGE: &str = r#"#include <bits/stdc++.h>
 namespace {
-struct Item { std::string name; std::vector<int> values; std::map<std::string, std::set<int>> index; };
+struct Item {
+    std::string name;
+    std::vector<int> values;
+    std::map<std::string, std::set<int>> index;
+};
 bool operator<(const Item &a, const Item &b) { return a.name < b.name; }
 }
-int part$n(const std::string &text) {
-    std::regex pattern(\"([a-z]+)$n([0-9]*)\");
+int partNUMBER(const std::string &text) {
+    std::regex pattern("([a-z]+)NUMBER([0-9]*)");
     std::unordered_map<std::string, Item> items;
     for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it)
         items[(*it)[1]].values.push_back(std::stoi((*it)[2]));
     std::vector<Item> sorted;
-    std::transform(items.begin(), items.end(), std::back_inserter(sorted), [](auto &pair) { return pair.second; });
+    std::transform(items.begin(), items.end(), std::back_inserter(sorted),
+                   [](auto &pair) { return pair.second; });
     std::sort(sorted.begin(), sorted.end());
-    return std::accumulate(sorted.begin(), sorted.end(), 0, [](int sum, const Item &item) { return sum + int(item.values.size()); });
-}" >part$n.cc
-            n=$((n+1))
-        done
-        echo 'all: $(patsubst %.cc,%.o,$(wildcard *.cc))
-%.o: %.cc
-	$(CXX) -std=c++17 -O1 -c -o $@ $<' >Makefile"##,
-        "make -s -j$JOBS CXX=\"$CXX\" all",
-    );
-    let tree = CXX.open_unbuilt()?;
-    measure("large C++ files", "C++", &tree, options, table)
+    return std::accumulate(sorted.begin(), sorted.end(), 0,
+                           [](int sum, const Item &item) { return sum + int(item.values.size()); });
 }
+"#;
 
 struct Way {
     suite: Suite,
@@ -62,13 +75,12 @@ const AT_ONCE: u32 = 6;
 fn measure(
     what: &str,
     language: &str,
-    tree: &Tree,
+    compiles: &Recording,
     options: &Options,
     table: &mut Table,
 ) -> Result<()> {
     let plain = plain_lab()?;
     let local_host = plain.hosts().first().context("a lab without hosts")?;
-    let compiles = Recording::of(tree, local_host.command("sh"), options.jobs)?;
     let mut ways = Vec::new();
     for suite in Suite::BOTH {
         let cluster = cluster(suite)?;

@@ -72,6 +72,19 @@ impl Recording {
         Ok(Self { file, jobs })
     }
 
+    /// These commands, each run in `directory`.
+    pub(crate) fn written(directory: &Path, commands: Vec<Vec<String>>) -> Result<Self> {
+        let mut lines = Vec::new();
+        for words in commands {
+            let directory = directory.to_owned();
+            lines.push(serde_json::to_string(&Noted { directory, words })?);
+        }
+        let file = directory.join("compiles");
+        fs::write(&file, lines.join("\n"))?;
+        let jobs = u32::try_from(lines.len())?;
+        Ok(Self { file, jobs })
+    }
+
     /// Runs all commands on a host, `at_once` at a time, with `wrapper` before each.
     pub(crate) fn replay(
         &self,

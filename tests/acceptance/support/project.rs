@@ -129,6 +129,16 @@ impl Project {
     }
 }
 
+/// An empty directory below the target directory, which every host of a lab sees.
+pub fn workshop(name: &str) -> Result<PathBuf> {
+    let directory = target().join("acceptance").join(name);
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
+    }
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
 /// A project on disk, locked.
 pub struct Tree {
     project: &'static Project,
