@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use acceptance::jobs;
 use acceptance::project::REDIS;
 use anyhow::{Context, Result};
 use lab::{Cluster, HostSpec, Kind, Lab, LabOptions, Programs, Suite};
@@ -117,6 +118,13 @@ fn measure(
     let [debian, floe] = &ways[..] else {
         return Ok(());
     };
+    let recorded = jobs::of(&floe.cluster, floe.cluster.host("submit")?, Suite::Floe)?;
+    if recorded.local_total() > 0 || !recorded.failed_tries.is_empty() {
+        table.note(format!(
+            "{what}, floe: compiled on the submit host {:?}, broken tries {:?}",
+            recorded.local, recorded.failed_tries
+        ));
+    }
     let per_job = |way: &Way| Some(median(&way.submit)? * 1e3 / f64::from(compiles.jobs));
     table.row(
         format!(
