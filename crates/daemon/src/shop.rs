@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::error::DaemonError;
 use crate::executor::{Executor, Installed};
 use crate::natives::Natives;
+use crate::session::Room;
 use crate::toolchains::{Toolchains, open_store};
 
 pub(crate) struct Shop {
@@ -22,6 +23,7 @@ pub(crate) struct Shop {
     pub(crate) platform: Platform,
     pub(crate) natives: Natives,
     pub(crate) toolchains: Toolchains,
+    pub(crate) room: Room,
     /// How fast clients take their objects.
     pub(crate) rates: Rates,
     /// None: no foreign compiles here.
@@ -65,6 +67,7 @@ impl Shop {
         let shop = Self {
             natives,
             toolchains,
+            room: Room::default(),
             rates: Rates::default(),
             executor,
             platform,

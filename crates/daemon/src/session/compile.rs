@@ -44,7 +44,7 @@ impl Session {
         tracing::debug!("remote compile arguments: {flags} ");
         let like = task.order.likeness();
         self.tell(Said::CompileWanted(job, like)).await;
-        let mut source = Source::default();
+        let mut source = Source::new(&self.shop.room);
         let (began, made) = loop {
             let memory = match self.wait_for_slot(&mut source).await? {
                 Ok(memory) => memory,

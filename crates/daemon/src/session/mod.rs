@@ -10,6 +10,8 @@ mod native;
 mod source;
 mod spool;
 
+pub(crate) use source::Room;
+
 use std::sync::Arc;
 use std::time::Duration;
 

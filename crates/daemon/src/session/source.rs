@@ -3,14 +3,51 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use icecream::{FileChunk, Message};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::spool::{Mark, Open, Spool};
 
-/// Compressed bytes kept for a compile that has no slot yet, or whose compiler reads slowly.
-/// Beyond that the client's connection is not read.
+/// Bytes kept for each compile that has no slot yet, or whose compiler reads slowly. More is taken
+/// as long as [`Room`] for all of them lasts, then the client's connection is not read; the kernel
+/// breaks one that is not read for 9 s (`TCP_USER_TIMEOUT`, which counts for closed windows too).
 const MOST_WAITING: usize = 2 << 20;
+
+/// For all compiles together.
+const MOST_ROOM: usize = 256 << 20;
+
+/// The unit in which room is counted.
+const UNIT: usize = 1024;
+
+/// Memory for long texts that wait.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_ROOM / UNIT)))
+    }
+}
+
+impl Room {
+    /// For a whole frame.
+    fn is_left(&self) -> bool {
+        self.0.available_permits() > icecream::MAX_FRAME.div_ceil(UNIT)
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+        Arc::clone(&self.0).try_acquire_many_owned(units).ok()
+    }
+}
+
+/// A chunk, and what it occupies of the room for all.
+struct Waiting {
+    chunk: FileChunk,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 /// What a message did to the source.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +60,8 @@ pub(super) enum Step {
 
 #[derive(Default)]
 pub(super) struct Source {
-    waiting: VecDeque<FileChunk>,
+    waiting: VecDeque<Waiting>,
+    room: Room,
     bytes: usize,
     /// What the compiler has been given.
     spool: Spool,
@@ -37,13 +75,22 @@ pub(super) struct Source {
 }
 
 impl Source {
+    pub(super) fn new(room: &Room) -> Self {
+        Self {
+            room: room.clone(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn take(&mut self, message: Message) -> Step {
         match message {
             Message::FileChunk(chunk) if !self.complete => {
                 self.bytes += chunk.data.len();
                 self.compressed += chunk.data.len();
                 self.uncompressed += usize::try_from(chunk.uncompressed_len).unwrap_or(usize::MAX);
-                self.waiting.push_back(chunk);
+                let extra = self.bytes > MOST_WAITING;
+                let room = extra.then(|| self.room.take(chunk.data.len())).flatten();
+                self.waiting.push_back(Waiting { chunk, _room: room });
                 Step::More
             }
             Message::End if !self.complete => {
@@ -56,7 +103,7 @@ impl Source {
 
     /// Whether the connection should be read: for more text, or to notice that it ends.
     pub(super) fn listens(&self) -> bool {
-        self.complete || self.bytes < MOST_WAITING
+        self.complete || self.bytes < MOST_WAITING || self.room.is_left()
     }
 
     /// The next chunk for the compiler, handed to `unpack`; `None`: there is none now.
@@ -71,7 +118,7 @@ impl Source {
                 None => self.again = None,
             }
         }
-        let Some(chunk) = self.waiting.pop_front() else {
+        let Some(Waiting { chunk, .. }) = self.waiting.pop_front() else {
             return Ok(None);
         };
         self.bytes -= chunk.data.len();
@@ -107,15 +154,23 @@ mod tests {
 
     #[test]
     fn a_full_buffer_stops_reading_until_the_compiler_takes_some() {
-        let mut source = Source::default();
+        let room = Room::default();
+        let whole = room.0.available_permits();
+        let mut long = Source::new(&room);
+        while long.listens() {
+            assert_eq!(long.take(chunk(900_000)), Step::More);
+        }
+        assert!(long.compressed > MOST_ROOM && long.compressed < MOST_ROOM + (4 << 20));
+        let mut source = Source::new(&room);
         while source.listens() {
             assert_eq!(source.take(chunk(900_000)), Step::More);
         }
         assert_eq!(source.compressed, 2_700_000);
+        drop(long);
+        assert!(room.0.available_permits() == whole && source.listens());
         let no_file: &Open<'_> = &|| Err(io::Error::other("none"));
         let popped = source.pop(no_file, |chunk| chunk.data.len());
         assert_eq!(popped.unwrap(), Some(900_000));
-        assert!(source.listens());
     }
 
     #[test]
