@@ -31,7 +31,8 @@ impl Effort {
     /// more time than it saves once the network is faster than that. Unknown counts as slow.
     pub fn for_rate(bytes_per_second: Option<u64>) -> Self {
         match bytes_per_second {
-            Some(500_000_000..) => Self::Store,
+            // More than one gigabit carries.
+            Some(200_000_000..) => Self::Store,
             Some(50_000_000..) => Self::QUICK,
             _ => Self::default(),
         }
