@@ -105,7 +105,7 @@ impl Travel<'_> {
             let mut seat = match asked.place(&self.wish, loopback).await? {
                 Place::Here { slot, reason } => {
                     let why = match last {
-                        Some((host, failure)) => at_last(&host, failure),
+                        Some((host, failure)) => at_last(&host, &failure),
                         None => Failure::here(reason, ""),
                     };
                     return Ok(Fate::Stay(Stay {
@@ -145,7 +145,7 @@ impl Travel<'_> {
             }
         }
         Err(match last {
-            Some((host, failure)) => at_last(&host, failure),
+            Some((host, failure)) => at_last(&host, &failure),
             None => Failure::here(Reason::NoHost, ""),
         })
     }
@@ -189,7 +189,7 @@ impl Travel<'_> {
 }
 
 /// What keeps a job here after an executor failed and no other will do.
-fn at_last(host: &str, failure: Failure) -> Failure {
+fn at_last(host: &str, failure: &Failure) -> Failure {
     Failure {
         reason: match failure.reason {
             Reason::RemoteMemory => Reason::NoLargerHost,
