@@ -17,3 +17,4 @@ mod text;
 mod toolbox;
 
 pub use start::{AgentError, Config, run};
+pub use toolbox::try_toolchain;

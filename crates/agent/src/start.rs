@@ -44,6 +44,8 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// Where packed toolchains are kept.
     pub cache: PathBuf,
+    /// This program, which tries them when it is called for that; `None`: they are not tried.
+    pub prover: Option<PathBuf>,
     pub idle: Duration,
     /// Preprocessors at a time, and compilers where no daemon counts.
     pub cores: usize,
@@ -88,6 +90,8 @@ impl Config {
         Ok(Self {
             listener,
             cache: cache_dir(&dir),
+            // Holds even when the file was replaced.
+            prover: Some("/proc/self/exe".into()),
             dir,
             log: handover::state_dir(),
             idle: if burdened {
@@ -136,7 +140,7 @@ async fn serve(config: Config) -> Result<(), AgentError> {
     listener.set_nonblocking(true).map_err(AgentError::Start)?;
     let listener = UnixListener::from_std(listener).map_err(AgentError::Start)?;
     let (hub, events) = Hub::channel();
-    let toolbox = Toolbox::open(config.cache, own_platform());
+    let toolbox = Toolbox::open(config.cache, own_platform(), config.prover);
     info!(
         "serving the wrappers that meet in {}",
         config.dir.path().display()

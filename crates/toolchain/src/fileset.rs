@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::elf::Kind;
 use crate::stamp::Watch;
 
 /// Where a member's bytes come from.
@@ -29,7 +30,15 @@ pub struct FileSet {
     pub(crate) compiler: PathBuf,
     pub(crate) members: BTreeMap<PathBuf, Member>,
     pub(crate) watch: Watch,
+    /// What the loader's cache in it says, and whether no other library of that name may replace it.
+    /// Empty when it comes from a record: nothing is added to such a set.
+    pub(crate) cached: Cached,
+    /// The compiler was watched at work.
+    pub(crate) is_observed: bool,
 }
+
+/// Libraries that are found by their names.
+pub(crate) type Cached = BTreeMap<(Vec<u8>, Kind), (PathBuf, bool)>;
 
 impl FileSet {
     /// Name and member, sorted by name.

@@ -37,6 +37,8 @@ pub(crate) struct Shown {
     pub(crate) files: BTreeSet<PathBuf>,
     /// What was looked for in vain.
     pub(crate) missed: BTreeSet<PathBuf>,
+    /// Every trial was watched.
+    pub(crate) is_complete: bool,
 }
 
 /// Why a compiler failed its trial.
@@ -73,11 +75,17 @@ pub(crate) fn compile(compiler: &Compiler, has_c: bool, has_cxx: bool) -> Result
             })
             .collect()
     });
-    let mut shown = Shown::default();
+    let mut shown = Shown {
+        is_complete: true,
+        ..Shown::default()
+    };
     for seen in results {
-        if let Some(seen) = seen? {
-            shown.files.extend(seen.files);
-            shown.missed.extend(seen.missed);
+        match seen? {
+            Some(seen) => {
+                shown.files.extend(seen.files);
+                shown.missed.extend(seen.missed);
+            }
+            None => shown.is_complete = false,
         }
     }
     Ok(shown)

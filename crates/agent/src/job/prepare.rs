@@ -77,10 +77,13 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
         _ => packed.has_c,
     };
     if !has {
-        let why = format!(
-            "{} is installed without the compiler for it",
-            outline.program.display()
-        );
+        let why = match &packed.proof {
+            toolchain::Proof::Faulty(why) => why.clone(),
+            _ => format!(
+                "{} is installed without the compiler for it",
+                outline.program.display()
+            ),
+        };
         return Err(toolchain_failed(why));
     }
     Ok(Kit::new(vec![packed.toolchain.clone()], &packed.probe))

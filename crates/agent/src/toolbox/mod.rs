@@ -6,16 +6,19 @@
 //! compile that asks while it looks is answered by the next look.
 
 mod native;
+mod proof;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use toolchain::{Compiler, Compression, Family, NativeCache, Stamp};
+use toolchain::{Compiler, Compression, Family, NativeCache, Proof, Stamp};
+use tracing::{info, warn};
 
+pub use self::proof::try_toolchain;
 use crate::cluster::Toolchain;
 
 /// How long a failure is taken for granted.
@@ -47,6 +50,26 @@ enum Question {
 }
 
 impl Question {
+    /// What the cache is asked.
+    fn request(&self) -> Option<toolchain::Request<'_>> {
+        let Self::Archive {
+            compiler,
+            search,
+            options,
+            extra_files,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        Some(toolchain::Request {
+            compiler,
+            search: search.as_deref(),
+            options,
+            extra: extra_files,
+        })
+    }
+
     fn compiler(&self) -> &Path {
         match self {
             Self::Archive { compiler, .. }
@@ -81,6 +104,7 @@ pub(crate) struct Packed {
     /// Whether the archive holds the compiler for C, and for C++.
     pub(crate) has_c: bool,
     pub(crate) has_cxx: bool,
+    pub(crate) proof: Proof,
 }
 
 type Answer = Result<Known, String>;
@@ -106,17 +130,21 @@ pub(crate) struct Toolbox {
 }
 
 impl Toolbox {
-    /// Starts the task. `cache_dir` holds the archives.
-    pub(crate) fn open(cache_dir: PathBuf, platform: String) -> Self {
+    /// Starts the task. `cache_dir` holds the archives; `prover` is floe, to try them with.
+    pub(crate) fn open(cache_dir: PathBuf, platform: String, prover: Option<PathBuf>) -> Self {
         let (requests, received) = mpsc::unbounded_channel();
+        let mut cache = NativeCache::new(cache_dir);
+        if let Some(prover) = prover {
+            cache = cache.with_sandbox(Arc::new(move |root: &Path, trials: &[_]| {
+                proof::elsewhere(&prover, root, trials)
+            }));
+        }
         let keeper = Keeper {
             answers: HashMap::new(),
             waiting: HashMap::new(),
+            proved: HashSet::new(),
             requests: requests.downgrade(),
-            workshop: Arc::new(Workshop {
-                cache: NativeCache::new(cache_dir),
-                platform,
-            }),
+            workshop: Arc::new(Workshop { cache, platform }),
         };
         tokio::spawn(keeper.run(received));
         Self { requests }
@@ -228,6 +256,8 @@ struct Waiting {
 struct Keeper {
     answers: HashMap<Question, Kept>,
     waiting: HashMap<Question, Waiting>,
+    /// The toolchains that were tried, or are being.
+    proved: HashSet<Question>,
     requests: mpsc::WeakUnboundedSender<Request>,
     workshop: Arc<Workshop>,
 }
@@ -256,6 +286,7 @@ impl Keeper {
                         self.look(question.clone(), stamp, now);
                     }
                     if matches!(question, Question::Archive { .. }) {
+                        self.prove(question, &answer);
                         continue;
                     }
                     if self.answers.len() >= MAX_ANSWERS {
@@ -285,6 +316,26 @@ impl Keeper {
             }
             Some(waiting) => waiting.now.push(answer),
             None => self.look(question, stamp, vec![answer]),
+        }
+    }
+
+    /// A thread tries a toolchain that nobody has tried, at the lowest priority: the compile that
+    /// brought it here is on its way and does not wait.
+    fn prove(&mut self, question: Question, answer: &Answer) {
+        let Ok(Known::Packed(packed)) = answer else {
+            return;
+        };
+        if packed.proof != Proof::Pending || self.proved.contains(&question) {
+            return;
+        }
+        if self.proved.len() >= MAX_ANSWERS {
+            self.proved.clear();
+        }
+        self.proved.insert(question.clone());
+        let workshop = Arc::clone(&self.workshop);
+        let started = std::thread::Builder::new().spawn(move || workshop.prove(&question));
+        if let Err(error) = started {
+            warn!("no thread to try a toolchain with: {error}");
         }
     }
 
@@ -318,6 +369,24 @@ struct Workshop {
 }
 
 impl Workshop {
+    fn prove(&self, question: &Question) {
+        const LOWEST: i32 = 19;
+        // Of this thread, and of what it starts.
+        let _ = rustix::process::setpriority_process(None, LOWEST);
+        let Some(request) = question.request() else {
+            return;
+        };
+        let compiler = request.compiler.display();
+        match self.cache.prove(&request) {
+            None | Some(Proof::Pending) => {}
+            Some(Proof::Whole) => info!("{compiler} compiles with what was packed of it alone"),
+            Some(Proof::Impossible(why)) => {
+                info!("what was packed of {compiler} could not be tried here: {why}");
+            }
+            Some(Proof::Faulty(why)) => warn!("{why}"),
+        }
+    }
+
     fn find_out(&self, question: &Question) -> Answer {
         match question {
             Question::Archive {
@@ -354,6 +423,7 @@ impl Workshop {
                     },
                     has_c: native.has_c,
                     has_cxx: native.has_cxx,
+                    proof: native.proof,
                 })))
             }
             Question::Probe { compiler } => {

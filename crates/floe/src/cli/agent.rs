@@ -1,5 +1,6 @@
 //! `floe agent`: the process behind this user's wrappers.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,10 +12,25 @@ pub(crate) fn run(options: &AgentOptions) -> ExitCode {
     if options.stop {
         return stop();
     }
+    if let [root, trials @ ..] = &options.try_toolchain[..] {
+        return try_toolchain(Path::new(root), trials);
+    }
     match serve(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("agent: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Before this program has threads.
+fn try_toolchain(root: &Path, trials: &[String]) -> ExitCode {
+    match agent::try_toolchain(root, trials) {
+        Ok(()) => ExitCode::SUCCESS,
+        // For the agent, which puts it into its own words.
+        Err(why) => {
+            eprintln!("{why}");
             ExitCode::FAILURE
         }
     }

@@ -89,6 +89,9 @@ pub(crate) struct AgentOptions {
     /// Ask the running agent to leave when its jobs are done
     #[arg(long, conflicts_with = "idle")]
     pub(crate) stop: bool,
+    /// Try the toolchain in the directory in a sandbox; the agent calls itself so
+    #[arg(long, hide = true, num_args = 1.., value_name = "DIR TRIAL")]
+    pub(crate) try_toolchain: Vec<String>,
 }
 
 /// What the daemon and the scheduler have in common.

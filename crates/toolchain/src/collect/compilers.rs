@@ -14,12 +14,7 @@ use crate::trial::{self, Shown};
 
 impl Collector {
     pub(super) fn compiler(&mut self, compiler: &Compiler) -> Result<(), Cause> {
-        let driver = compiler.driver();
-        self.prefix = driver
-            .parent()
-            .and_then(Path::parent)
-            .unwrap_or(Path::new("/usr"))
-            .to_path_buf();
+        self.prefix = super::prefix(compiler);
         self.options.clone_from(&compiler.options);
         self.search.clone_from(&compiler.search);
         self.watch.add(&compiler.asked);
@@ -46,6 +41,7 @@ impl Collector {
             language: failed.language,
             said: failed.said,
         })?;
+        self.is_observed &= shown.is_complete;
         self.shown(&shown)
     }
 
@@ -174,7 +170,7 @@ impl Collector {
     }
 
     /// A program that the driver runs: where the driver finds it, else in PATH as it would.
-    fn tool(&mut self, driver: &Path, name: &str) -> Result<Option<PathBuf>, Cause> {
+    pub(crate) fn tool(&mut self, driver: &Path, name: &str) -> Result<Option<PathBuf>, Cause> {
         for question in ["-print-prog-name=", "-print-file-name="] {
             if let Some(path) = self.printed(driver, &format!("{question}{name}"))? {
                 return Ok(Some(path));

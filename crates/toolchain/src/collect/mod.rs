@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compiler::{Compiler, is_program};
 use crate::elf::Kind;
-use crate::fileset::{FileSet, Member, Source};
+use crate::fileset::{self, FileSet, Member, Source};
 use crate::ldcache;
 use crate::libraries::{Cached, Missing, closure};
 use crate::loader::Loader;
@@ -54,6 +54,13 @@ pub enum Cause {
         language: &'static str,
         said: String,
     },
+    #[error("{file} not found (needed by {needed_by})")]
+    File { file: String, needed_by: String },
+    #[error("a trial compile of {language} with the collected files alone fails: {said}")]
+    Sandboxed {
+        language: &'static str,
+        said: String,
+    },
     #[error("{path} did not answer: {source}")]
     Silent { path: PathBuf, source: io::Error },
 }
@@ -76,6 +83,7 @@ pub(crate) fn collect_all(
         members: BTreeMap::new(),
         cached: BTreeMap::new(),
         watch: Watch::default(),
+        is_observed: true,
         loader: Loader::here(),
     };
     let compiler = compilers
@@ -83,11 +91,7 @@ pub(crate) fn collect_all(
         .map(|compiler| compiler.asked.clone())
         .unwrap_or_default();
     match collector.all(compilers, extra) {
-        Ok(()) => Ok(FileSet {
-            compiler,
-            members: collector.members,
-            watch: collector.watch,
-        }),
+        Ok(()) => Ok(collector.finish(compiler)),
         Err(cause) => Err(CollectError {
             compiler,
             cause,
@@ -96,7 +100,7 @@ pub(crate) fn collect_all(
     }
 }
 
-struct Collector {
+pub(crate) struct Collector {
     /// What becomes `/usr` on the executor.
     prefix: PathBuf,
     /// The PATH of the compiler at hand.
@@ -105,12 +109,65 @@ struct Collector {
     options: Vec<OsString>,
     members: BTreeMap<PathBuf, Member>,
     /// What the loader's cache will say, and whether no other library of that name may replace it.
-    cached: BTreeMap<(Vec<u8>, Kind), (PathBuf, bool)>,
+    cached: fileset::Cached,
     watch: Watch,
+    /// Its trial compiles were watched.
+    is_observed: bool,
     loader: Loader,
 }
 
 impl Collector {
+    /// Goes on with what was collected of `compiler`.
+    pub(crate) fn resume(compiler: &Compiler, set: FileSet) -> Self {
+        Self {
+            prefix: prefix(compiler),
+            search: compiler.search.clone(),
+            options: compiler.options.clone(),
+            members: set.members,
+            cached: set.cached,
+            watch: set.watch,
+            is_observed: set.is_observed,
+            loader: Loader::here(),
+        }
+    }
+
+    pub(crate) fn finish(self, compiler: PathBuf) -> FileSet {
+        FileSet {
+            compiler,
+            members: self.members,
+            watch: self.watch,
+            cached: self.cached,
+            is_observed: self.is_observed,
+        }
+    }
+
+    pub(crate) fn members(&self) -> &BTreeMap<PathBuf, Member> {
+        &self.members
+    }
+
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    pub(crate) fn loader(&mut self) -> &mut Loader {
+        &mut self.loader
+    }
+
+    /// Adds a library that the loader is to find by its name, whatever it knows otherwise.
+    pub(crate) fn known_library(
+        &mut self,
+        name: &OsStr,
+        kind: Kind,
+        found: &Path,
+        target: &Path,
+    ) -> Result<(), Cause> {
+        self.file(found, target)?;
+        let key = (name.as_bytes().to_vec(), kind);
+        self.cached.insert(key, (target.to_path_buf(), true));
+        self.loader_files();
+        Ok(())
+    }
+
     fn all(&mut self, compilers: &[Compiler], extra: &[PathBuf]) -> Result<(), Cause> {
         // Daemons run it to see whether the toolchain works there at all.
         let probe = ["/bin/true", "/usr/bin/true"]
@@ -148,7 +205,7 @@ impl Collector {
     }
 
     /// Adds a file, and when it is a program or library, everything the loader needs for it.
-    fn file(&mut self, found: &Path, target: &Path) -> Result<(), Cause> {
+    pub(crate) fn file(&mut self, found: &Path, target: &Path) -> Result<(), Cause> {
         let source = self.single(found, target)?;
         if let Some(interpreter) = interpreter(&source).filter(|path| is_program(path)) {
             self.file(&interpreter, &normal(&interpreter))?;
@@ -208,13 +265,17 @@ impl Collector {
             source: Source::Text(bytes),
             executable: false,
         };
-        self.members.entry(PathBuf::from(name)).or_insert(member);
+        // A file that the user wants there stays.
+        let known = self.members.get(Path::new(name));
+        if !matches!(known.map(|known| &known.source), Some(Source::File(_))) {
+            self.members.insert(PathBuf::from(name), member);
+        }
     }
 
     /// `ld.so.conf` and the cache for it, with only what the toolchain holds.
     fn loader_files(&mut self) {
-        let entries: Vec<_> = std::mem::take(&mut self.cached)
-            .into_iter()
+        let cached = self.cached.clone().into_iter();
+        let entries: Vec<_> = cached
             .map(|((name, kind), (path, _))| ldcache::Entry { name, kind, path })
             .collect();
         let mut directories: Vec<_> = entries
@@ -233,6 +294,12 @@ impl Collector {
             self.text("etc/ld.so.cache", cache);
         }
     }
+}
+
+/// What becomes `/usr` on the executor.
+fn prefix(compiler: &Compiler) -> PathBuf {
+    let above = compiler.driver().parent().and_then(Path::parent);
+    above.unwrap_or(Path::new("/usr")).to_path_buf()
 }
 
 /// What the first line of a script names.

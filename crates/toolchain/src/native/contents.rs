@@ -66,6 +66,8 @@ impl Contents {
             compiler: compiler.to_path_buf(),
             members,
             watch,
+            cached: BTreeMap::new(),
+            is_observed: true,
         }
     }
 

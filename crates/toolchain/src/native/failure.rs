@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::collect::CollectError;
+use crate::collect::{Cause, CollectError};
 use crate::compiler::ProbeError;
 use crate::pack::PackError;
 
@@ -24,6 +24,13 @@ impl NativeError {
     pub(super) fn probe(compiler: &Path, error: &ProbeError) -> Self {
         Self::Toolchain(format!(
             "toolchain for {} cannot be packed: {error}",
+            compiler.display()
+        ))
+    }
+
+    pub(super) fn unpackable(compiler: &Path, cause: &Cause) -> Self {
+        Self::Toolchain(format!(
+            "toolchain for {} cannot be packed: {cause}",
             compiler.display()
         ))
     }

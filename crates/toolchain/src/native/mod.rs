@@ -7,6 +7,7 @@
 
 mod contents;
 mod failure;
+mod prove;
 mod record;
 mod shelf;
 
@@ -18,12 +19,14 @@ use std::time::{Duration, Instant};
 use crate::collect::collect;
 use crate::compiler::{Compiler, Family};
 use crate::compression::Compression;
+use crate::fileset::FileSet;
 use crate::pack::{Archive, pack_as};
+use crate::proof::{Proven, Sandbox};
 use crate::stamp::Watch;
 pub use contents::Contents;
 pub use failure::NativeError;
-pub use record::Request;
 use record::{Key, Record};
+pub use record::{Proof, Request};
 use shelf::Shelf;
 
 /// How long a failure is remembered, unless one of the files changes before.
@@ -49,12 +52,15 @@ pub struct Native {
     /// Whether the archive holds the C and the C++ compiler.
     pub has_c: bool,
     pub has_cxx: bool,
+    /// Whether it was tried. Nobody waits for that, except where the compiler could not be watched or
+    /// was found faulty before.
+    pub proof: Proof,
 }
 
 /// Packed toolchains in one directory. Shared by reference between threads.
-#[derive(Debug)]
 pub struct NativeCache {
     shelf: Shelf,
+    sandbox: Option<Arc<Sandbox>>,
     known: Mutex<HashMap<Key, Arc<Mutex<Slot>>>>,
 }
 
@@ -63,12 +69,32 @@ pub struct NativeCache {
 enum Slot {
     #[default]
     Unknown,
-    Made(Record),
+    Made {
+        record: Record,
+        /// What a proof needs, if it was made here and is not tried yet.
+        gathered: Option<Box<Gathered>>,
+        at: Instant,
+    },
     Failed {
         error: NativeError,
         watch: Watch,
         at: Instant,
     },
+}
+
+/// A compiler and its files.
+#[derive(Debug)]
+struct Gathered {
+    compiler: Compiler,
+    set: FileSet,
+}
+
+impl std::fmt::Debug for NativeCache {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("NativeCache")
+            .field("shelf", &self.shelf)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NativeCache {
@@ -80,7 +106,17 @@ impl NativeCache {
     pub fn with_limit(dir: impl Into<PathBuf>, limit: u64) -> Self {
         Self {
             shelf: Shelf::new(dir.into(), limit),
+            sandbox: None,
             known: Mutex::default(),
+        }
+    }
+
+    /// Toolchains are tried in it.
+    #[must_use]
+    pub fn with_sandbox(self, sandbox: Arc<Sandbox>) -> Self {
+        Self {
+            sandbox: Some(sandbox),
+            ..self
         }
     }
 
@@ -111,13 +147,7 @@ impl NativeCache {
         compression: Compression,
     ) -> Result<Native, NativeError> {
         let key = Key::of(request);
-        let slot = Arc::clone(
-            self.known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(key.clone())
-                .or_default(),
-        );
+        let slot = self.slot(&key);
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match &mut *slot {
             Slot::Failed { error, watch, at } => {
@@ -126,7 +156,13 @@ impl NativeCache {
                 }
                 None
             }
-            Slot::Made(record) => record.watch.holds().then(|| {
+            // Something may have been installed that nobody knew to watch for.
+            Slot::Made { record, at, .. }
+                if record.is_faulty() && at.elapsed() >= FAILURE_LASTS =>
+            {
+                None
+            }
+            Slot::Made { record, .. } => record.watch.holds().then(|| {
                 self.shelved(record, compression).unwrap_or_else(|| {
                     let failed = |error| (error, record.watch.clone());
                     let _lock = self.shelf.lock(&key).map_err(failed)?;
@@ -136,8 +172,12 @@ impl NativeCache {
             Slot::Unknown => None,
         };
         let made = made.unwrap_or_else(|| {
-            let (record, native) = self.load_or_make(&key, request, compression)?;
-            *slot = Slot::Made(record);
+            let (record, gathered, native) = self.load_or_make(&key, request, compression)?;
+            *slot = Slot::Made {
+                record,
+                gathered,
+                at: Instant::now(),
+            };
             Ok(native)
         });
         made.map_err(|(error, watch)| {
@@ -149,6 +189,11 @@ impl NativeCache {
             };
             error
         })
+    }
+
+    fn slot(&self, key: &Key) -> Arc<Mutex<Slot>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(key.clone()).or_default())
     }
 
     /// The archive if it is there.
@@ -190,7 +235,7 @@ impl NativeCache {
         key: &Key,
         request: &Request<'_>,
         compression: Compression,
-    ) -> Made<(Record, Native)> {
+    ) -> Made<(Record, Option<Box<Gathered>>, Native)> {
         // A change of the compiler itself ends the memory of any failure.
         let mut watch = Watch::default();
         watch.add(request.compiler);
@@ -198,18 +243,27 @@ impl NativeCache {
             .shelf
             .lock(key)
             .map_err(|error| (error, watch.clone()))?;
+        let mut was_faulty = false;
         if let Some(mut record) = self.shelf.load(key)
             && record.watch.holds()
         {
-            let native = self.pack(request, &record, compression)?;
-            return Ok((record, native));
+            was_faulty = record.is_faulty();
+            if !was_faulty {
+                let native = self.pack(request, &record, compression)?;
+                return Ok((record, None, native));
+            }
         }
-        let record = make(request, watch)?;
+        let (mut record, gathered) = make(request, watch)?;
+        let mut gathered = Some(Box::new(gathered));
+        let must_prove = |one: &mut Box<Gathered>| was_faulty || !one.set.is_observed;
+        if let (Some(sandbox), Some(gathered)) = (&self.sandbox, gathered.take_if(must_prove)) {
+            record = self.tried(record, *gathered, &**sandbox);
+        }
         let native = self.pack(request, &record, compression)?;
         self.shelf
             .store(key, &record)
             .map_err(|error| (error, record.watch.clone()))?;
-        Ok((record, native))
+        Ok((record, gathered, native))
     }
 }
 
@@ -217,7 +271,7 @@ impl NativeCache {
 type Made<T> = Result<T, (NativeError, Watch)>;
 
 /// Asks the compiler, collects its files and reads them all.
-fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
+fn make(request: &Request<'_>, watch: Watch) -> Made<(Record, Gathered)> {
     let compiler = request.compiler;
     let probed = Compiler::probe_in(compiler, request.search)
         .map(|probed| probed.with_options(request.options))
@@ -228,7 +282,7 @@ fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
         |name: &str| probed.family == Family::Clang || set.members.contains_key(Path::new(name));
     let contents = Contents::of(&set)
         .map_err(|error| (NativeError::pack(compiler, &error), set.watch.clone()))?;
-    Ok(Record {
+    let record = Record {
         contents: Arc::new(contents),
         family: probed.family,
         alters_options: probed.alters_options,
@@ -239,12 +293,19 @@ fn make(request: &Request<'_>, watch: Watch) -> Made<Record> {
             .collect(),
         has_c: has("usr/bin/cc1"),
         has_cxx: has("usr/bin/cc1plus"),
-        target: probed.target,
-        watch: set.watch,
-    })
+        target: probed.target.clone(),
+        proof: Proof::Pending,
+        watch: set.watch.clone(),
+    };
+    let compiler = probed;
+    Ok((record, Gathered { compiler, set }))
 }
 
 impl Record {
+    fn is_faulty(&self) -> bool {
+        matches!(self.proof, Proof::Faulty(_))
+    }
+
     fn name(&self) -> Result<job::EnvironmentName, NativeError> {
         let name = self.contents.manifest().identity().environment_name();
         name.map_err(|error| NativeError::Toolchain(error.to_string()))
@@ -260,6 +321,7 @@ impl Record {
             drivers: self.drivers.clone(),
             has_c: self.has_c,
             has_cxx: self.has_cxx,
+            proof: self.proof.clone(),
         }
     }
 }

@@ -61,11 +61,47 @@ pub(super) struct Record {
     pub(super) drivers: Vec<PathBuf>,
     pub(super) has_c: bool,
     pub(super) has_cxx: bool,
+    pub(super) proof: Proof,
     pub(super) watch: Watch,
 }
 
+/// What is known of a toolchain's trials in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing yet: [`crate::NativeCache::prove`] finds out.
+    Pending,
+    /// Every language that it has compiles with the collected files alone.
+    Whole,
+    /// This host has no sandbox to try it in, and why.
+    Impossible(String),
+    /// A language that it has does not compile, and why: for people.
+    Faulty(String),
+}
+
+impl Proof {
+    fn letter_and_words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Pending => ("p", ""),
+            Self::Whole => ("w", ""),
+            Self::Impossible(why) => ("i", why),
+            Self::Faulty(why) => ("f", why),
+        }
+    }
+
+    fn parse(letter: &[u8], words: &[u8]) -> Option<Self> {
+        let words = || String::from_utf8_lossy(words).into_owned();
+        Some(match letter {
+            b"p" => Self::Pending,
+            b"w" => Self::Whole,
+            b"i" => Self::Impossible(words()),
+            b"f" => Self::Faulty(words()),
+            _ => return None,
+        })
+    }
+}
+
 /// Changes with the format, or with what goes into a toolchain: old records are then made anew.
-const VERSION: &str = "floe native 3";
+const VERSION: &str = "floe native 4";
 
 impl Record {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -75,6 +111,8 @@ impl Record {
         } else {
             "gcc"
         };
+        let (proof, words) = self.proof.letter_and_words();
+        let words = words.replace('\0', " ");
         let mut out = Vec::new();
         for field in [
             OsStr::new(VERSION),
@@ -83,6 +121,8 @@ impl Record {
             OsStr::new(flag(self.alters_options)),
             OsStr::new(flag(self.has_c)),
             OsStr::new(flag(self.has_cxx)),
+            OsStr::new(proof),
+            OsStr::new(&words),
         ] {
             out.extend_from_slice(field.as_bytes());
             out.push(0);
@@ -116,6 +156,7 @@ impl Record {
         let target = std::str::from_utf8(field()?).ok()?.to_owned();
         let (alters_options, has_c, has_cxx) =
             (field()? == b"1", field()? == b"1", field()? == b"1");
+        let proof = Proof::parse(field()?, field()?)?;
         let mut drivers = Vec::new();
         loop {
             match field()? {
@@ -133,6 +174,7 @@ impl Record {
             drivers,
             has_c,
             has_cxx,
+            proof,
             watch,
         })
     }

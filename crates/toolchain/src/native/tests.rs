@@ -1,6 +1,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::proof::{Ran, Trial};
 
 /// A compiler that is cheap to pack: a script that answers for gcc, with small programs behind it.
 struct Fake {
@@ -178,4 +179,75 @@ fn what_is_no_compiler_is_said_so() {
         text.contains("extra file /nowhere/plugin.so cannot be read"),
         "{text}"
     );
+}
+
+/// Of gcc: C++ misses something.
+fn without_cxx(_: &Path, trials: &[Trial]) -> Result<Vec<Ran>, String> {
+    let run = |trial: &Trial| {
+        match trial.name {
+        "gcc-c++" => Ran::Failed("/usr/bin/cc1plus: error while loading shared libraries: libnowhere.so.7: cannot open shared object file: No such file or directory".to_owned()),
+        _ => Ran::Fine,
+    }
+    };
+    Ok(trials.iter().map(run).collect())
+}
+
+#[test]
+fn a_proof_runs_once_and_what_it_finds_holds_for_the_next_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = || NativeCache::new(dir.path()).with_sandbox(Arc::new(without_cxx));
+    let request = Request {
+        compiler: Path::new("/usr/bin/gcc"),
+        search: None,
+        options: &[],
+        extra: &[],
+    };
+    let first = cache();
+    let native = first.find(&request, Compression::None).unwrap();
+    assert_eq!(native.proof, Proof::Pending);
+    assert!(native.has_c && native.has_cxx);
+    let Some(Proof::Faulty(why)) = first.prove(&request) else {
+        panic!("not found faulty");
+    };
+    assert_eq!(
+        why,
+        "toolchain for /usr/bin/gcc cannot be packed: lib/libnowhere.so.7 not found (needed by cc1plus); compile runs locally"
+    );
+    assert_eq!(first.prove(&request), None, "tried twice");
+    let known = first.find(&request, Compression::None).unwrap();
+    assert!(known.has_c && !known.has_cxx);
+    assert_eq!(known.proof, Proof::Faulty(why.clone()));
+    // The next process does not send what was found faulty, and tries before it says so.
+    let next = cache().find(&request, Compression::None).unwrap();
+    assert!(next.has_c && !next.has_cxx);
+    assert_eq!(next.proof, Proof::Faulty(why));
+    let repaired = NativeCache::new(dir.path())
+        .with_sandbox(Arc::new(|_: &Path, trials: &[Trial]| {
+            Ok(vec![Ran::Fine; trials.len()])
+        }))
+        .find(&request, Compression::None)
+        .unwrap();
+    assert_eq!((repaired.has_cxx, repaired.proof), (true, Proof::Whole));
+}
+
+#[test]
+fn a_proof_that_an_earlier_process_left_undone_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = Request {
+        compiler: Path::new("/usr/bin/gcc"),
+        search: None,
+        options: &[],
+        extra: &[],
+    };
+    let early = NativeCache::new(dir.path());
+    early.find(&request, Compression::None).unwrap();
+    let nowhere = |_: &Path, _: &[Trial]| Err("no rung works".to_owned());
+    let cache = NativeCache::new(dir.path()).with_sandbox(Arc::new(nowhere));
+    let native = cache.find(&request, Compression::None).unwrap();
+    assert_eq!(native.proof, Proof::Pending);
+    let impossible = Proof::Impossible("no rung works".to_owned());
+    assert_eq!(cache.prove(&request), Some(impossible.clone()));
+    let next = cache.find(&request, Compression::None).unwrap();
+    assert!(next.has_c && next.has_cxx);
+    assert_eq!(next.proof, impossible);
 }
