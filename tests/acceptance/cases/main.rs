@@ -1,5 +1,6 @@
 //! The acceptance tests, by theme. `cargo xtask test` runs them after building the programs.
 
+mod archives;
 mod doctor;
 mod faults;
 mod hosts;

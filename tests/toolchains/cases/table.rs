@@ -1,12 +1,12 @@
 //! The table: one line for each compiler.
 
 use crate::compilers::Case;
-use crate::trial::{Language, Outcome};
+use crate::trial::{Language, Outcome, Proof};
 
 pub(crate) fn text(rows: &[(Case, Outcome)]) -> String {
     let mut text = format!(
-        "{:<36} {:<6} {:>7} {:>8} {:>8}  {:<8} {:<8} {}\n",
-        "compiler", "packed", "MB", "packing", "first", "C", "C++", "identical"
+        "{:<36} {:<6} {:>7} {:>8} {:>8}  {:<10} {:<8} {:<8} {}\n",
+        "compiler", "packed", "MB", "packing", "first", "tried", "C", "C++", "identical"
     );
     for (case, outcome) in rows {
         let line = match outcome {
@@ -34,7 +34,7 @@ pub(crate) fn text(rows: &[(Case, Outcome)]) -> String {
                     .find(|one| !one.why.is_empty())
                     .map_or("", |one| &one.why);
                 format!(
-                    "{:<36} {:<6} {:>7} {:>8} {:>8}  {:<8} {:<8} {identical}  {why}",
+                    "{:<36} {:<6} {:>7} {:>8} {:>8}  {:<10} {:<8} {:<8} {identical}  {why}",
                     case.name,
                     if tried.bytes.is_some() { "yes" } else { "no" },
                     tried
@@ -42,6 +42,12 @@ pub(crate) fn text(rows: &[(Case, Outcome)]) -> String {
                         .map_or("-".to_owned(), |bytes| format!("{:.1}", bytes as f64 / 1e6)),
                     seconds(tried.packing),
                     seconds(Some(tried.first)),
+                    match tried.proof {
+                        None => "-",
+                        Some(Proof::Whole) => "whole",
+                        Some(Proof::Impossible) => "no sandbox",
+                        Some(Proof::Faulty) => "FAULTY",
+                    },
                     word(&tried.c),
                     word(&tried.cxx),
                 )

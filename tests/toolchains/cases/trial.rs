@@ -38,6 +38,18 @@ pub(crate) struct Tried {
     pub(crate) first: Duration,
     pub(crate) c: Option<Language>,
     pub(crate) cxx: Option<Language>,
+    /// What a trial of the packed files in the submit host's sandbox showed; `None` when nothing was
+    /// packed.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// As the agent's log says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Whole,
+    /// There is no sandbox here.
+    Impossible,
+    Faulty,
 }
 
 pub(crate) struct Language {
@@ -57,7 +69,8 @@ impl Outcome {
                 && one.remote == case.stays.is_none()
                 && one.why.contains(case.stays.unwrap_or(""))
         };
-        [&tried.c, &tried.cxx].into_iter().flatten().all(is_good)
+        tried.proof != Some(Proof::Faulty)
+            && [&tried.c, &tried.cxx].into_iter().flatten().all(is_good)
     }
 }
 
@@ -186,6 +199,9 @@ impl Site {
             tried.packing = phase(Phase::Toolchain);
             tried.bytes = self.archive(&record.toolchain);
         }
+        if remote && tried.proof.is_none() {
+            tried.proof = Some(self.proof(program)?);
+        }
         let is_identical = away == fs::read(&object)?;
         Ok((
             Language {
@@ -209,6 +225,39 @@ impl Site {
                 return Ok(record);
             }
             ensure!(Instant::now() < end, "no record of {}", dir.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What became of the trial that follows the first object.
+    fn proof(&self, compiler: &OsString) -> Result<Proof> {
+        let log = self
+            .submit
+            .tmp()
+            .join(format!("floe-{}/agent.log", NOBODY.0));
+        let compiler = Path::new(compiler).display();
+        let known = [
+            (
+                format!("{compiler} compiles with what was packed"),
+                Proof::Whole,
+            ),
+            (
+                format!("packed of {compiler} could not be tried"),
+                Proof::Impossible,
+            ),
+            (
+                format!("toolchain for {compiler} cannot be packed"),
+                Proof::Faulty,
+            ),
+        ];
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let said = known.iter().find(|(words, _)| text.contains(words));
+            if let Some((_, proof)) = said {
+                return Ok(*proof);
+            }
+            ensure!(Instant::now() < end, "{compiler} was not tried:\n{text}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

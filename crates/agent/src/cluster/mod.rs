@@ -13,6 +13,7 @@ use invocation::{Family, Language};
 use job::Reason;
 
 pub(crate) use self::icecream::{Daemon, Effort, PIECE_LEN, Piece, Seat, Slot, own_platform};
+use crate::toolbox::Gzipped;
 
 /// An archive of a toolchain on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(crate) struct Toolchain {
     pub(crate) platform: String,
     pub(crate) name: String,
     pub(crate) path: PathBuf,
+    /// The same for executors that cannot read it as it is; only we have several, no user's archive.
+    pub(crate) gzipped: Option<Gzipped>,
 }
 
 /// What is asked for when an executor is wanted.

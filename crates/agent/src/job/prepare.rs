@@ -15,7 +15,7 @@ use crate::cluster::{Effort, Failure, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
-use crate::toolbox::Probe;
+use crate::toolbox::{Probe, Unproven};
 
 /// The compiler, packed in one way or more.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Kit {
     target: String,
     /// The compilers behind a script that changes options.
     behind: Vec<PathBuf>,
+    /// It has not been tried yet.
+    pub(crate) unproven: Option<Unproven>,
 }
 
 /// The archives that could serve a plan, the user's own or the automatic one.
@@ -86,7 +88,10 @@ pub(crate) async fn kit(outline: &Outline, shared: &Shared, plan: &Remote) -> Re
         };
         return Err(toolchain_failed(why));
     }
-    Ok(Kit::new(vec![packed.toolchain.clone()], &packed.probe))
+    Ok(Kit {
+        unproven: packed.unproven.clone(),
+        ..Kit::new(vec![packed.toolchain.clone()], &packed.probe)
+    })
 }
 
 /// The job as the compiler would have got it from the script around it; `None` when there is no
@@ -133,6 +138,7 @@ impl Kit {
             family,
             target: probe.target.clone(),
             behind: probe.behind.clone(),
+            unproven: None,
         }
     }
 
@@ -190,13 +196,11 @@ pub(crate) async fn work(
 
 /// What is asked of the scheduler.
 pub(crate) fn wish(outline: &Outline, plan: &Remote, toolchains: Vec<Toolchain>) -> Wish {
+    // What we can also have as gzip needs nothing of the executor.
     let ends = |suffix: &str| {
         toolchains.iter().any(|archive| {
-            archive
-                .path
-                .as_os_str()
-                .as_bytes()
-                .ends_with(suffix.as_bytes())
+            let path = archive.path.as_os_str().as_bytes();
+            archive.gzipped.is_none() && path.ends_with(suffix.as_bytes())
         })
     };
     let archive_compression = if ends(".xz") {

@@ -56,6 +56,7 @@ pub(crate) async fn compile(
         }
     };
     let work = prepare::work(outline, shared, plan, &kit).await?;
+    let unproven = kit.unproven.take();
     let wish = prepare::wish(outline, plan, kit.toolchains);
     chronicle.enter(Phase::Queue);
     let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
@@ -71,7 +72,11 @@ pub(crate) async fn compile(
         work,
         text,
     };
-    travel.run(daemon, chronicle).await
+    let fate = travel.run(daemon, chronicle).await;
+    if let Some(unproven) = unproven {
+        shared.toolbox.prove(unproven);
+    }
+    fate
 }
 
 /// A job ready to go.
@@ -155,7 +160,10 @@ impl Travel<'_> {
         seat: &mut Seat,
         chronicle: &mut Chronicle,
     ) -> Result<handover::Finished, Failure> {
-        let verdict = seat.compile(&self.work, &mut self.text, chronicle).await?;
+        let toolbox = &self.shared.toolbox;
+        let verdict = seat
+            .compile(&self.work, &mut self.text, chronicle, toolbox)
+            .await?;
         if let (Some(ip), Some(sent)) = (seat.ip(), seat.sent()) {
             self.shared.rates.learn(ip, sent);
         }

@@ -49,6 +49,7 @@ pub(crate) fn archives(
                 platform,
                 name,
                 path,
+                gzipped: None,
             }),
         }
     }

@@ -70,6 +70,18 @@ impl Question {
         })
     }
 
+    /// The same question for gzip, where the user left the compression to us.
+    fn gzipped(&self) -> Option<Gzipped> {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Archive { compression, .. } if compression.is_empty() => {
+                compression.push_str("gzip");
+            }
+            _ => return None,
+        }
+        Some(Gzipped(other))
+    }
+
     fn compiler(&self) -> &Path {
         match self {
             Self::Archive { compiler, .. }
@@ -105,7 +117,17 @@ pub(crate) struct Packed {
     pub(crate) has_c: bool,
     pub(crate) has_cxx: bool,
     pub(crate) proof: Proof,
+    /// Somebody should try it, when its first compile is over.
+    pub(crate) unproven: Option<Unproven>,
 }
+
+/// The archive of a toolchain as every executor can read it. It is made when somebody asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gzipped(Question);
+
+/// A toolchain that nobody has tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unproven(Question);
 
 type Answer = Result<Known, String>;
 
@@ -121,6 +143,7 @@ enum Request {
         stamp: Option<Stamp>,
         answer: Answer,
     },
+    Prove(Question),
 }
 
 /// The workers' handle.
@@ -173,6 +196,17 @@ impl Toolbox {
         }
     }
 
+    /// What [`Gzipped`] stands for: its name and file.
+    pub(crate) async fn gzipped(&self, wanted: &Gzipped) -> Result<(String, PathBuf), String> {
+        match self.ask(wanted.0.clone()).await? {
+            Known::Packed(packed) => {
+                let Toolchain { name, path, .. } = packed.toolchain.clone();
+                Ok((name, path))
+            }
+            _ => Err(mixed_up()),
+        }
+    }
+
     pub(crate) async fn probe(&self, compiler: &Path) -> Result<Arc<Probe>, String> {
         match self
             .ask(Question::Probe {
@@ -203,6 +237,13 @@ impl Toolbox {
             Known::Native(options) => Ok(options),
             _ => Err(mixed_up()),
         }
+    }
+
+    /// Has a toolchain tried beside everything else. What it costs is a core for half a second: who
+    /// waits for a first object should have it before.
+    pub(crate) fn prove(&self, unproven: Unproven) {
+        // An agent that leaves has no use for it.
+        let _ = self.requests.send(Request::Prove(unproven.0));
     }
 
     async fn ask(&self, question: Question) -> Answer {
@@ -271,6 +312,7 @@ impl Keeper {
                     stamp,
                     answer,
                 } => self.asked(question, stamp, answer),
+                Request::Prove(question) => self.prove(question),
                 Request::Found {
                     question,
                     stamp,
@@ -286,7 +328,6 @@ impl Keeper {
                         self.look(question.clone(), stamp, now);
                     }
                     if matches!(question, Question::Archive { .. }) {
-                        self.prove(question, &answer);
                         continue;
                     }
                     if self.answers.len() >= MAX_ANSWERS {
@@ -319,13 +360,9 @@ impl Keeper {
         }
     }
 
-    /// A thread tries a toolchain that nobody has tried, at the lowest priority: the compile that
-    /// brought it here is on its way and does not wait.
-    fn prove(&mut self, question: Question, answer: &Answer) {
-        let Ok(Known::Packed(packed)) = answer else {
-            return;
-        };
-        if packed.proof != Proof::Pending || self.proved.contains(&question) {
+    /// A thread tries a toolchain, once.
+    fn prove(&mut self, question: Question) {
+        if self.proved.contains(&question) {
             return;
         }
         if self.proved.len() >= MAX_ANSWERS {
@@ -415,6 +452,7 @@ impl Workshop {
                         platform: self.platform.clone(),
                         name: native.archive.name.as_str().to_owned(),
                         path: native.archive.path,
+                        gzipped: question.gzipped(),
                     },
                     probe: Probe {
                         family: native.family,
@@ -423,6 +461,7 @@ impl Workshop {
                     },
                     has_c: native.has_c,
                     has_cxx: native.has_cxx,
+                    unproven: (native.proof == Proof::Pending).then(|| Unproven(question.clone())),
                     proof: native.proof,
                 })))
             }

@@ -17,12 +17,15 @@ use crate::cluster::{Failure, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::Writer;
 use crate::text::{Order, Source, Text};
+use crate::toolbox::Toolbox;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// Unpacking and trying a toolchain, after its last byte was sent.
 const VERIFY: Duration = Duration::from_secs(120);
 /// Waiting for a slot there, and compiling.
 const RESULT: Duration = Duration::from_secs(720);
+/// The protocol version from which on executors may read zstd (icecream 1.3).
+const KNOWS_ZSTD: u32 = 42;
 /// Between two pieces of an object.
 const PIECE: Duration = Duration::from_secs(40);
 
@@ -83,12 +86,13 @@ impl Seat {
         work: &Work,
         text: &mut Text,
         chronicle: &mut Chronicle,
+        toolbox: &Toolbox,
     ) -> Result<Verdict, Failure> {
         chronicle.enter(Phase::Connect);
         let mut executor = self.connect().await?;
         if !self.place.got_env {
             chronicle.enter(Phase::Install);
-            self.install(&mut executor, text).await?;
+            self.install(&mut executor, text, toolbox).await?;
         }
         chronicle.enter_since(Phase::Prepare, text.began());
         let compile = words::compile_file(work, self.place.job_id, &self.toolchain.name);
@@ -123,41 +127,75 @@ impl Seat {
         connected.map_err(|error| Failure::elsewhere(Reason::ConnectFailed, error.to_string()))
     }
 
-    /// Sends the toolchain's archive and waits until it is verified.
-    async fn install(&mut self, executor: &mut Channel, beside: &Text) -> Result<(), Failure> {
+    /// Sends the toolchain's archive and waits until it is verified. Nobody says which compressions an
+    /// executor reads: one that cannot make anything of ours gets it as gzip.
+    async fn install(
+        &mut self,
+        executor: &mut Channel,
+        beside: &Text,
+        toolbox: &Toolbox,
+    ) -> Result<(), Failure> {
+        let Some(gzipped) = self.toolchain.gzipped.clone() else {
+            let archive = self.toolchain.path.clone();
+            return self.transfer(executor, archive, beside).await?.installed();
+        };
+        if executor.version().number() >= KNOWS_ZSTD {
+            let archive = self.toolchain.path.clone();
+            match self.transfer(executor, archive, beside).await? {
+                Received::Installed => return Ok(()),
+                Received::Unread(_) => {}
+                // It is either gone, or has closed the connection over what it could not read.
+                Received::Cut(refusal) => {
+                    *executor = self.connect().await.map_err(|_| refusal)?;
+                }
+            }
+        }
+        let gone = |why: String| Failure::here(Reason::ToolchainFailed, why);
+        let (name, path) = toolbox.gzipped(&gzipped).await.map_err(gone)?;
+        if name != self.toolchain.name {
+            return Err(gone("the compiler has just changed".to_owned()));
+        }
+        self.transfer(executor, path, beside).await?.installed()
+    }
+
+    async fn transfer(
+        &mut self,
+        executor: &mut Channel,
+        archive: PathBuf,
+        beside: &Text,
+    ) -> Result<Received, Failure> {
         let (name, target) = (self.toolchain.name.clone(), words::own_platform());
         let transfer = TransferEnv {
             name: name.clone(),
             target: target.clone(),
         };
-        let refused = |failure: Failure| Failure {
-            reason: Reason::EnvironmentRefused,
-            ..failure
-        };
         let sent = executor.send(&Message::TransferEnv(transfer)).await;
         sent.map_err(|error| refused(broken(&error)))?;
-        let mut archive = Text::start(read(self.toolchain.path.clone()), beside.budget());
-        stream(executor, &mut archive)
-            .await
-            .map_err(|failure| match failure.retry {
-                true => refused(failure),
-                false => Failure {
+        let mut archive = Text::start(read(archive), beside.budget());
+        match stream(executor, &mut archive).await {
+            Ok(()) => {}
+            Err(failure) if failure.retry => return Ok(Received::Cut(refused(failure))),
+            Err(failure) => {
+                return Err(Failure {
                     reason: Reason::ToolchainFailed,
                     ..failure
-                },
-            })?;
+                });
+            }
+        }
         let verify = VerifyEnv {
             name: name.clone(),
             target: target.clone(),
         };
-        finish(executor, &[Message::End, Message::VerifyEnv(verify)])
-            .await
-            .map_err(refused)?;
-        match next(executor, VERIFY, "the toolchain's verification")
+        let asked = finish(executor, &[Message::End, Message::VerifyEnv(verify)]).await;
+        if let Err(failure) = asked {
+            return Ok(Received::Cut(refused(failure)));
+        }
+        const VERIFICATION: &str = "the toolchain's verification";
+        match next(executor, VERIFY, VERIFICATION)
             .await
             .map_err(refused)?
         {
-            Message::VerifyEnvResult(result) if result.ok => Ok(()),
+            Message::VerifyEnvResult(result) if result.ok => Ok(Received::Installed),
             Message::VerifyEnvResult(_) => {
                 let hostname = self.place.hostname.clone();
                 let blacklist = BlacklistHostEnv {
@@ -175,6 +213,14 @@ impl Seat {
                     not run there, or is not the one installed there where no other is taken; the \
                     log of its daemon says which";
                 Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
+            }
+            // It has no such toolchain, and says so: it did not unpack it.
+            text @ Message::StatusText(_) => {
+                let refusal = refused(early(Ok(Some(text))));
+                match next(executor, VERIFY, VERIFICATION).await {
+                    Ok(Message::VerifyEnvResult(_)) => Ok(Received::Unread(refusal)),
+                    _ => Err(refusal),
+                }
             }
             other => Err(refused(early(Ok(Some(other))))),
         }
@@ -208,6 +254,32 @@ impl Seat {
     pub(crate) async fn succeeded(mut self) {
         // A daemon that went away does not mind.
         let _ = self.daemon.send(&Message::End).await;
+    }
+}
+
+/// What an executor made of an archive.
+enum Received {
+    Installed,
+    /// Nothing; the connection is good for another one.
+    Unread(Failure),
+    /// It closed the connection before it had the whole. icecream's daemon does so when it cannot
+    /// read the beginning: the rest then means nothing to it (1.4, measured).
+    Cut(Failure),
+}
+
+impl Received {
+    fn installed(self) -> Result<(), Failure> {
+        match self {
+            Self::Installed => Ok(()),
+            Self::Unread(refusal) | Self::Cut(refusal) => Err(refusal),
+        }
+    }
+}
+
+fn refused(failure: Failure) -> Failure {
+    Failure {
+        reason: Reason::EnvironmentRefused,
+        ..failure
     }
 }
 
