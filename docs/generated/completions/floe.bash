@@ -64,13 +64,17 @@ _floe() {
             return 0
             ;;
         floe__subcmd__agent)
-            opts="-h --idle --stop --help"
+            opts="-h --idle --stop --try-toolchain --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --try-toolchain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -56,6 +56,7 @@ complete -c floe -n "__fish_floe_using_subcommand scheduler" -s d -l daemonize -
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s v -d 'Say more; repeat for even more'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand agent" -l idle -d 'Leave after this many seconds without a wrapper [default: FLOE_AGENT_IDLE or 300]' -r
+complete -c floe -n "__fish_floe_using_subcommand agent" -l try-toolchain -d 'Try the toolchain in the directory in a sandbox; the agent calls itself so' -r
 complete -c floe -n "__fish_floe_using_subcommand agent" -l stop -d 'Ask the running agent to leave when its jobs are done'
 complete -c floe -n "__fish_floe_using_subcommand agent" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand create-env" -s h -l help -d 'Print help'
