@@ -8,7 +8,7 @@ use transport::Channel;
 /// The right to run one compiler here. Dropped, it is given back.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    channel: Channel,
+    channel: Box<Channel>,
     /// The scheduler counts the job and wants to hear of its end.
     job: Option<u32>,
     since: Instant,
@@ -20,7 +20,7 @@ const FROM_SUBMITTER: u32 = 1;
 impl Slot {
     pub(super) fn local(channel: Channel) -> Self {
         Self {
-            channel,
+            channel: Box::new(channel),
             job: None,
             since: Instant::now(),
         }
@@ -28,7 +28,7 @@ impl Slot {
 
     pub(super) fn sent_home(channel: Channel, job: u32) -> Self {
         Self {
-            channel,
+            channel: Box::new(channel),
             job: Some(job),
             since: Instant::now(),
         }
