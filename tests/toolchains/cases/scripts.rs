@@ -85,7 +85,8 @@ pub(crate) fn assembler(place: &Path) -> Result<Compiler> {
 }
 
 /// zig is a compiler only by its first argument: an executor of icecream's protocol starts `clang` and
-/// finds a program that wants a command.
+/// finds a program that wants a command. It also compiles for the processor of this very host unless
+/// told otherwise, and wants its 300 MB of libraries beside it for the smallest file (0.17, measured).
 pub(crate) const ZIG_STAYS: &str = "toolchain_failed";
 
 /// `zig cc` behind a script, as build systems want one word. Downloading its 100 MB is no part of a

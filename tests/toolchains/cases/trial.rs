@@ -229,35 +229,38 @@ impl Site {
         }
     }
 
-    /// What became of the trial that follows the first object.
+    /// What became of the trial that follows the first object. Of a script that changes options it is
+    /// the compiler behind it that travels, here always gcc 12, and perhaps has travelled before.
     fn proof(&self, compiler: &OsString) -> Result<Proof> {
         let log = self
             .submit
             .tmp()
             .join(format!("floe-{}/agent.log", NOBODY.0));
-        let compiler = Path::new(compiler).display();
-        let known = [
-            (
-                format!("{compiler} compiles with what was packed"),
-                Proof::Whole,
-            ),
-            (
-                format!("packed of {compiler} could not be tried"),
-                Proof::Impossible,
-            ),
-            (
-                format!("toolchain for {compiler} cannot be packed"),
-                Proof::Faulty,
-            ),
-        ];
+        let mut compilers = vec![PathBuf::from(compiler)];
+        if fs::read(&compilers[0])?.starts_with(b"#!") {
+            let behind = ["gcc-12", "g++-12"].map(|name| Path::new("/usr/bin").join(name));
+            compilers.extend(behind.iter().flat_map(|path| path.canonicalize()));
+        }
+        let known = |text: &str, compiler: &Path| {
+            let compiler = compiler.display();
+            let said = |words: String| text.contains(&words);
+            if said(format!("{compiler} compiles with what was packed")) {
+                Some(Proof::Whole)
+            } else if said(format!("packed of {compiler} could not be tried")) {
+                Some(Proof::Impossible)
+            } else if said(format!("toolchain for {compiler} cannot be packed")) {
+                Some(Proof::Faulty)
+            } else {
+                None
+            }
+        };
         let end = Instant::now() + PATIENCE;
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
-            let said = known.iter().find(|(words, _)| text.contains(words));
-            if let Some((_, proof)) = said {
-                return Ok(*proof);
+            if let Some(proof) = compilers.iter().find_map(|path| known(&text, path)) {
+                return Ok(proof);
             }
-            ensure!(Instant::now() < end, "{compiler} was not tried:\n{text}");
+            ensure!(Instant::now() < end, "{compiler:?} was not tried:\n{text}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
