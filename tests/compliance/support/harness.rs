@@ -1,5 +1,5 @@
-//! Runs the cases and says of each what `cargo test` would say. The two suites run side by side, in
-//! clusters of their own: the original spends most of its time asleep.
+//! Runs the cases and says of each what `cargo test` would say. The two suites run side by side, the
+//! original's themes too, in clusters of their own: it spends most of its time asleep.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -49,22 +49,28 @@ pub fn run(themes: &[Theme]) -> ExitCode {
             _ => words.push(argument),
         }
     }
-    let run_suite = |suite| {
+    let mut lanes = vec![(Suite::Floe, themes)];
+    lanes.extend(themes.chunks(1).map(|theme| (Suite::Debian, theme)));
+    let words = &words;
+    let run_lane = |(suite, themes): (Suite, &[Theme])| {
         let mut count = Count::default();
         for theme in themes {
-            run_theme(suite, theme, &words, &mut count);
+            run_theme(suite, theme, words, &mut count);
         }
         count
     };
     let mut count = Count::default();
     thread::scope(|scope| {
-        let runs = Suite::BOTH.map(|suite| scope.spawn(move || run_suite(suite)));
-        for (run, suite) in runs.into_iter().zip(Suite::BOTH) {
+        let runs: Vec<_> = lanes
+            .into_iter()
+            .map(|lane| (lane.0, scope.spawn(move || run_lane(lane))))
+            .collect();
+        for (suite, run) in runs {
             match run.join() {
                 Ok(part) => count.add(part),
                 Err(_) => count
                     .failed
-                    .push(format!("{}: its run broke off", suite.name())),
+                    .push(format!("{}: a run broke off", suite.name())),
             }
         }
     });
