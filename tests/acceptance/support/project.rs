@@ -121,7 +121,8 @@ impl Project {
         };
         let stamp = tree.base.join("stamp");
         let wanted = tree.stamp()?;
-        if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
+        let there = fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == wanted);
+        if !there || (build && !tree.base.join("plain").is_dir()) {
             tree.make(build)?;
             fs::write(&stamp, wanted)?;
         }
