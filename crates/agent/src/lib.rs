@@ -10,6 +10,7 @@ mod door;
 mod hub;
 mod job;
 mod outputs;
+mod pace;
 mod shared;
 mod start;
 mod state;

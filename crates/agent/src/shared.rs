@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use transport::Rates;
 
 use crate::hub::Hub;
 use crate::job::Said;
+use crate::pace::Paces;
 use crate::text::Pragmas;
 use crate::toolbox::Toolbox;
 
@@ -27,8 +27,8 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) toolbox: Toolbox,
     pub(crate) text_budget: Arc<Semaphore>,
-    /// How fast executors take what is sent.
-    pub(crate) rates: Rates,
+    /// How hard texts are compressed.
+    pub(crate) paces: Paces,
     /// What is known of headers that a text can misrepresent.
     pub(crate) pragmas: Arc<Pragmas>,
     /// What terminals were told lately.
@@ -42,7 +42,7 @@ impl Shared {
             hub,
             toolbox,
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
-            rates: Rates::default(),
+            paces: Paces::default(),
             pragmas: Arc::default(),
             said: Said::default(),
             uid: rustix::process::geteuid().as_raw(),

@@ -76,8 +76,8 @@ pub struct Config {
     pub socket: Option<PathBuf>,
     /// What this host can unpack, as LOGIN says it: bit 0 xz, bit 1 zstd.
     pub features: u32,
-    /// Zstandard level of what is sent; `None`: as the client's network pays for it.
-    pub compression: Option<i32>,
+    /// Zstandard level of what is sent.
+    pub compression: i32,
     /// ICECC_SLOW_NETWORK: small writes.
     pub slow_network: bool,
     /// ICECC_TESTS: broadcast on loopback only, reconnect fast.
@@ -116,7 +116,7 @@ impl Config {
             user: None,
             socket: None,
             features: 3,
-            compression: None,
+            compression: icecream::chunk::DEFAULT_LEVEL,
             slow_network: false,
             tests: false,
             test_scheduler_ports: Vec::new(),

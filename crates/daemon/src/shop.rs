@@ -8,7 +8,6 @@ use job::{EnvironmentName, InvalidName, Platform};
 use sandbox::ZygoteClient;
 use tokio::task::spawn_blocking;
 use toolchain::{NotOwn, Own};
-use transport::Rates;
 
 use crate::config::Config;
 use crate::error::DaemonError;
@@ -24,8 +23,6 @@ pub(crate) struct Shop {
     pub(crate) natives: Natives,
     pub(crate) toolchains: Toolchains,
     pub(crate) room: Room,
-    /// How fast clients take their objects.
-    pub(crate) rates: Rates,
     /// None: no foreign compiles here.
     pub(crate) executor: Option<Executor>,
 }
@@ -68,7 +65,6 @@ impl Shop {
             natives,
             toolchains,
             room: Room::default(),
-            rates: Rates::default(),
             executor,
             platform,
             config,

@@ -22,23 +22,6 @@ pub enum Effort {
     Level(i32),
 }
 
-impl Effort {
-    /// Halves the time of [`DEFAULT_LEVEL`] and saves 68 instead of 75 % (preprocessed C, measured).
-    pub const QUICK: Self = Self::Level(-3);
-
-    /// What pays on a connection that carries so many bytes per second. Of preprocessed C, level 1
-    /// makes 150 MB/s and level -3 makes 270 (measured on one core): compressing costs the sender
-    /// more time than it saves once the network is faster than that. Unknown counts as slow.
-    pub fn for_rate(bytes_per_second: Option<u64>) -> Self {
-        match bytes_per_second {
-            // More than one gigabit carries.
-            Some(200_000_000..) => Self::Store,
-            Some(50_000_000..) => Self::QUICK,
-            _ => Self::default(),
-        }
-    }
-}
-
 impl Default for Effort {
     fn default() -> Self {
         Self::Level(DEFAULT_LEVEL)

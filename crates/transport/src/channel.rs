@@ -12,9 +12,8 @@ use tokio::net::{TcpSocket, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::TransportError;
-use crate::halves::{Link, Receiver, SLOW_WRITE, Sender};
+use crate::halves::{Link, Receiver, SLOW_WRITE, Sender, Sent};
 use crate::options::set_tcp_options;
-use crate::rates::Sent;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// How soon a full queue of connections is tried again.

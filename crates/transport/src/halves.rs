@@ -11,7 +11,6 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use crate::error::TransportError;
-use crate::rates::Sent;
 use crate::stream::{Endpoint, ReadHalf, WriteHalf};
 
 /// A peer that takes no byte for this long is given up.
@@ -91,6 +90,13 @@ impl Receiver {
     pub fn local_addr(&self) -> &Endpoint {
         &self.link.local
     }
+}
+
+/// What was sent, and how long it waited until the kernel took it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    pub bytes: u64,
+    pub waited: Duration,
 }
 
 /// The sending direction of a channel. Dropping it ends the direction (the peer sees the end of the

@@ -244,7 +244,7 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
         effort: match outline.environment.level() {
             Some(level) => Effort::Level(level),
             // Nobody knows yet who will compile it.
-            None => Effort::for_rate(shared.rates.slowest()),
+            None => shared.paces.anywhere(),
         },
         permit: Some(permit),
     }

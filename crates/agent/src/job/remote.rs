@@ -8,7 +8,7 @@ use super::hold::Hold;
 use super::local::{self, find_daemon};
 use super::outline::Outline;
 use super::{Chronicle, Fate, Stay, prepare};
-use crate::cluster::{Effort, Failure, Place, Seat, Verdict, Wish, Work};
+use crate::cluster::{Failure, Place, Seat, Verdict, Wish, Work};
 use crate::outputs::{Targets, Writer};
 use crate::shared::Shared;
 use crate::state::Pool;
@@ -127,8 +127,7 @@ impl Travel<'_> {
             }
             chronicle.placed(&host, seat.job_id());
             if let (None, Some(ip)) = (self.outline.environment.level(), seat.ip()) {
-                self.text
-                    .compress(Effort::for_rate(self.shared.rates.to(ip)));
+                self.text.compress(self.shared.paces.to(ip));
             }
             chronicle.toolchain(&seat.toolchain().name);
             match self.attempt(&mut seat, chronicle).await {
@@ -164,11 +163,11 @@ impl Travel<'_> {
         let verdict = seat
             .compile(&self.work, &mut self.text, chronicle, toolbox)
             .await?;
-        if let (Some(ip), Some(sent)) = (seat.ip(), seat.sent()) {
-            self.shared.rates.learn(ip, sent);
-        }
         if let Ok(production) = self.text.ending().await {
             chronicle.sent(production.bytes);
+            if let (Some(ip), Some(sent)) = (seat.ip(), seat.sent()) {
+                self.shared.paces.learn(ip, sent, production.took);
+            }
         }
         judge(&verdict, self.plan)?;
         chronicle.enter(Phase::Receive);

@@ -8,7 +8,7 @@ mod produce;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use job::Reason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -31,6 +31,7 @@ struct Kept {
 pub(crate) struct Production {
     /// Bytes before compression.
     pub(crate) bytes: u64,
+    pub(crate) took: Duration,
 }
 
 /// Why there is no text. The job is compiled here; trying again does not help.

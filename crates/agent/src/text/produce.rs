@@ -26,6 +26,7 @@ use super::doubts::Doubts;
 use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{Effort, PIECE_LEN, Piece};
 use crate::hub::Permit;
+use crate::pace;
 use crate::shared::{BUDGET_UNIT, TEXT_BUDGET_HIGH};
 
 /// What is to be produced.
@@ -89,6 +90,7 @@ const FULL: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(10);
 
 pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<Production, NoText> {
+    let began = Instant::now();
     let mut packer = Packer {
         line,
         buffer: vec![0; PIECE_LEN],
@@ -131,6 +133,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
     packer.pack()?;
     Ok(Production {
         bytes: packer.bytes,
+        took: began.elapsed(),
     })
 }
 
@@ -298,9 +301,7 @@ impl Packer<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match wanted {
-            Effort::Store if self.line.budget.available_permits() < TEXT_BUDGET_HIGH => {
-                Effort::QUICK
-            }
+            Effort::Store if self.line.budget.available_permits() < TEXT_BUDGET_HIGH => pace::QUICK,
             wanted => wanted,
         }
     }

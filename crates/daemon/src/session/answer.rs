@@ -49,25 +49,11 @@ impl Session {
             self.send_file(output).await?;
         }
         self.channel.flush().await?;
-        if let Some(client) = self.channel.peer_addr().ip() {
-            self.shop.rates.learn(client, self.channel.sent());
-        }
         Err(End::Closed)
     }
 
-    /// As the owner wants it, else by what is known of the client's network.
-    fn effort(&self) -> Effort {
-        match self.shop.config.compression {
-            Some(level) => Effort::Level(level),
-            None => {
-                let client = self.channel.peer_addr().ip();
-                Effort::for_rate(client.and_then(|client| self.shop.rates.to(client)))
-            }
-        }
-    }
-
     async fn send_file(&mut self, output: &mut Output) -> Result<(), End> {
-        let effort = self.effort();
+        let effort = Effort::Level(self.shop.config.compression);
         let mut buffer = vec![0; chunk::CHUNK_LEN];
         let mut left = output.len;
         while left > 0 {

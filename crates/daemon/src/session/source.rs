@@ -43,6 +43,11 @@ impl Room {
     }
 }
 
+/// Memory that a chunk takes: an empty one takes some too.
+pub(super) fn occupied(chunk: &FileChunk) -> usize {
+    chunk.data.len() + size_of::<Waiting>()
+}
+
 /// A chunk, and what it occupies of the room for all.
 struct Waiting {
     chunk: FileChunk,
@@ -85,11 +90,11 @@ impl Source {
     pub(super) fn take(&mut self, message: Message) -> Step {
         match message {
             Message::FileChunk(chunk) if !self.complete => {
-                self.bytes += chunk.data.len();
+                self.bytes += occupied(&chunk);
                 self.compressed += chunk.data.len();
                 self.uncompressed += usize::try_from(chunk.uncompressed_len).unwrap_or(usize::MAX);
                 let extra = self.bytes > MOST_WAITING;
-                let room = extra.then(|| self.room.take(chunk.data.len())).flatten();
+                let room = extra.then(|| self.room.take(occupied(&chunk))).flatten();
                 self.waiting.push_back(Waiting { chunk, _room: room });
                 Step::More
             }
@@ -121,7 +126,7 @@ impl Source {
         let Some(Waiting { chunk, .. }) = self.waiting.pop_front() else {
             return Ok(None);
         };
-        self.bytes -= chunk.data.len();
+        self.bytes -= occupied(&chunk);
         let text = unpack(&chunk);
         self.spool.keep(chunk, open);
         Ok(Some(text))
@@ -171,6 +176,17 @@ mod tests {
         let no_file: &Open<'_> = &|| Err(io::Error::other("none"));
         let popped = source.pop(no_file, |chunk| chunk.data.len());
         assert_eq!(popped.unwrap(), Some(900_000));
+    }
+
+    #[test]
+    fn empty_chunks_fill_it_too() {
+        let room = Room(Arc::new(Semaphore::new(0)));
+        let mut source = Source::new(&room);
+        let most = MOST_WAITING / size_of::<FileChunk>();
+        assert!((0..most).any(|_| {
+            source.take(chunk(0));
+            !source.listens()
+        }));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt as _;
 
 use icecream::FileChunk;
 
+use super::source::occupied;
+
 /// Compressed bytes of one text in memory. Most texts are shorter.
 const IN_MEMORY: usize = 1 << 20;
 /// Of one text on disk. A longer one cannot start again.
@@ -39,8 +41,8 @@ impl Spool {
         if self.torn {
             return;
         }
-        if self.file.is_none() && self.bytes + chunk.data.len() <= IN_MEMORY {
-            self.bytes += chunk.data.len();
+        if self.file.is_none() && self.bytes + occupied(&chunk) <= IN_MEMORY {
+            self.bytes += occupied(&chunk);
             self.chunks.push(chunk);
         } else if let Err(error) = self.write(&chunk, open) {
             tracing::debug!("the text of a compile is not kept: {error}");

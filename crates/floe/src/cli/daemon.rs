@@ -90,7 +90,9 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     config.test_scheduler_ports = service::test_scheduler_ports();
     config.slow_network =
         std::env::var(variable::ICECC_SLOW_NETWORK).is_ok_and(|value| value.starts_with('1'));
-    config.compression = service::number(variable::ICECC_COMPRESSION);
+    if let Some(level) = service::number(variable::ICECC_COMPRESSION) {
+        config.compression = level;
+    }
     Ok(config)
 }
 

@@ -66,9 +66,10 @@ impl Seat {
         self.place.hostname.parse().ok()
     }
 
-    /// What the executor was sent, once it has answered.
+    /// How the text went, once the executor has answered, and if it was all that it was sent.
     pub(crate) fn sent(&self) -> Option<Sent> {
-        self.executor.as_ref().map(Channel::sent)
+        let executor = self.executor.as_ref().filter(|_| self.place.got_env);
+        executor.map(Channel::sent)
     }
 
     pub(crate) fn job_id(&self) -> u32 {
