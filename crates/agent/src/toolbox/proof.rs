@@ -4,15 +4,17 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
-use sandbox::{Ended, Job, Limits, Scratch, Step, View, Zygote};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use sandbox::{Ended, Job, Limits, Outcome, Running, Scratch, Step, View, Zygote};
 use toolchain::{Ran, Trial};
 
 /// Whom a trial runs as when this user is root, who runs no foreign code.
@@ -22,23 +24,90 @@ const NOBODY: (u32, u32) = (65534, 65534);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const LONGEST_COMPLAINT: u64 = 64 << 10;
+/// Of all trials together.
+const LONGEST_OUTCOME: u64 = 8 * LONGEST_COMPLAINT;
 
 /// Starts `program`, which is floe, for the trials, and reads what it says of them.
 pub(super) fn elsewhere(program: &Path, root: &Path, trials: &[Trial]) -> Result<Vec<Ran>, String> {
-    let said = Command::new(program)
+    let patience = PATIENCE * u32::try_from(trials.len() + 1).unwrap_or(1);
+    elsewhere_within(patience, program, root, trials)
+}
+
+fn elsewhere_within(
+    patience: Duration,
+    program: &Path,
+    root: &Path,
+    trials: &[Trial],
+) -> Result<Vec<Ran>, String> {
+    let failed = |error: io::Error| format!("{}: {error}", program.display());
+    // No pipes: they end with whoever else has them.
+    let mut stdout = memory("stdout").map_err(failed)?;
+    let mut stderr = memory("stderr").map_err(failed)?;
+    let mut child = Command::new(program)
         .arg0("floe")
         .args(["agent", "--try-toolchain"])
         .arg(root)
         .args(trials.iter().map(|trial| trial.name))
         .stdin(Stdio::null())
+        .stdout(stdout.try_clone().map_err(failed)?)
+        .stderr(stderr.try_clone().map_err(failed)?)
         .process_group(0)
-        .output()
-        .map_err(|error| format!("{}: {error}", program.display()))?;
-    if !said.status.success() {
-        let why = String::from_utf8_lossy(&said.stderr);
+        .spawn()
+        .map_err(failed)?;
+    let Some(status) = ended(&mut child, Instant::now() + patience).map_err(failed)? else {
+        return Err(format!("the trials did not end within {patience:?}"));
+    };
+    if !status.success() {
+        let why = said(&mut stderr).map_err(failed)?;
+        let why = String::from_utf8_lossy(&why);
         return Err(why.trim().chars().take(1000).collect());
     }
-    read(&mut &said.stdout[..]).ok_or_else(|| "the trials' outcome is not readable".to_owned())
+    let outcome = said(&mut stdout).map_err(failed)?;
+    read(&mut &outcome[..]).ok_or_else(|| "the trials' outcome is not readable".to_owned())
+}
+
+/// Waits for a child that leads a group of processes. `None`: it took too long and was killed, and
+/// its group with it.
+fn ended(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    let pid = Pid::from_child(child);
+    let readable = pidfd_open(pid, PidfdFlags::empty())
+        .map_err(io::Error::from)
+        .and_then(|process| until(&process, deadline));
+    if matches!(readable, Ok(true)) {
+        return child.wait().map(Some);
+    }
+    // Its number is its own until somebody waits for it.
+    let _ = kill_process_group(pid, Signal::KILL);
+    child.wait()?;
+    readable.map(|_| None)
+}
+
+/// Whether there is something to read before the deadline.
+fn until(what: &impl AsFd, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(what, PollFlags::IN)], Some(&limit)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn memory(name: &str) -> io::Result<File> {
+    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}
+
+/// What was written to a file of [`memory`].
+fn said(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(LONGEST_OUTCOME).read_to_end(&mut said)?;
+    Ok(said)
 }
 
 /// `+`, or `-` with the length of what was said (four bytes, little-endian) and that.
@@ -107,9 +176,8 @@ fn one(zygote: &Zygote, root: &Path, trial: &Trial) -> Result<Ran, String> {
     let arguments = words
         .map(|word| CString::new(*word))
         .collect::<Result<_, _>>();
-    let memory = |name| memfd_create(name, MemfdFlags::CLOEXEC).map(File::from);
-    let mut stdin = memory("trial").map_err(|errno| failed(errno.into()))?;
-    let mut stderr = memory("stderr").map_err(|errno| failed(errno.into()))?;
+    let mut stdin = memory("trial").map_err(failed)?;
+    let mut stderr = memory("stderr").map_err(failed)?;
     stdin
         .write_all(trial.source.as_bytes())
         .and_then(|()| stdin.seek(SeekFrom::Start(0)))
@@ -137,15 +205,8 @@ fn one(zygote: &Zygote, root: &Path, trial: &Trial) -> Result<Ran, String> {
         .spawn(&job)
         .map_err(|error| error.to_string())?;
     drop(job);
-    let mut ready = [PollFd::new(&running, PollFlags::IN)];
-    let limit = Timespec {
-        tv_sec: i64::from(u32::try_from(PATIENCE.as_secs()).unwrap_or(u32::MAX)),
-        tv_nsec: 0,
-    };
-    if poll(&mut ready, Some(&limit)).map_err(|errno| failed(errno.into()))? == 0 {
-        return Err(format!("{} did not end within {PATIENCE:?}", trial.name));
-    }
-    let outcome = running.wait().map_err(|error| error.to_string())?;
+    let outcome = outcome(&running, Instant::now() + PATIENCE)?
+        .ok_or_else(|| format!("{} did not end within {PATIENCE:?}", trial.name))?;
     match outcome.ended {
         Ended::Exited(0) => Ok(Ran::Fine),
         Ended::Exited(_) => {
@@ -165,6 +226,19 @@ fn one(zygote: &Zygote, root: &Path, trial: &Trial) -> Result<Ran, String> {
             )))
         }
         other => Err(format!("{} ended without a verdict: {other:?}", trial.name)),
+    }
+}
+
+/// `None`: it takes too long. Words about its memory come before, and are of no interest.
+fn outcome(running: &Running, deadline: Instant) -> Result<Option<Outcome>, String> {
+    loop {
+        let outcome = running.try_read_outcome();
+        if let Some(outcome) = outcome.map_err(|error| error.to_string())? {
+            return Ok(Some(outcome));
+        }
+        if !until(running, deadline).map_err(|error| error.to_string())? {
+            return Ok(None);
+        }
     }
 }
 
@@ -191,6 +265,23 @@ fn scratch(zygote: &Zygote, root: &Path) -> io::Result<Scratch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trials_that_do_not_end_are_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("floe");
+        std::fs::write(&program, "#!/bin/sh\nsleep 600\n").unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, executable).unwrap();
+        let tried = elsewhere_within(Duration::from_millis(300), &program, dir.path(), &[]);
+        assert_eq!(tried, Err("the trials did not end within 300ms".to_owned()));
+    }
+
+    #[test]
+    fn what_a_failed_prover_says_is_the_reason() {
+        let tried = elsewhere(Path::new("/bin/false"), Path::new("/"), &[]);
+        assert_eq!(tried, Err(String::new()));
+    }
 
     #[test]
     fn outcomes_survive_their_way() {
