@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acceptance::jobs;
 use acceptance::need;
-use acceptance::project::REDIS;
+use acceptance::project::{Project, REDIS, REDIS_LIBRARIES};
 use acceptance::skip::Need;
 use acceptance::until::until;
 use acceptance::written::ENDLESS;
@@ -25,15 +25,18 @@ fn cluster() -> Result<Cluster> {
         .start()
 }
 
-/// Builds redis, lets something happen when a quarter is done, and wants the build to succeed with
-/// the objects of a plain build.
-fn survives(fault: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> {
+/// Builds a project, lets something happen when a quarter is done, and wants the build to succeed
+/// with the objects of a plain build.
+fn survives(
+    project: &'static Project,
+    fault: impl FnOnce(&mut Cluster) -> Result<()>,
+) -> Result<()> {
     need!(
         Need::Namespaces,
         Need::Suite(Suite::Floe),
-        Need::Project(&REDIS)
+        Need::Project(project)
     );
-    let tree = REDIS.open()?;
+    let tree = project.open()?;
     tree.reset()?;
     let mut cluster = cluster()?;
     let mut build = tree
@@ -45,7 +48,7 @@ fn survives(fault: impl FnOnce(&mut Cluster) -> Result<()>) -> Result<()> {
             "the build ended too early:\n{}",
             build.log()
         );
-        Ok(objects(&tree.path())? >= REDIS.objects / 4)
+        Ok(objects(&tree.path())? >= project.objects / 4)
     })?;
     fault(&mut cluster)?;
     let built = build.output(BUILD)?.ok();
@@ -82,18 +85,20 @@ fn running(host: &Host, word: &str) -> Vec<i32> {
 
 #[test]
 fn an_executor_is_killed() -> Result<()> {
-    survives(|cluster| cluster.kill_daemon("executor1"))
+    survives(&REDIS, |cluster| cluster.kill_daemon("executor1"))
 }
 
 /// No packet says that it is gone.
 #[test]
 fn an_executor_falls_silent() -> Result<()> {
-    survives(|cluster| cluster.host("executor1")?.unplug())
+    survives(&REDIS_LIBRARIES, |cluster| {
+        cluster.host("executor1")?.unplug()
+    })
 }
 
 #[test]
 fn the_scheduler_is_killed_and_comes_back() -> Result<()> {
-    survives(|cluster| {
+    survives(&REDIS_LIBRARIES, |cluster| {
         cluster.scheduler()?.kill(Signal::KILL);
         cluster.scheduler()?.wait(Duration::from_secs(10))?;
         cluster.start_scheduler()
@@ -102,7 +107,7 @@ fn the_scheduler_is_killed_and_comes_back() -> Result<()> {
 
 #[test]
 fn the_agent_is_killed() -> Result<()> {
-    survives(|cluster| {
+    survives(&REDIS_LIBRARIES, |cluster| {
         let submit = cluster.host("submit")?;
         let agents = running(submit, "agent");
         ensure!(!agents.is_empty(), "no agent runs on the submit host");
@@ -121,7 +126,7 @@ fn the_agent_is_killed() -> Result<()> {
 
 #[test]
 fn the_submit_hosts_daemon_is_killed() -> Result<()> {
-    survives(|cluster| {
+    survives(&REDIS_LIBRARIES, |cluster| {
         cluster.daemon("submit")?.kill(Signal::KILL);
         cluster.daemon("submit")?.wait(Duration::from_secs(10))?;
         cluster.start_daemon("submit")

@@ -86,7 +86,7 @@ fn floe_executes_for_debian_clients_under_a_debian_scheduler() -> Result<()> {
 
 #[test]
 fn floe_submits_to_debian_executors_under_a_debian_scheduler() -> Result<()> {
-    mixture(&REDIS, Debian, &[Debian, Debian], Floe)
+    mixture(&REDIS_LIBRARIES, Debian, &[Debian, Debian], Floe)
 }
 
 /// Both kinds of executors and of submit hosts in one cluster.
