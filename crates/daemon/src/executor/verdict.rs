@@ -38,9 +38,11 @@ pub struct Finished {
 /// Why a compile that ran says nothing about its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setback {
-    /// It used more memory than it may, or did not get what it wanted. It may work on a host with
-    /// more.
+    /// It was ended for using more memory than it may. It may work on a host with more.
     Memory,
+    /// Its words or its size say that it did not get the memory that it wanted. Those are also the
+    /// words of a driver whose compiler crashed.
+    Hunger,
     /// Its scratch directory was full.
     Disk,
     /// A signal killed the compiler: its own fault, or the kernel was out of memory.
@@ -100,7 +102,7 @@ pub(super) fn judge(
         Ended::Exited(0) => (0, None),
         Ended::Exited(status) => {
             let setback = if shows_signs(&stderr) || is_near_limit(&outcome.usage, limits) {
-                Some(Setback::Memory)
+                Some(Setback::Hunger)
             } else {
                 files.are_full().then_some(Setback::Disk)
             };

@@ -1,4 +1,4 @@
-//! A compile for another host, from COMPILE_FILE to the last byte of the object
+//! A compile for another host, from COMPILE_FILE to the last byte of the object.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Session {
         let like = task.order.likeness();
         self.tell(Said::CompileWanted(job, like)).await;
         let mut source = Source::new(&self.shop.room);
-        let (began, made) = loop {
+        let (began, memory, made) = loop {
             let memory = match self.wait_for_slot(&mut source).await? {
                 Ok(memory) => memory,
                 Err(why) => return self.refused(job, why).await,
@@ -59,7 +59,7 @@ impl Session {
                     );
                     self.tell(Said::CompileEvicted).await;
                 }
-                made => break (began, made),
+                made => break (began, memory, made),
             }
         };
         let usage = Usage {
@@ -71,7 +71,8 @@ impl Session {
         match made {
             Ok(finished) => {
                 log_result(job, &finished);
-                self.tell(Said::CompilePeaked(peak(&finished))).await;
+                let peak = peak(finished.setback, finished.usage.peak_memory, memory);
+                self.tell(Said::CompilePeaked(peak)).await;
                 self.tell(Said::CompileEnded(finished_usage(usage, &finished)))
                     .await;
                 drop(task);
@@ -336,10 +337,13 @@ fn too_large(crowded: bool) -> &'static str {
     }
 }
 
-fn peak(finished: &Finished) -> Peak {
-    match finished.setback {
+/// What is remembered of a compile that had `bytes` at most and could have had `limit`. One that
+/// says that it got too little is believed when it had much: crashed ones say the same.
+fn peak(setback: Option<Setback>, bytes: u64, limit: u64) -> Peak {
+    match setback {
         Some(Setback::Memory) => Peak::TooMuch,
-        _ => Peak::Bytes(finished.usage.peak_memory),
+        Some(Setback::Hunger) if bytes > limit / 2 => Peak::TooMuch,
+        _ => Peak::Bytes(bytes),
     }
 }
 
@@ -381,4 +385,19 @@ fn millis(duration: Duration) -> u32 {
 
 fn count(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crashed_compiler_does_not_count_as_too_large() {
+        let hunger = Some(Setback::Hunger);
+        assert_eq!(peak(hunger, 50, 100), Peak::Bytes(50));
+        assert_eq!(peak(hunger, 51, 100), Peak::TooMuch);
+        assert_eq!(peak(Some(Setback::Memory), 10, 100), Peak::TooMuch);
+        assert_eq!(peak(Some(Setback::Signal(11)), 90, 100), Peak::Bytes(90));
+        assert_eq!(peak(None, 90, 100), Peak::Bytes(90));
+    }
 }
