@@ -29,6 +29,8 @@ struct Running {
     like: Likeness,
     expected: u64,
     used: u64,
+    /// What it may have: the limit of all when it started.
+    limit: u64,
     /// Lower is older.
     arrival: u64,
     /// It was told to end, and its memory is about to be free.
@@ -76,8 +78,11 @@ impl Budget {
         sum(self.running.values().map(|running| running.used))
     }
 
-    /// What is neither used nor promised.
+    /// What another compile may have: what is neither used nor promised.
     pub fn free(&self) -> u64 {
+        if self.closed {
+            return 0;
+        }
         let claims = sum(self.running.values().map(Running::claim));
         self.limit().saturating_sub(claims)
     }
@@ -95,12 +100,11 @@ impl Budget {
             .min(self.limit())
     }
 
-    /// Whether it has needed more here than there is. The answer fades a little each time.
+    /// Whether it has needed more here than the owner gives, however full this host is now. After a
+    /// few refusals the answer fades.
     pub fn is_too_large(&mut self, like: &Likeness) -> bool {
-        let too_large = self
-            .history
-            .known(like)
-            .is_some_and(|bytes| bytes > self.limit());
+        let needed = self.history.needed(like);
+        let too_large = needed.is_some_and(|bytes| bytes > self.owners);
         if too_large {
             self.history.doubt(like);
         }
@@ -117,6 +121,7 @@ impl Budget {
             like,
             expected: expected.min(self.limit()),
             used: 0,
+            limit: self.limit(),
             arrival,
             leaving: false,
         };
@@ -140,7 +145,7 @@ impl Budget {
     /// A compile was killed for having more than it may.
     pub fn exceeded(&mut self, client: ClientId) {
         if let Some(running) = self.running.get(&client) {
-            let more = self.limit().saturating_add(1).max(running.used);
+            let more = running.limit.saturating_add(1).max(running.used);
             self.history.record(&running.like, more);
         }
     }
@@ -166,11 +171,12 @@ impl Budget {
             (used > limit).then_some(Excess::TooLarge(youngest))
         }?;
         self.closed |= matches!(excess, Excess::Later(_));
-        if matches!(excess, Excess::TooLarge(_)) {
-            self.exceeded(youngest);
-        }
         if let Some(running) = self.running.get_mut(&youngest) {
             running.leaving = true;
+            if matches!(excess, Excess::TooLarge(_)) {
+                // At least; when the host itself took memory back that is no more than it may have.
+                self.history.record(&running.like, running.used);
+            }
         }
         Some(excess)
     }

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 /// Compiles and kinds of compiles that are remembered.
 const MOST: usize = 8192;
 
+/// Refusals after which what is remembered fades a little.
+const REFUSALS: u32 = 4;
+
 /// By what a compile is recognised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Likeness {
@@ -23,6 +26,8 @@ pub struct Likeness {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     bytes: u64,
+    /// In a row, since it was recorded or has faded.
+    refusals: u32,
     /// In the count of all records.
     last: u64,
 }
@@ -35,10 +40,15 @@ pub struct History {
 }
 
 impl History {
-    /// What this very compile will need; none if it is new here.
+    /// What this very compile needed; none if it is new here.
+    pub fn needed(&self, like: &Likeness) -> Option<u64> {
+        Some(self.entries.get(&like.job)?.bytes)
+    }
+
+    /// What it will need, with a margin.
     pub fn known(&self, like: &Likeness) -> Option<u64> {
-        let entry = self.entries.get(&like.job)?;
-        Some(entry.bytes.saturating_add(entry.bytes / 8))
+        let needed = self.needed(like)?;
+        Some(needed.saturating_add(needed / 8))
     }
 
     /// What a new one will need: as much as its kind, and half of that again, because files differ.
@@ -62,11 +72,15 @@ impl History {
         });
     }
 
-    /// The compile was refused for what is remembered. It fades, so that a file that needs less by
+    /// The compile was refused for what is remembered. That fades, so that a file that needs less by
     /// now is tried again some day.
     pub fn doubt(&mut self, like: &Likeness) {
         if let Some(entry) = self.entries.get_mut(&like.job) {
-            entry.bytes -= entry.bytes / 32;
+            entry.refusals += 1;
+            if entry.refusals == REFUSALS {
+                entry.refusals = 0;
+                entry.bytes -= entry.bytes / 32;
+            }
         }
     }
 
@@ -74,7 +88,12 @@ impl History {
         self.count += 1;
         let bytes = next(self.entries.get(&key).map(|entry| entry.bytes));
         let last = self.count;
-        self.entries.insert(key, Entry { bytes, last });
+        let entry = Entry {
+            bytes,
+            refusals: 0,
+            last,
+        };
+        self.entries.insert(key, entry);
         if self.entries.len() > MOST {
             // The older half, all at once: a walk each time would cost more.
             let border = last.saturating_sub(MOST as u64 / 2);

@@ -59,6 +59,48 @@ fn a_guess_above_the_limit_runs_alone_and_a_known_need_above_it_is_refused() {
 }
 
 #[test]
+fn what_was_too_much_is_measured_by_the_limit_of_its_start() {
+    let mut budget = Budget::new(8 * GIB);
+    budget.set_available(2 * GIB);
+    budget.start(ClientId(1), like(1), GIB, 1);
+    budget.set_available(20 * GIB);
+    budget.exceeded(ClientId(1));
+    budget.end(ClientId(1));
+    assert!(!budget.is_too_large(&like(1)), "it had a quarter of it");
+    assert_eq!(budget.expected(&like(1)) >> 20, 2304);
+    // The host took back what it had given: the job had not more than it may.
+    budget.start(ClientId(2), like(2), GIB, 2);
+    budget.measured(ClientId(2), 3 * GIB);
+    budget.set_available(0);
+    budget.measured(ClientId(2), 4 * GIB);
+    assert_eq!(budget.excess(), Some(Excess::TooLarge(ClientId(2))));
+    budget.end(ClientId(2));
+    assert!(!budget.is_too_large(&like(2)));
+}
+
+#[test]
+fn what_fits_is_not_too_large_for_the_sake_of_a_margin_or_of_a_full_host() {
+    let mut budget = started(8 * GIB, 1);
+    budget.peaked(ClientId(1), 8 * GIB - MIB);
+    budget.end(ClientId(1));
+    assert!(!budget.is_too_large(&like(1)));
+    budget.set_available(GIB);
+    assert!(!budget.is_too_large(&like(1)));
+}
+
+#[test]
+fn nothing_is_offered_until_the_others_have_room_to_grow() {
+    let mut budget = started(8 * GIB, 2);
+    budget.measured(ClientId(1), 4 * GIB);
+    budget.measured(ClientId(2), 4 * GIB);
+    assert_eq!(budget.excess(), Some(Excess::Later(ClientId(2))));
+    budget.end(ClientId(2));
+    assert_eq!(budget.free(), 0);
+    budget.end(ClientId(1));
+    assert_eq!(budget.free(), 8 * GIB);
+}
+
+#[test]
 fn the_youngest_makes_way_and_nothing_starts_until_memory_is_free() {
     let mut budget = started(8 * GIB, 3);
     for (client, used) in [(1, 2), (2, 3), (3, 2)] {
