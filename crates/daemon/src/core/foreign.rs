@@ -99,13 +99,14 @@ impl Core {
         self.first_foreign().map(|compile| compile.since)
     }
 
-    /// Whether there is memory for the foreign compile that is served next, if the host has any to
-    /// give at all.
+    /// Whether the foreign compile that is served next could start: there is memory for it, and it
+    /// would not stand still. One that is refused needs neither.
     pub(super) fn foreign_fits(&self) -> bool {
         matches!(self.pressure, Pressure::Full(_))
-            || self
-                .first_foreign()
-                .is_none_or(|compile| self.memory.fits(needs(&self.memory, compile)))
+            || !self.frozen
+                && self
+                    .first_foreign()
+                    .is_none_or(|compile| self.memory.fits(needs(&self.memory, compile)))
     }
 
     pub(super) fn first_foreign(&self) -> Option<&Compile> {

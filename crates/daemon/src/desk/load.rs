@@ -41,13 +41,14 @@ impl Desk {
         let stance = self
             .claim
             .observe(self.began.elapsed(), &situation, own.running);
-        self.take(stance);
         if let Some(objection) = self.config.owner.objection(&situation) {
             (reading.value, reading.pressure) = (1000, Pressure::Full(Lack::Leave(objection)));
         }
         let before = self.reading.replace(reading).map(|last| last.pressure);
         self.tell_lack(before.unwrap_or_default(), reading.pressure);
+        // First, or what waits would start to stand still, or be refused although compiles go on.
         self.decide(Event::Pressure(reading.pressure), None);
+        self.take(stance);
         self.announce_load();
     }
 

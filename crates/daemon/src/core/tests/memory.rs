@@ -1,6 +1,8 @@
 //! Foreign compiles and the memory that they need.
 
 use super::*;
+use crate::load::Lack;
+use crate::owner::Objection;
 
 const GIB: u64 = 1 << 30;
 
@@ -120,4 +122,23 @@ fn what_a_compile_needed_is_known_the_next_time() {
     assert!(core.memory().free() < GIB);
     let (_, actions) = wants_compile_like(&mut core, 3, like(1, 1));
     assert_eq!(actions, []);
+}
+
+#[test]
+fn nothing_starts_to_stand_still() {
+    let leave = Pressure::Full(Lack::Leave(Objection::Battery));
+    let mut core = host(1, 4 * GIB);
+    let (first, _) = wants_compile(&mut core, 1);
+    let (second, _) = wants_compile(&mut core, 2);
+    assert_eq!(core.apply(START, Event::Frozen(true)), []);
+    assert_eq!((core.used(), core.deadline()), (0, None));
+    assert_eq!(core.apply(START, Event::Pressure(leave)), []);
+    assert_eq!(core.deadline(), Some(PRESSURE_PATIENCE));
+    // It was short: the pressure goes first.
+    let later = PRESSURE_PATIENCE * 2;
+    assert_eq!(core.apply(later, Event::Pressure(Pressure::Open)), []);
+    assert_eq!(core.apply(later, Event::Frozen(false)), []);
+    assert_eq!(core.used(), 1);
+    let actions = ended(&mut core, first);
+    assert!(actions.contains(&Action::StartCompile { client: second }));
 }
