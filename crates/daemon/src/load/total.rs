@@ -6,20 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Memory, ProcPaths};
+use crate::memory::LEAST;
 
 /// Quarters. The rest is for this host's own programs, its file cache, and what measuring misses.
 const SHARE: u64 = 3;
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// Three quarters of what this host, or this container, has.
+/// Three quarters of what this host, or this container, has, and no less than [`LEAST`].
 pub fn share_of_memory(paths: &ProcPaths) -> u64 {
     let text = fs::read_to_string(&paths.meminfo).unwrap_or_default();
     let total = Memory::parse(&text).total.saturating_mul(1024);
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = limit_files(&own);
     let limits = limits.iter().filter_map(|file| limit(file));
-    // A host that does not tell gets the little that every host gives.
-    limits.fold(total, u64::min) / 4 * SHARE
+    let share = limits.fold(total, u64::min) / 4 * SHARE;
+    // A host that does not tell gives as little as any.
+    share.max(LEAST)
 }
 
 fn limit(file: &Path) -> Option<u64> {
@@ -63,6 +65,15 @@ mod tests {
             .collect();
         assert_eq!(shown[..3], expected);
         assert_eq!(shown[3..], [unified]);
+    }
+
+    #[test]
+    fn a_host_that_does_not_tell_gives_the_least() {
+        let paths = ProcPaths {
+            meminfo: "/nonexistent".into(),
+            ..ProcPaths::default()
+        };
+        assert_eq!(share_of_memory(&paths), LEAST);
     }
 
     #[test]
