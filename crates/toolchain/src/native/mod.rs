@@ -243,21 +243,25 @@ impl NativeCache {
             .shelf
             .lock(key)
             .map_err(|error| (error, watch.clone()))?;
-        let mut was_faulty = false;
+        let mut faulty = None;
         if let Some(mut record) = self.shelf.load(key)
             && record.watch.holds()
         {
-            was_faulty = record.is_faulty();
-            if !was_faulty {
+            if !record.is_faulty() {
                 let native = self.pack(request, &record, compression)?;
                 return Ok((record, None, native));
             }
+            faulty = Some(record);
         }
         let (mut record, gathered) = make(request, watch)?;
         let mut gathered = Some(Box::new(gathered));
-        let must_prove = |one: &mut Box<Gathered>| was_faulty || !one.set.is_observed;
+        let must_prove = |one: &mut Box<Gathered>| faulty.is_some() || !one.set.is_observed;
         if let (Some(sandbox), Some(gathered)) = (&self.sandbox, gathered.take_if(must_prove)) {
             record = self.tried(record, *gathered, &**sandbox);
+        }
+        // Whoever could not look has not found it whole.
+        if let (Proof::Impossible(_), Some(faulty)) = (&record.proof, faulty) {
+            record = faulty;
         }
         let native = self.pack(request, &record, compression)?;
         self.shelf

@@ -72,7 +72,8 @@ pub enum Proof {
     Pending,
     /// Every language that it has compiles with the collected files alone.
     Whole,
-    /// This host has no sandbox to try it in, and why.
+    /// It could not be tried, and why. That may pass (a full disk, a busy host): other processes are
+    /// not told.
     Impossible(String),
     /// A language that it has does not compile, and why: for people.
     Faulty(String),
@@ -81,9 +82,8 @@ pub enum Proof {
 impl Proof {
     fn letter_and_words(&self) -> (&'static str, &str) {
         match self {
-            Self::Pending => ("p", ""),
+            Self::Pending | Self::Impossible(_) => ("p", ""),
             Self::Whole => ("w", ""),
-            Self::Impossible(why) => ("i", why),
             Self::Faulty(why) => ("f", why),
         }
     }
@@ -93,7 +93,6 @@ impl Proof {
         Some(match letter {
             b"p" => Self::Pending,
             b"w" => Self::Whole,
-            b"i" => Self::Impossible(words()),
             b"f" => Self::Faulty(words()),
             _ => return None,
         })
@@ -101,7 +100,7 @@ impl Proof {
 }
 
 /// Changes with the format, or with what goes into a toolchain: old records are then made anew.
-const VERSION: &str = "floe native 4";
+const VERSION: &str = "floe native 5";
 
 impl Record {
     pub(super) fn encode(&self) -> Vec<u8> {

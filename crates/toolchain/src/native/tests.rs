@@ -231,6 +231,29 @@ fn a_proof_runs_once_and_what_it_finds_holds_for_the_next_process() {
 }
 
 #[test]
+fn what_was_found_faulty_stays_so_where_nothing_can_be_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = Request {
+        compiler: Path::new("/usr/bin/gcc"),
+        search: None,
+        options: &[],
+        extra: &[],
+    };
+    let first = NativeCache::new(dir.path()).with_sandbox(Arc::new(without_cxx));
+    first.find(&request, Compression::None).unwrap();
+    let Some(faulty @ Proof::Faulty(_)) = first.prove(&request) else {
+        panic!("not found faulty");
+    };
+    for _ in 0..2 {
+        let nowhere = |_: &Path, _: &[Trial]| Err("the disk is full".to_owned());
+        let cache = NativeCache::new(dir.path()).with_sandbox(Arc::new(nowhere));
+        let native = cache.find(&request, Compression::None).unwrap();
+        assert!(native.has_c && !native.has_cxx);
+        assert_eq!(native.proof, faulty);
+    }
+}
+
+#[test]
 fn a_proof_that_an_earlier_process_left_undone_is_done() {
     let dir = tempfile::tempdir().unwrap();
     let request = Request {
@@ -250,4 +273,10 @@ fn a_proof_that_an_earlier_process_left_undone_is_done() {
     let next = cache.find(&request, Compression::None).unwrap();
     assert!(next.has_c && next.has_cxx);
     assert_eq!(next.proof, impossible);
+    // It may have passed by then.
+    let fine = |_: &Path, trials: &[Trial]| Ok(vec![Ran::Fine; trials.len()]);
+    let later = NativeCache::new(dir.path()).with_sandbox(Arc::new(fine));
+    let native = later.find(&request, Compression::None).unwrap();
+    assert_eq!(native.proof, Proof::Pending);
+    assert_eq!(later.prove(&request), Some(Proof::Whole));
 }
