@@ -125,9 +125,12 @@ pub(crate) struct Packed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gzipped(Question);
 
-/// A toolchain that nobody has tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unproven(Question);
+/// A toolchain that nobody has tried. After an upgrade the same question leads to another archive.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Unproven {
+    question: Question,
+    archive: String,
+}
 
 type Answer = Result<Known, String>;
 
@@ -143,7 +146,7 @@ enum Request {
         stamp: Option<Stamp>,
         answer: Answer,
     },
-    Prove(Question),
+    Prove(Unproven),
 }
 
 /// The workers' handle.
@@ -243,7 +246,7 @@ impl Toolbox {
     /// waits for a first object should have it before.
     pub(crate) fn prove(&self, unproven: Unproven) {
         // An agent that leaves has no use for it.
-        let _ = self.requests.send(Request::Prove(unproven.0));
+        let _ = self.requests.send(Request::Prove(unproven));
     }
 
     async fn ask(&self, question: Question) -> Answer {
@@ -298,7 +301,7 @@ struct Keeper {
     answers: HashMap<Question, Kept>,
     waiting: HashMap<Question, Waiting>,
     /// The toolchains that were tried, or are being.
-    proved: HashSet<Question>,
+    proved: HashSet<Unproven>,
     requests: mpsc::WeakUnboundedSender<Request>,
     workshop: Arc<Workshop>,
 }
@@ -312,7 +315,7 @@ impl Keeper {
                     stamp,
                     answer,
                 } => self.asked(question, stamp, answer),
-                Request::Prove(question) => self.prove(question),
+                Request::Prove(unproven) => self.prove(unproven),
                 Request::Found {
                     question,
                     stamp,
@@ -361,16 +364,15 @@ impl Keeper {
     }
 
     /// A thread tries a toolchain, once.
-    fn prove(&mut self, question: Question) {
-        if self.proved.contains(&question) {
-            return;
-        }
+    fn prove(&mut self, unproven: Unproven) {
         if self.proved.len() >= MAX_ANSWERS {
             self.proved.clear();
         }
-        self.proved.insert(question.clone());
+        if !self.proved.insert(unproven.clone()) {
+            return;
+        }
         let workshop = Arc::clone(&self.workshop);
-        let started = std::thread::Builder::new().spawn(move || workshop.prove(&question));
+        let started = std::thread::Builder::new().spawn(move || workshop.prove(&unproven.question));
         if let Err(error) = started {
             warn!("no thread to try a toolchain with: {error}");
         }
@@ -447,6 +449,10 @@ impl Workshop {
                 };
                 let native = self.cache.find(&request, compression);
                 let native = native.map_err(|error| error.to_string())?;
+                let unproven = (native.proof == Proof::Pending).then(|| Unproven {
+                    question: question.clone(),
+                    archive: native.archive.name.as_str().to_owned(),
+                });
                 Ok(Known::Packed(Arc::new(Packed {
                     toolchain: Toolchain {
                         platform: self.platform.clone(),
@@ -461,7 +467,7 @@ impl Workshop {
                     },
                     has_c: native.has_c,
                     has_cxx: native.has_cxx,
-                    unproven: (native.proof == Proof::Pending).then(|| Unproven(question.clone())),
+                    unproven,
                     proof: native.proof,
                 })))
             }
