@@ -9,12 +9,16 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::fileset::{Member, Source};
 use crate::unpack::add_mount_points;
 
 /// How these directories are called; the number of the process that uses it follows.
 const PREFIX: &str = ".proving-";
+
+/// A proof takes seconds. One whose directory is this old was killed.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Goes away with its owner.
 pub(super) struct Tree {
@@ -75,15 +79,44 @@ impl Drop for Tree {
     }
 }
 
-/// Removes what processes that were killed left.
+/// Removes what processes that were killed left. Judged by age: other hosts and containers, whose
+/// processes are not seen here, may share the place.
 fn sweep(place: &Path) {
     for entry in std::fs::read_dir(place).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+        let is_old = || {
+            let made = entry.metadata().and_then(|meta| meta.modified());
+            made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > ABANDONED))
+        };
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+            && is_old()
+        {
             let _ = std::fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn only_old_trees_of_others_go() {
+        let place = tempfile::tempdir().unwrap();
+        // No process of this host has such a number.
+        let tree = |number: u32| place.path().join(format!("{PREFIX}{number}-0"));
+        let (live, old) = (tree(u32::MAX), tree(u32::MAX - 1));
+        for tree in [&live, &old] {
+            std::fs::create_dir(tree).unwrap();
+        }
+        let then = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let directory = std::fs::File::open(&old).unwrap();
+        directory.set_modified(then).unwrap();
+        Tree::new(place.path()).unwrap();
+        assert!(live.exists() && !old.exists());
     }
 }
