@@ -53,6 +53,14 @@ pub enum NotOwn {
     Elsewhere { path: PathBuf, really: PathBuf },
 }
 
+impl NotOwn {
+    /// Whether it may be the same compiler all the same: nobody could look. An upgrade takes files
+    /// away before it brings them, and a busy host cannot start the compiler.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Unreadable { .. })
+    }
+}
+
 /// This host's own compilers. Shared by reference between threads; blocks while one is read.
 #[derive(Debug, Default)]
 pub struct Own {

@@ -62,7 +62,7 @@ impl Failure {
 
     /// The toolchain is none that this host can run: it should not be sent here again.
     pub fn toolchain_is_foreign(&self) -> bool {
-        matches!(self, Self::NotInstalled(_))
+        matches!(self, Self::NotInstalled(why) if !why.may_pass())
     }
 
     /// The number that icecream's schedulers are told.
@@ -82,6 +82,21 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_toolchain_that_could_not_be_compared_is_not_foreign() {
+        let path = std::path::PathBuf::from("/usr/bin/gcc");
+        let why = "no process can be started".to_owned();
+        let unreadable = NotOwn::Unreadable {
+            path: path.clone(),
+            why,
+        };
+        for passing in [unreadable, NotOwn::Missing { path }] {
+            let failure = Failure::NotInstalled(passing);
+            assert!(!failure.toolchain_is_foreign() && !failure.toolchain_is_broken());
+        }
+        assert!(Failure::NotInstalled(NotOwn::NoDriver).toolchain_is_foreign());
+    }
 
     #[test]
     fn a_toolchain_is_not_blamed_for_a_long_command_line() {
