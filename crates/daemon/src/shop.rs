@@ -87,7 +87,8 @@ impl Shop {
         }
     }
 
-    /// Whether jobs of a toolchain that is here can run here. It is dropped if not.
+    /// Whether jobs of a toolchain that is here may run here. It is dropped if it is known that they
+    /// cannot.
     pub(crate) async fn is_fit(&self, entry: &Entry) -> bool {
         let Some(executor) = &self.executor else {
             return true;
@@ -98,10 +99,12 @@ impl Shop {
         let Err(failure) = executor.admit(&toolchain.toolchain()).await else {
             return true;
         };
-        tracing::warn!("toolchain {entry} is refused: {failure}");
-        if failure.toolchain_is_foreign() {
-            self.toolchains.refuse(toolchain, failure.to_string()).await;
+        if !failure.toolchain_is_foreign() {
+            tracing::warn!("whether toolchain {entry} runs here is not known: {failure}");
+            return true;
         }
+        tracing::warn!("toolchain {entry} is refused: {failure}");
+        self.toolchains.refuse(toolchain, failure.to_string()).await;
         false
     }
 
