@@ -144,11 +144,12 @@ impl Seat {
             let archive = self.toolchain.path.clone();
             match self.transfer(executor, archive, beside).await? {
                 Received::Installed => return Ok(()),
-                Received::Unread(_) => {}
+                Received::Unread(refusal) if may_read_gzip(&refusal) => {}
                 // It is either gone, or has closed the connection over what it could not read.
-                Received::Cut(refusal) => {
-                    *executor = self.connect().await.map_err(|_| refusal)?;
+                Received::Cut(refusal) if may_read_gzip(&refusal) => {
+                    *executor = self.connect().await.map_err(|_| refused(refusal))?;
                 }
+                refusal => return refusal.installed(),
             }
         }
         let gone = |why: String| Failure::here(Reason::ToolchainFailed, why);
@@ -175,7 +176,7 @@ impl Seat {
         let mut archive = Text::start(read(archive), beside.budget());
         match stream(executor, &mut archive).await {
             Ok(()) => {}
-            Err(failure) if failure.retry => return Ok(Received::Cut(refused(failure))),
+            Err(failure) if failure.retry => return Ok(Received::Cut(failure)),
             Err(failure) => {
                 return Err(Failure {
                     reason: Reason::ToolchainFailed,
@@ -189,7 +190,7 @@ impl Seat {
         };
         let asked = finish(executor, &[Message::End, Message::VerifyEnv(verify)]).await;
         if let Err(failure) = asked {
-            return Ok(Received::Cut(refused(failure)));
+            return Ok(Received::Cut(failure));
         }
         const VERIFICATION: &str = "the toolchain's verification";
         match next(executor, VERIFY, VERIFICATION)
@@ -217,10 +218,10 @@ impl Seat {
             }
             // It has no such toolchain, and says so: it did not unpack it.
             text @ Message::StatusText(_) => {
-                let refusal = refused(early(Ok(Some(text))));
+                let refusal = early(Ok(Some(text)));
                 match next(executor, VERIFY, VERIFICATION).await {
                     Ok(Message::VerifyEnvResult(_)) => Ok(Received::Unread(refusal)),
-                    _ => Err(refusal),
+                    _ => Err(refused(refusal)),
                 }
             }
             other => Err(refused(early(Ok(Some(other))))),
@@ -272,8 +273,27 @@ impl Received {
     fn installed(self) -> Result<(), Failure> {
         match self {
             Self::Installed => Ok(()),
-            Self::Unread(refusal) | Self::Cut(refusal) => Err(refusal),
+            Self::Unread(refusal) | Self::Cut(refusal) => Err(refused(refusal)),
         }
+    }
+}
+
+/// Whether an executor that refused an archive so may take the same as gzip. Not if it named a
+/// cause that has nothing to do with the compression, or was not heard of for too long.
+fn may_read_gzip(refusal: &Failure) -> bool {
+    /// In the words of floe's own executors, which read zstd.
+    const OTHER_CAUSES: [&str; 4] = [
+        "the disk is full",
+        "cannot be kept",
+        "cannot be written",
+        "this host",
+    ];
+    match refusal.reason {
+        Reason::PeerLost => true,
+        Reason::PeerRefused => !OTHER_CAUSES
+            .iter()
+            .any(|cause| refusal.detail.contains(cause)),
+        _ => false,
     }
 }
 
@@ -413,5 +433,35 @@ fn incomplete(failure: Failure) -> Failure {
     Failure {
         reason: Reason::ResultIncomplete,
         ..failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_follows_only_a_refusal_that_it_may_cure() {
+        let refusal = |reason, detail: &str| Failure::elsewhere(reason, detail);
+        for cured in [
+            refusal(Reason::PeerLost, "it closed the connection"),
+            refusal(Reason::PeerRefused, "environment is not installed"),
+        ] {
+            assert!(may_read_gzip(&cured), "{cured:?}");
+        }
+        for other in [
+            refusal(Reason::PeerTimeout, "it has taken no data for 30s"),
+            refusal(Reason::PeerProtocol, "a ping was not to be expected"),
+            refusal(
+                Reason::PeerRefused,
+                "the disk is full: /var needs 9 bytes more",
+            ),
+            refusal(
+                Reason::PeerRefused,
+                "this host's own gcc cannot be read as a toolchain",
+            ),
+        ] {
+            assert!(!may_read_gzip(&other), "{other:?}");
+        }
     }
 }
