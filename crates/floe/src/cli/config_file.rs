@@ -51,23 +51,45 @@ pub(crate) enum ConfigError {
 
 /// The words that a file means, if there is one: the one named, else the first of the usual ones.
 pub(crate) fn arguments(named: Option<&Path>) -> Result<Vec<OsString>, ConfigError> {
-    let candidates = match named {
-        Some(path) => vec![path.to_path_buf()],
-        None => usual(),
-    };
+    match named {
+        Some(path) => {
+            let text = read(path).map_err(|cause| unreadable(path, cause))?;
+            words(&path.display().to_string(), &text)
+        }
+        None => first_of(&usual()),
+    }
+}
+
+/// The words of the first file that is there. Nobody named these: one that this user may not look
+/// at is none of ours.
+fn first_of(candidates: &[PathBuf]) -> Result<Vec<OsString>, ConfigError> {
     for path in candidates {
-        match read(&path) {
+        let cause = match read(path) {
             Ok(text) => return words(&path.display().to_string(), &text),
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {}
-            Err(cause) => {
-                return Err(ConfigError::Unreadable {
-                    path: path.display().to_string(),
-                    cause,
-                });
+            Err(cause) => cause,
+        };
+        match cause.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {}
+            io::ErrorKind::PermissionDenied => {
+                super::complain(format_args!("goes on without {}: {cause}", path.display()));
             }
+            _ => return Err(unreadable(path, cause)),
         }
     }
     Ok(Vec::new())
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> ConfigError {
+    let path = path.display().to_string();
+    ConfigError::Unreadable { path, cause }
+}
+
+/// The options of the file's words and the line's together: what a line counts, clap adds up.
+pub(crate) fn line_wins(line: &DaemonOptions, mut both: DaemonOptions) -> DaemonOptions {
+    if line.service.verbose > 0 {
+        both.service.verbose = line.service.verbose;
+    }
+    both
 }
 
 /// A daemon of root's is the system's, whatever root has at home.
@@ -367,6 +389,31 @@ mod tests {
             }
         }
         assert!(read_as(&sample).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_odd_home_has_no_file() {
+        let odd = PathBuf::from("/dev/null/.config/floe/daemon.toml");
+        assert!(first_of(&[odd]).unwrap().is_empty());
+        let unusable = first_of(&[PathBuf::from("/")]).unwrap_err();
+        assert!(matches!(unusable, ConfigError::Unreadable { .. }));
+    }
+
+    #[test]
+    fn a_line_that_says_verbose_is_not_added_to_the_file() {
+        use clap::FromArgMatches as _;
+        let options = |words: &[&str]| {
+            let line = [&["floe daemon"], words].concat();
+            let matches = definition().try_get_matches_from(line).unwrap();
+            DaemonOptions::from_arg_matches(&matches).unwrap()
+        };
+        let verbose = |file: &[&str], line: &[&str]| {
+            let both = options(&[file, line].concat());
+            line_wins(&options(line), both).service.verbose
+        };
+        assert_eq!(verbose(&["-vv"], &["-v"]), 1);
+        assert_eq!(verbose(&["-vv"], &[]), 2);
+        assert_eq!(verbose(&[], &["-vvv"]), 3);
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn configured_daemon(
         return daemon::run(options, origin);
     }
     match again(&words) {
-        Ok(options) => daemon::run(&options, origin),
+        Ok(both) => daemon::run(&config_file::line_wins(options, both), origin),
         Err(error) => usage(&error),
     }
 }
