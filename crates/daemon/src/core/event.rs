@@ -179,6 +179,8 @@ pub enum Refusal {
     Full,
     /// It has needed more memory than this host gives.
     TooLarge,
+    /// Other compiles have the memory that it needs, and keep it.
+    Crowded,
 }
 
 /// What the scheduler is told.
@@ -241,3 +243,6 @@ pub mod code {
 /// host on its last figures: after a short wait a busy processor is no reason to break the promise,
 /// and for full memory or disk a quick refusal is kinder.
 pub const PRESSURE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long compiles wait, with slots free and none starting, for memory that others have.
+pub const MEMORY_PATIENCE: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use job::{ClientId, JobId};
 
 use super::client::{Client, Compile, Work};
-use super::event::{Action, From, Refusal, Usage};
+use super::event::{Action, From, MEMORY_PATIENCE, Refusal, Usage};
 use super::queue::Class;
 use super::{Budget, Core};
 use crate::load::Pressure;
@@ -65,6 +65,7 @@ impl Core {
         if std::mem::take(&mut compile.running) {
             self.used -= u32::from(!self.frozen);
             compile.needs = needs;
+            self.hungry = None;
             self.queue.put_back(id, compile.job, compile.arrival);
         }
     }
@@ -107,6 +108,28 @@ impl Core {
                 && self
                     .first_foreign()
                     .is_none_or(|compile| self.memory.fits(needs(&self.memory, compile)))
+    }
+
+    /// Whether the foreign compile that is served next waits for nothing but memory.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.used < self.slots && !self.frozen && !self.foreign_fits()
+    }
+
+    /// Refuses the next compile if nothing could start for too long: those that have the memory may
+    /// take as long as they like, and other hosts may have some.
+    pub(super) fn refuse_hungry(&mut self, now: Duration) -> bool {
+        let first = self.queue.first_foreign().filter(|_| self.is_hungry());
+        let Some(client) = first else {
+            self.hungry = None;
+            return false;
+        };
+        if now < *self.hungry.get_or_insert(now) + MEMORY_PATIENCE {
+            return false;
+        }
+        self.queue.forget(client);
+        let why = Refusal::Crowded;
+        self.actions.push(Action::RefuseCompile { client, why });
+        true
     }
 
     pub(super) fn first_foreign(&self) -> Option<&Compile> {

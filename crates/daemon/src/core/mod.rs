@@ -26,7 +26,8 @@ use job::{ClientId, JobId};
 
 use client::{Client, Compile, HostJob, Hosts, LocalJob, Place, Session, Work};
 pub use event::{
-    Action, Event, From, PRESSURE_PATIENCE, Peak, Placement, Refusal, Report, Usage, code,
+    Action, Event, From, MEMORY_PATIENCE, PRESSURE_PATIENCE, Peak, Placement, Refusal, Report,
+    Usage, code,
 };
 use foreign::needs;
 use queue::{Class, Queue};
@@ -47,6 +48,8 @@ pub struct Core {
     sessions: u64,
     pressure: Pressure,
     memory: Budget,
+    /// Since when the next foreign compile waits for nothing but memory.
+    hungry: Option<Duration>,
     /// Foreign compiles stand still, and leave their slots to this host's own.
     frozen: bool,
     actions: Vec<Action>,
@@ -66,6 +69,7 @@ impl Core {
             sessions: 0,
             pressure: Pressure::Open,
             memory: Budget::new(memory),
+            hungry: None,
             frozen: false,
             actions: Vec::new(),
         }
@@ -134,12 +138,19 @@ impl Core {
         }
         self.make_way();
         self.serve(now);
+        while self.refuse_hungry(now) {
+            // What stood behind it may fit.
+            self.serve(now);
+        }
         debug_assert_eq!(self.used, self.count_used());
         std::mem::take(&mut self.actions)
     }
 
     /// When to call [`Core::apply`] with [`Event::Tick`] if nothing happens before.
     pub fn deadline(&self) -> Option<Duration> {
+        if self.is_hungry() {
+            return Some(self.hungry? + MEMORY_PATIENCE);
+        }
         if self.pressure == Pressure::Open || self.used >= self.slots || !self.foreign_fits() {
             return None;
         }
@@ -304,6 +315,7 @@ impl Core {
                 }
                 Work::Compile(compile) => {
                     compile.running = true;
+                    self.hungry = None;
                     let (job, session) = (compile.job, compile.session);
                     let told = std::mem::replace(&mut compile.told, true);
                     let needs = needs(&self.memory, compile);

@@ -119,6 +119,7 @@ impl Session {
         let why = match why {
             Refusal::Full => "memory or disk of this host is full",
             Refusal::TooLarge => too_large(false),
+            Refusal::Crowded => "other compiles of this host have the memory that it needs",
         };
         tracing::info!("job {job} is sent back: {why}");
         self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))

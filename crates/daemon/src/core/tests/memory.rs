@@ -35,7 +35,7 @@ fn a_compile_waits_for_memory_although_slots_are_free() {
     let (first, _) = wants_compile_like(&mut core, 1, like(1, 3 * GIB));
     let (second, actions) = wants_compile_like(&mut core, 2, like(2, 2 * GIB));
     assert_eq!(actions, []);
-    assert_eq!((core.used(), core.deadline()), (1, None));
+    assert_eq!((core.used(), core.deadline()), (1, Some(MEMORY_PATIENCE)));
     // What comes later does not overtake, and local jobs do.
     let (_, actions) = wants_compile_like(&mut core, 3, like(3, 1));
     assert_eq!(actions, []);
@@ -141,4 +141,25 @@ fn nothing_starts_to_stand_still() {
     assert_eq!(core.used(), 1);
     let actions = ended(&mut core, first);
     assert!(actions.contains(&Action::StartCompile { client: second }));
+}
+
+#[test]
+fn waiting_for_memory_has_an_end_and_what_fits_behind_starts() {
+    let mut core = host(4, 4 * GIB);
+    wants_compile_like(&mut core, 1, like(1, 3 * GIB));
+    let (client, _) = wants_compile_like(&mut core, 2, like(2, 2 * GIB));
+    let (third, _) = wants_compile_like(&mut core, 3, like(3, GIB));
+    let early = MEMORY_PATIENCE.saturating_sub(Duration::from_millis(1));
+    assert_eq!(core.apply(early, Event::Tick), []);
+    let why = Refusal::Crowded;
+    let refusal = Action::RefuseCompile { client, why };
+    let actions = core.apply(MEMORY_PATIENCE, Event::Tick);
+    assert_eq!(
+        actions[..2],
+        [refusal, Action::StartCompile { client: third }]
+    );
+    let usage = Usage::failed(code::OUT_OF_MEMORY);
+    let actions = core.apply(MEMORY_PATIENCE, Event::CompileEnded { client, usage });
+    assert_eq!(actions, [done(2, code::OUT_OF_MEMORY, From::Executor, 0)]);
+    assert_eq!(core.deadline(), None);
 }
