@@ -77,7 +77,7 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -l hours -d 'Start for
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l not-on-battery -d 'Start no foreign job while this host runs on battery' -r -f -a "true\t''
 false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l memory -d 'Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l hand-back-after -d 'Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l hand-back-after -d 'Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long, 600 at most' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs' -r -f -a "true\t''
 false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F

@@ -148,5 +148,7 @@ mod tests {
         assert!(floe("floe daemon word").is_err());
         assert!(floe("floe daemon -m abc").is_err());
         assert!(floe("floe scheduler word").is_err());
+        assert!(floe("floe daemon --hand-back-after 600").is_ok());
+        assert!(floe("floe daemon --hand-back-after 601").is_err());
     }
 }

@@ -187,8 +187,8 @@ pub(crate) struct DaemonOptions {
     /// Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]
     #[arg(long, value_name = "SIZE", help_heading = OWNER)]
     pub(crate) memory: Option<daemon::owner::Size>,
-    /// Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long
-    #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, help_heading = OWNER)]
+    /// Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long, 600 at most
+    #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=600), help_heading = OWNER)]
     pub(crate) hand_back_after: u64,
     /// Take no foreign jobs
     #[arg(long = "no-remote", alias = "no", help_heading = OWNER)]
