@@ -3,6 +3,7 @@
 //!
 //! Nothing here opens a file, reads a clock or knows a protocol.
 
+pub mod answer;
 pub mod digest;
 pub mod id;
 pub mod name;
@@ -11,11 +12,7 @@ pub mod reason;
 pub mod record;
 pub mod variable;
 
-/// What an executor says in place of diagnostics when its owner needs it: the compile had nothing
-/// wrong, and another host takes it. Its result is marked "out of memory", after which every other
-/// client compiles by itself.
-pub const HANDED_BACK: &str = "the owner of this executor needs it now";
-
+pub use answer::HANDED_BACK;
 pub use digest::Digest;
 pub use id::{ClientId, HostId, JobId};
 pub use name::{EnvironmentName, InvalidName, NodeName};

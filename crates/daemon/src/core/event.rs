@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use job::{ClientId, JobId};
 
-use crate::load::Pressure;
+use crate::load::{Lack, Pressure};
 use crate::memory::Likeness;
 
 /// Something that happened.
@@ -176,7 +176,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// This host lacks something now.
-    Full,
+    Full(Lack),
     /// It has needed more memory than this host gives.
     TooLarge,
     /// Other compiles have the memory that it needs, and keep it.

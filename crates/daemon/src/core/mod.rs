@@ -307,13 +307,14 @@ impl Core {
                     };
                     self.actions.push(action);
                 }
-                Work::Compile(_) if matches!(self.pressure, Pressure::Full(_)) => {
-                    self.actions.push(Action::RefuseCompile {
-                        client: ticket.client,
-                        why: Refusal::Full,
-                    });
-                }
                 Work::Compile(compile) => {
+                    if let Pressure::Full(lack) = self.pressure {
+                        self.actions.push(Action::RefuseCompile {
+                            client: ticket.client,
+                            why: Refusal::Full(lack),
+                        });
+                        continue;
+                    }
                     compile.running = true;
                     self.hungry = None;
                     let (job, session) = (compile.job, compile.session);

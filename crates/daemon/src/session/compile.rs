@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use icecream::{CompileFile, chunk};
-use job::JobId;
+use job::{JobId, answer};
 use sandbox::{Limits, SpawnError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::source::{Source, Step};
 use super::{End, Order, Said, Session};
 use crate::core::{Peak, Refusal, Usage, code};
 use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer, Setback};
+use crate::load::Lack;
 use crate::toolchains::InUse;
 
 /// Pieces of source between the connection and the compiler's standard input.
@@ -76,6 +77,11 @@ impl Session {
                 self.tell(Said::CompileEnded(finished_usage(usage, &finished)))
                     .await;
                 drop(task);
+                if peak == Peak::TooMuch {
+                    // The compiler's own words do not say whether a larger host would do.
+                    drop(finished);
+                    return self.send_back(answer::TOO_LARGE).await;
+                }
                 self.deliver(finished).await
             }
             Err(Stop::Client(end)) => {
@@ -99,28 +105,24 @@ impl Session {
                 }))
                 .await;
                 drop(task);
-                self.send_back(job::HANDED_BACK).await
+                self.send_back(answer::HANDED_BACK).await
             }
             Err(Stop::Here(failure)) => self.failed(task, usage, failure).await,
             Err(Stop::Evicted { again }) => {
-                tracing::info!("job {job} is sent back: {}", too_large(again));
+                tracing::info!("job {job} is sent back: {}", evicted(again));
                 self.tell(Said::CompileEnded(Usage {
                     exit_code: code::OUT_OF_MEMORY,
                     ..usage
                 }))
                 .await;
-                self.send_back(too_large(again)).await
+                self.send_back(evicted(again)).await
             }
         }
     }
 
     /// The desk wants no such compile.
     async fn refused(&mut self, job: JobId, why: Refusal) -> Result<(), End> {
-        let why = match why {
-            Refusal::Full => "memory or disk of this host is full",
-            Refusal::TooLarge => too_large(false),
-            Refusal::Crowded => "other compiles of this host have the memory that it needs",
-        };
+        let why = refusal(why);
         tracing::info!("job {job} is sent back: {why}");
         self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))
             .await;
@@ -330,11 +332,23 @@ async fn listen(channel: &mut Channel, source: &mut Source) -> Result<(), End> {
 }
 
 /// For the client, and the log.
-fn too_large(crowded: bool) -> &'static str {
-    if crowded {
-        "the compiles of this host need more memory together than they may have, and the text of this one is too long to start again"
+fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Full(Lack::Leave(_)) => answer::HANDED_BACK,
+        Refusal::Full(Lack::Memory) => answer::MEMORY_FULL,
+        Refusal::Full(Lack::Disk) => "the disk of this host is full",
+        Refusal::Full(Lack::Sandbox) => "the sandbox of this host does not work any more",
+        Refusal::TooLarge => answer::TOO_LARGE,
+        Refusal::Crowded => answer::CROWDED,
+    }
+}
+
+/// For the client, and the log.
+fn evicted(again: bool) -> &'static str {
+    if again {
+        answer::NOT_AGAIN
     } else {
-        "it needs more memory than this host gives to compiles of others (--memory)"
+        answer::TOO_LARGE
     }
 }
 
@@ -391,6 +405,16 @@ fn count(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::owner::Objection;
+
+    #[test]
+    fn the_owner_is_not_blamed_on_memory() {
+        let leave = Refusal::Full(Lack::Leave(Objection::Battery));
+        assert_eq!(refusal(leave), job::HANDED_BACK);
+        assert!(!answer::lacks_memory(
+            refusal(Refusal::Full(Lack::Sandbox)).as_bytes()
+        ));
+    }
 
     #[test]
     fn a_crashed_compiler_does_not_count_as_too_large() {

@@ -139,7 +139,7 @@ fn a_full_host_refuses_an_accepted_compile_after_a_short_wait() {
     core.apply(START, Event::Pressure(Pressure::Full(Lack::Memory)));
     let (client, _) = wants_compile(&mut core, 1);
     let actions = core.apply(PRESSURE_PATIENCE, Event::Tick);
-    let why = Refusal::Full;
+    let why = Refusal::Full(Lack::Memory);
     assert_eq!(actions, [Action::RefuseCompile { client, why }]);
     let usage = Usage::failed(code::OUT_OF_MEMORY);
     let actions = core.apply(PRESSURE_PATIENCE, Event::CompileEnded { client, usage });
