@@ -139,7 +139,7 @@ impl Travel<'_> {
                 Err(failure) if self.text.failed() => return Err(failure),
                 Err(failure) => {
                     chronicle.failed(&host, failure.reason, &failure.detail);
-                    self.wish.much_memory |= failure.reason == Reason::RemoteMemory;
+                    self.wish.much_memory |= wants_larger_host(&failure);
                     let again = failure.retry && self.wish.preferred_host.is_empty();
                     last = Some((host, failure));
                     if !again || !self.text.rewind() {
@@ -198,13 +198,17 @@ impl Travel<'_> {
 /// What keeps a job here after an executor failed and no other will do.
 fn at_last(host: &str, failure: &Failure) -> Failure {
     Failure {
-        reason: match failure.reason {
-            Reason::RemoteMemory => Reason::NoLargerHost,
-            reason => reason,
+        reason: match wants_larger_host(failure) {
+            true => Reason::NoLargerHost,
+            false => failure.reason,
         },
         detail: format!("{host}: {}", failure.detail),
         retry: false,
     }
+}
+
+fn wants_larger_host(failure: &Failure) -> bool {
+    failure.reason == Reason::RemoteMemory && failure.retry
 }
 
 /// Whether the remote compiler's verdict may stand. What does not is repeated by the local

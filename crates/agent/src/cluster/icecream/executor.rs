@@ -403,10 +403,14 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
     match answer {
         Message::CompileResult(result) if is_handed_back(&result) => Err(handed_back()),
         Message::CompileResult(result) if result.out_of_memory => {
-            // Another host may have more.
             let detail = first_line(&result.stderr)
                 .unwrap_or_else(|| "the executor ran out of memory or disk, or stopped".to_owned());
-            Err(Failure::elsewhere(Reason::RemoteMemory, detail))
+            let larger_host_helps = job::answer::lacks_memory(&result.stderr);
+            Err(Failure {
+                // A crashed compiler is answered so too, and crashes anywhere.
+                retry: larger_host_helps,
+                ..Failure::here(Reason::RemoteMemory, detail)
+            })
         }
         Message::CompileResult(result) if result.status == KILLED => Err(Failure::here(
             Reason::RemoteKilled,
@@ -463,5 +467,25 @@ mod tests {
         ] {
             assert!(!may_read_gzip(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_is_tried_on_a_larger_host() {
+        let tried = |stderr: &str| {
+            let answer = CompileResult {
+                stderr: stderr.into(),
+                stdout: Vec::new(),
+                status: 105,
+                out_of_memory: true,
+                have_dwo: false,
+            };
+            let failure = verdict(Message::CompileResult(answer)).err();
+            failure.map(|failure| (failure.reason, failure.retry))
+        };
+        let memory = Reason::RemoteMemory;
+        assert_eq!(tried(job::answer::TOO_LARGE), Some((memory, true)));
+        let crash = "gcc: fatal error: Segmentation fault signal terminated program cc1";
+        assert_eq!(tried(crash), Some((memory, false)));
+        assert_eq!(tried(job::HANDED_BACK), Some((Reason::HandedBack, true)));
     }
 }
