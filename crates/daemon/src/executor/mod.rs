@@ -278,8 +278,13 @@ impl Executor {
                     return Err(Failure::Evicted);
                 }
             };
-            let count = complete.await.map_err(|_| Failure::ClientGone)?;
-            Ok((outcome, said, count))
+            // Its files are left, and they can make way too.
+            used.send_replace(0);
+            tokio::select! {
+                biased;
+                count = complete => Ok((outcome, said, count.map_err(|_| Failure::ClientGone)?)),
+                _ = &mut evicted => Err(Failure::Evicted),
+            }
         };
         let (outcome, said, source_len) = tokio::select! {
             biased;

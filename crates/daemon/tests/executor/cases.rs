@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use daemon::executor::{BadOrder, Bounds, Failure, Order, STATUS_KILLED, Source};
+use daemon::executor::{BadOrder, Bounds, Failure, Order, Overseer, STATUS_KILLED, Source};
 use icecream::CompileFile;
 use sandbox::Limits;
-use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, locally, order};
 
@@ -49,6 +49,10 @@ pub(crate) const ALL: &[(&str, Case)] = &[
         cleans_up_behind_an_abandoned_job,
     ),
     ("freezes_what_runs", freezes_what_runs),
+    (
+        "evicts_what_has_ended_before_its_source",
+        evicts_what_has_ended_before_its_source,
+    ),
     ("gives_up_on_clients", gives_up_on_clients),
     (
         "says_when_a_toolchain_is_broken",
@@ -331,12 +335,40 @@ fn freezes_what_runs(fixture: &Fixture) {
         sender.send(Source::Text(b"int x;".to_vec())).await.unwrap();
         sender.send(Source::End).await.unwrap();
         // Longer than the deadline, which it does not reach.
-        let frozen = tokio::time::timeout(Duration::from_millis(1800), &mut running).await;
+        let frozen = timeout(Duration::from_millis(1800), &mut running).await;
         assert!(frozen.is_err(), "{frozen:?}");
         fixture.executor.freeze(false);
         let finished = running.await.unwrap().unwrap();
         assert_eq!(finished.status, 0);
     });
+}
+
+fn evicts_what_has_ended_before_its_source(fixture: &Fixture) {
+    // It ends at once, and reads nothing.
+    let order = Order::try_from(order("gcc", &["-c", "-fno-such-option"])).unwrap();
+    let (_source, receiver) = mpsc::channel(4);
+    let (evict, evicted) = oneshot::channel();
+    let (used, mut uses) = watch::channel(1);
+    let running = fixture.executor.clone().run_overseen(
+        order,
+        fixture.root("gcc"),
+        receiver,
+        Bounds::default(),
+        Overseer { used, evicted },
+    );
+    let failure = fixture.runtime.block_on(async {
+        let eviction = async {
+            let freed = uses.wait_for(|&bytes| bytes == 0).await.is_ok();
+            assert!(freed, "it ended by itself");
+            drop(evict);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            result = timeout(Duration::from_secs(20), running) => result.unwrap().unwrap_err(),
+            () = eviction => unreachable!(),
+        }
+    });
+    assert!(matches!(failure, Failure::Evicted), "{failure}");
 }
 
 fn gives_up_on_clients(fixture: &Fixture) {
