@@ -16,6 +16,14 @@ const MOST_OUTPUT: usize = (1 << 20) - 1024;
 /// How long a client may take to read the answer that its compile failed here.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// Slower than that, a client compiles sooner than it has the object.
+const SLOWEST: u64 = 100_000;
+
+/// How long a client may take for `bytes` of outputs.
+fn patience(bytes: u64) -> Duration {
+    Duration::from_secs(60 + bytes / SLOWEST)
+}
+
 impl Session {
     /// "Out of memory" is the one answer after which every client compiles locally.
     pub(super) async fn send_back(&mut self, why: &str) -> Result<(), End> {
@@ -31,7 +39,16 @@ impl Session {
         Err(End::Closed)
     }
 
-    pub(super) async fn deliver(&mut self, mut finished: Finished) -> Result<(), End> {
+    /// The memory of a finished compile's files is in nobody's budget: no client keeps it for long.
+    pub(super) async fn deliver(&mut self, finished: Finished) -> Result<(), End> {
+        let outputs = finished.object.iter().chain(&finished.dwo);
+        let limit = patience(outputs.map(|output| output.len).sum());
+        timeout(limit, self.hand_over(finished))
+            .await
+            .unwrap_or(Err(End::Slow(limit)))
+    }
+
+    async fn hand_over(&mut self, mut finished: Finished) -> Result<(), End> {
         if finished.stderr.len() + finished.stdout.len() > MOST_OUTPUT {
             return self
                 .send_back("more diagnostics than the protocol can carry")
@@ -77,5 +94,16 @@ impl Session {
     pub(super) async fn linger(&mut self) {
         let drain = async { while let Ok(Some(_)) = self.channel.receive().await {} };
         let _either_way = timeout(LINGER, drain).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_object_may_take_longer() {
+        assert_eq!(patience(0), Duration::from_secs(60));
+        assert_eq!(patience(100 << 20), Duration::from_secs(60 + 1048));
     }
 }

@@ -93,6 +93,8 @@ pub(crate) enum End {
     Closed,
     #[error("the daemon has no more use for it")]
     Dismissed,
+    #[error("it did not take its object within {0:?}")]
+    Slow(Duration),
     #[error("it was silent for {0:?}")]
     Silent(Duration),
     #[error("{0}")]
