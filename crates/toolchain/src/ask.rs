@@ -12,6 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use crate::expendable::unprotect;
+
 /// A compiler that takes longer than this to say its name is not one that can be packed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -54,6 +56,7 @@ pub(crate) fn ask<A: AsRef<OsStr>>(
         .stderr(Stdio::from(stderr.try_clone()?))
         .process_group(0)
         .spawn()?;
+    unprotect(child.id());
     let success = wait(&mut child)?;
     Ok(Said {
         success,

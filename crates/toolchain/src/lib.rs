@@ -11,6 +11,7 @@ mod compiler;
 mod compression;
 pub mod create_env;
 mod elf;
+mod expendable;
 mod fileset;
 mod identify;
 mod installed;

@@ -19,6 +19,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::machine::{self, Call, Stop};
 use super::{Seen, Trial, memory};
+use crate::expendable::unprotect;
 
 /// A trial compile takes milliseconds; whatever takes this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -60,6 +61,7 @@ pub(super) fn run(trial: &Trial<'_>) -> io::Result<Seen> {
         .stderr(Stdio::from(stderr.try_clone()?))
         .process_group(0)
         .spawn()?;
+    unprotect(child.id());
     let mut tracer = Tracer::new(&child, trial);
     let ended = tracer
         .seize(&mut child)
