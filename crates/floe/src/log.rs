@@ -49,6 +49,8 @@ impl Log {
         };
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level(origin, verbose))
+            // They would go to a standard error that may be gone, and that ends the program.
+            .log_internal_errors(false)
             .event_format(Line)
             .with_writer(log.clone())
             .finish();

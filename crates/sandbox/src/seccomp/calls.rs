@@ -7,8 +7,12 @@ use super::program::{Rule, Table};
 
 /// CLONE_NEW*, all that clone(2) takes.
 const NAMESPACES: u32 = 0x7E02_0000;
-/// F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY: each can make the kernel send signals.
-const SIGNALLING_FCNTL: &[u32] = &[8, 10, 15, 1026];
+/// F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY: each can make the kernel send signals. F_SETLEASE too,
+/// and it makes others wait who open a file that they share with the job, 45 s each time.
+const MEDDLING_FCNTL: &[u32] = &[8, 10, 15, 1024, 1026];
+/// MAP_SHARED with MAP_ANONYMOUS: memory that belongs to no process once it is unmapped from the page
+/// table, and is not found where a job's memory is counted.
+const SHARED_ANONYMOUS: u32 = 0x21;
 /// TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX.
 const IOCTLS: &[u32] = &[0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451];
 /// PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
@@ -116,6 +120,7 @@ fn native(profile: Profile) -> Table {
             libc::SYS_prctl,
             libc::SYS_prlimit64,
             libc::SYS_personality,
+            libc::SYS_mmap,
         ]
         .map(number),
     );
@@ -153,7 +158,18 @@ fn extend(
 }
 
 /// clone3 keeps its flags where a filter cannot look; without it the C library uses clone.
-fn rules([clone, clone3, fcntl, ioctl, prctl, prlimit, personality]: [u32; 7]) -> Vec<(u32, Rule)> {
+fn rules(
+    [
+        clone,
+        clone3,
+        fcntl,
+        ioctl,
+        prctl,
+        prlimit,
+        personality,
+        mmap,
+    ]: [u32; 8],
+) -> Vec<(u32, Rule)> {
     let one_of = |argument, values, otherwise| Rule::OneOf {
         argument,
         values,
@@ -164,7 +180,7 @@ fn rules([clone, clone3, fcntl, ioctl, prctl, prlimit, personality]: [u32; 7]) -
             fcntl,
             Rule::NoneOf {
                 argument: 1,
-                values: SIGNALLING_FCNTL,
+                values: MEDDLING_FCNTL,
             },
         ),
         (
@@ -180,6 +196,13 @@ fn rules([clone, clone3, fcntl, ioctl, prctl, prlimit, personality]: [u32; 7]) -
         // Another process of the same user is no business of the job's.
         (prlimit, one_of(0, &[0], libc::EPERM)),
         (personality, one_of(0, PERSONALITIES, libc::EPERM)),
+        (
+            mmap,
+            Rule::NotAll {
+                argument: 3,
+                bits: SHARED_ANONYMOUS,
+            },
+        ),
     ]
 }
 
@@ -192,13 +215,14 @@ fn numbers_of(calls: &[libc::c_long]) -> Vec<u32> {
 }
 
 /// The same calls for 32-bit programs, as vendors' cross compilers still are. From the kernel's
-/// table of i386; socketcall (102) and ipc (117) hide what they do and are not among them.
+/// table of i386; socketcall (102), ipc (117) and the first mmap (90) hide what they do and are not
+/// among them.
 #[cfg(target_arch = "x86_64")]
 fn i386(profile: Profile) -> Table {
     #[rustfmt::skip]
     const RANGES: &[(u32, u32)] = &[
         (0, 13), (19, 20), (24, 24), (27, 27), (29, 29), (33, 33), (38, 43), (45, 45), (47, 50), (60, 60),
-        (63, 65), (67, 67), (72, 73), (75, 78), (80, 80), (82, 83), (85, 85), (90, 91), (93, 94), (96, 96), (99, 100), (104, 108),
+        (63, 65), (67, 67), (72, 73), (75, 78), (80, 80), (82, 83), (85, 85), (91, 91), (93, 94), (96, 96), (99, 100), (104, 108),
         (114, 114), (116, 116), (118, 119), (122, 122), (125, 126), (132, 133), (140, 148), (150, 151), (155, 155), (157, 163),
         (165, 165), (168, 168), (171, 171), (173, 177), (179, 181), (183, 184), (186, 187), (190, 192), (194, 197), (199, 202),
         (205, 205), (209, 209), (211, 211), (218, 220), (224, 225), (229, 234), (239, 240), (242, 244), (250, 250),
@@ -220,12 +244,12 @@ fn i386(profile: Profile) -> Table {
         &[57, 66],
         &[37, 238, 270],
     );
-    let mut rules = rules([120, 435, 55, 54, 172, 340, 136]);
+    let mut rules = rules([120, 435, 55, 54, 172, 340, 136, 192]);
     rules.push((
         221,
         Rule::NoneOf {
             argument: 1,
-            values: SIGNALLING_FCNTL,
+            values: MEDDLING_FCNTL,
         },
     ));
     Table {

@@ -23,6 +23,8 @@ pub(super) enum Rule {
     Refuse(i32),
     /// No bit of the argument is among these.
     Without { argument: u8, bits: u32 },
+    /// Some of these bits are not in the argument.
+    NotAll { argument: u8, bits: u32 },
     OneOf {
         argument: u8,
         values: &'static [u32],
@@ -93,18 +95,8 @@ fn block(table: &Table) -> Vec<Instruction> {
 fn body(rule: &Rule) -> Vec<Instruction> {
     match *rule {
         Rule::Refuse(errno) => vec![refuse(errno)],
-        Rule::Without { argument: at, bits } => vec![
-            load(argument(at)),
-            Instruction {
-                code: code(BPF_ALU | BPF_AND | BPF_K),
-                if_true: 0,
-                if_false: 0,
-                value: bits,
-            },
-            jump(BPF_JEQ, 0, 0, 1),
-            allow(),
-            refuse(EPERM),
-        ],
+        Rule::Without { argument: at, bits } => masked(at, bits, 0, allow(), refuse(EPERM)),
+        Rule::NotAll { argument: at, bits } => masked(at, bits, bits, refuse(EPERM), allow()),
         Rule::OneOf {
             argument: at,
             values,
@@ -115,6 +107,22 @@ fn body(rule: &Rule) -> Vec<Instruction> {
             values,
         } => choice(at, values, allow(), refuse(EPERM)),
     }
+}
+
+/// One answer if these bits of the argument are `value`, else another.
+fn masked(at: u8, bits: u32, value: u32, yes: Instruction, no: Instruction) -> Vec<Instruction> {
+    vec![
+        load(argument(at)),
+        Instruction {
+            code: code(BPF_ALU | BPF_AND | BPF_K),
+            if_true: 0,
+            if_false: 0,
+            value: bits,
+        },
+        jump(BPF_JEQ, value, 0, 1),
+        yes,
+        no,
+    ]
 }
 
 fn choice(at: u8, values: &[u32], other: Instruction, named: Instruction) -> Vec<Instruction> {

@@ -103,6 +103,13 @@ fn what_only_attackers_do_is_refused() {
 
 #[test]
 fn arguments_are_looked_at() {
+    let map = |flags: i32| native(libc::SYS_mmap, &[0, 4096, 3, flags as u32]);
+    assert_eq!(map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), ALLOWED);
+    assert_eq!(map(libc::MAP_SHARED), ALLOWED);
+    assert_eq!(map(libc::MAP_SHARED | libc::MAP_ANONYMOUS), REFUSED);
+    let control = |command: i32| native(libc::SYS_fcntl, &[0, command as u32]);
+    assert_eq!(control(libc::F_SETLK), ALLOWED);
+    assert_eq!(control(libc::F_SETLEASE), REFUSED);
     assert_eq!(native(libc::SYS_clone, &[libc::SIGCHLD as u32]), ALLOWED);
     assert_eq!(
         native(libc::SYS_clone, &[libc::CLONE_NEWUSER as u32]),
