@@ -5,27 +5,22 @@
 //! cache behind it looks at each of them for every compile (0.07 ms for gcc's, measured), and a
 //! compile that asks while it looks is answered by the next look.
 
+mod keeper;
 mod native;
 mod proof;
+mod workshop;
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use toolchain::{Compiler, Compression, Family, NativeCache, Proof, Stamp};
-use tracing::{info, warn};
+use toolchain::{Family, NativeCache, Proof, Stamp};
 
+use self::keeper::Keeper;
 pub use self::proof::try_toolchain;
+use self::workshop::Workshop;
 use crate::cluster::Toolchain;
-
-/// How long a failure is taken for granted.
-const FAILURE_FRESH: Duration = Duration::from_secs(10);
-
-/// Answers kept; a build uses a handful of compilers.
-const MAX_ANSWERS: usize = 1000;
 
 /// What can be asked about a compiler.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -165,13 +160,7 @@ impl Toolbox {
                 proof::elsewhere(&prover, root, trials)
             }));
         }
-        let keeper = Keeper {
-            answers: HashMap::new(),
-            waiting: HashMap::new(),
-            proved: HashSet::new(),
-            requests: requests.downgrade(),
-            workshop: Arc::new(Workshop { cache, platform }),
-        };
+        let keeper = Keeper::new(Workshop { cache, platform }, requests.downgrade());
         tokio::spawn(keeper.run(received));
         Self { requests }
     }
@@ -265,233 +254,4 @@ impl Toolbox {
 
 fn mixed_up() -> String {
     "the answer belongs to another question".to_owned()
-}
-
-#[derive(Debug)]
-struct Kept {
-    answer: Answer,
-    stamp: Option<Stamp>,
-    since: Instant,
-}
-
-impl Kept {
-    fn holds(&self, stamp: Option<Stamp>, question: &Question, now: Instant) -> bool {
-        let age = now.saturating_duration_since(self.since);
-        self.stamp == stamp
-            && match (&self.answer, question) {
-                // Whatever became of it, the cache knows what it depends on.
-                (_, Question::Archive { .. }) => false,
-                (Err(_), _) => age < FAILURE_FRESH,
-                (Ok(_), _) => true,
-            }
-    }
-}
-
-/// Those who wait for the answer to one question.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// They asked before the thread began to look.
-    now: Vec<oneshot::Sender<Answer>>,
-    /// They asked later; what the thread has looked at may have changed before that.
-    next: Vec<(Option<Stamp>, oneshot::Sender<Answer>)>,
-}
-
-/// The task's state.
-struct Keeper {
-    answers: HashMap<Question, Kept>,
-    waiting: HashMap<Question, Waiting>,
-    /// The toolchains that were tried, or are being.
-    proved: HashSet<Unproven>,
-    requests: mpsc::WeakUnboundedSender<Request>,
-    workshop: Arc<Workshop>,
-}
-
-impl Keeper {
-    async fn run(mut self, mut received: mpsc::UnboundedReceiver<Request>) {
-        while let Some(request) = received.recv().await {
-            match request {
-                Request::Ask {
-                    question,
-                    stamp,
-                    answer,
-                } => self.asked(question, stamp, answer),
-                Request::Prove(unproven) => self.prove(unproven),
-                Request::Found {
-                    question,
-                    stamp,
-                    answer,
-                } => {
-                    let Waiting { now, next } = self.waiting.remove(&question).unwrap_or_default();
-                    for asker in now {
-                        let _ = asker.send(answer.clone());
-                    }
-                    if let Some((stamp, _)) = next.last() {
-                        let stamp = *stamp;
-                        let now = next.into_iter().map(|(_, asker)| asker).collect();
-                        self.look(question.clone(), stamp, now);
-                    }
-                    if matches!(question, Question::Archive { .. }) {
-                        continue;
-                    }
-                    if self.answers.len() >= MAX_ANSWERS {
-                        self.answers.clear();
-                    }
-                    let kept = Kept {
-                        answer,
-                        stamp,
-                        since: Instant::now(),
-                    };
-                    self.answers.insert(question, kept);
-                }
-            }
-        }
-    }
-
-    fn asked(&mut self, question: Question, stamp: Option<Stamp>, answer: oneshot::Sender<Answer>) {
-        if let Some(kept) = self.answers.get(&question)
-            && kept.holds(stamp, &question, Instant::now())
-        {
-            let _ = answer.send(kept.answer.clone());
-            return;
-        }
-        match self.waiting.get_mut(&question) {
-            Some(waiting) if matches!(question, Question::Archive { .. }) => {
-                waiting.next.push((stamp, answer));
-            }
-            Some(waiting) => waiting.now.push(answer),
-            None => self.look(question, stamp, vec![answer]),
-        }
-    }
-
-    /// A thread tries a toolchain, once.
-    fn prove(&mut self, unproven: Unproven) {
-        if self.proved.len() >= MAX_ANSWERS {
-            self.proved.clear();
-        }
-        if !self.proved.insert(unproven.clone()) {
-            return;
-        }
-        let workshop = Arc::clone(&self.workshop);
-        let started = std::thread::Builder::new().spawn(move || workshop.prove(&unproven.question));
-        if let Err(error) = started {
-            warn!("no thread to try a toolchain with: {error}");
-        }
-    }
-
-    /// A thread finds out.
-    fn look(
-        &mut self,
-        question: Question,
-        stamp: Option<Stamp>,
-        now: Vec<oneshot::Sender<Answer>>,
-    ) {
-        let next = Vec::new();
-        self.waiting.insert(question.clone(), Waiting { now, next });
-        let (workshop, requests) = (Arc::clone(&self.workshop), self.requests.clone());
-        tokio::task::spawn_blocking(move || {
-            let answer = workshop.find_out(&question);
-            if let Some(requests) = requests.upgrade() {
-                let _ = requests.send(Request::Found {
-                    question,
-                    stamp,
-                    answer,
-                });
-            }
-        });
-    }
-}
-
-/// Where threads find out.
-struct Workshop {
-    cache: NativeCache,
-    platform: String,
-}
-
-impl Workshop {
-    fn prove(&self, question: &Question) {
-        const LOWEST: i32 = 19;
-        // Of this thread, and of what it starts.
-        let _ = rustix::process::setpriority_process(None, LOWEST);
-        let Some(request) = question.request() else {
-            return;
-        };
-        let compiler = request.compiler.display();
-        match self.cache.prove(&request) {
-            None | Some(Proof::Pending) => {}
-            Some(Proof::Whole) => info!("{compiler} compiles with what was packed of it alone"),
-            Some(Proof::Impossible(why)) => {
-                info!("what was packed of {compiler} could not be tried here: {why}");
-            }
-            Some(Proof::Faulty(why)) => warn!("{why}"),
-        }
-    }
-
-    fn find_out(&self, question: &Question) -> Answer {
-        match question {
-            Question::Archive {
-                compiler,
-                search,
-                options,
-                extra_files,
-                compression,
-            } => {
-                let compression = match compression.as_str() {
-                    "" => Compression::Zstd,
-                    name => Compression::parse(name).ok_or_else(|| {
-                        format!("{name:?} is no compression; use none, gzip, bzip2, zstd or xz")
-                    })?,
-                };
-                let request = toolchain::Request {
-                    compiler,
-                    search: search.as_deref(),
-                    options,
-                    extra: extra_files,
-                };
-                let native = self.cache.find(&request, compression);
-                let native = native.map_err(|error| error.to_string())?;
-                let unproven = (native.proof == Proof::Pending).then(|| Unproven {
-                    question: question.clone(),
-                    archive: native.archive.name.as_str().to_owned(),
-                });
-                Ok(Known::Packed(Arc::new(Packed {
-                    toolchain: Toolchain {
-                        platform: self.platform.clone(),
-                        name: native.archive.name.as_str().to_owned(),
-                        path: native.archive.path,
-                        gzipped: question.gzipped(),
-                    },
-                    probe: Probe {
-                        family: native.family,
-                        target: native.target,
-                        behind: behind(native.alters_options, native.drivers),
-                    },
-                    has_c: native.has_c,
-                    has_cxx: native.has_cxx,
-                    unproven,
-                    proof: native.proof,
-                })))
-            }
-            Question::Probe { compiler } => {
-                let compiler = Compiler::probe(compiler).map_err(|error| error.to_string())?;
-                let drivers = compiler.c.into_iter().chain(compiler.cxx).collect();
-                let probe = Probe {
-                    family: compiler.family,
-                    target: compiler.target,
-                    behind: behind(compiler.alters_options, drivers),
-                };
-                Ok(Known::Probe(Arc::new(probe)))
-            }
-            Question::Native {
-                compiler,
-                family,
-                options,
-            } => {
-                native::resolve(compiler, *family, options).map(|plain| Known::Native(plain.into()))
-            }
-        }
-    }
-}
-
-fn behind(alters_options: bool, drivers: Vec<PathBuf>) -> Vec<PathBuf> {
-    if alters_options { drivers } else { Vec::new() }
 }
