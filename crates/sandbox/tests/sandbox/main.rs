@@ -11,6 +11,7 @@ mod bench;
 mod cases;
 mod fixture;
 mod inside;
+mod limits;
 mod tree;
 
 use std::process::ExitCode;
