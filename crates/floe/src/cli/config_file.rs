@@ -171,6 +171,10 @@ fn word(option: &Arg, value: &DeValue<'_>) -> Result<Option<OsString>, String> {
         DeValue::Boolean(on) if is_flag(option) => on.to_string(),
         _ if is_flag(option) => return Err(wants()),
         DeValue::String(text) => text.as_ref().to_owned(),
+        // 0x10 comes as "10" and its radix.
+        DeValue::Integer(number) if number.radix() != 10 => {
+            return Err("a decimal number is wanted".to_owned());
+        }
         DeValue::Integer(number) => number.as_str().to_owned(),
         DeValue::Float(number) => number.as_str().to_owned(),
         _ => return Err(wants()),
@@ -333,6 +337,10 @@ mod tests {
             (
                 "nice = 1\nmax_load = 2\n",
                 &["f.toml:2", "no option max_load", "max-load may be meant"][..],
+            ),
+            (
+                "port = 0x2805\n",
+                &["f.toml:1", "a decimal number is wanted"],
             ),
             (
                 "frobnicate = 1\n",
