@@ -17,13 +17,17 @@ struct Language {
     source: &'static str,
 }
 
+pub(crate) const C_SOURCE: &str = "int floe(int n) { return n + 1; }\n";
+pub(crate) const CXX_SOURCE: &str =
+    "template <class T> T floe(T n) { return n + 1; }\nint trial(int n) { return floe(n); }\n";
+
 const C: Language = Language {
     name: "c",
-    source: "int floe(int n) { return n + 1; }\n",
+    source: C_SOURCE,
 };
 const CXX: Language = Language {
     name: "c++",
-    source: "template <class T> T floe(T n) { return n + 1; }\nint trial(int n) { return floe(n); }\n",
+    source: CXX_SOURCE,
 };
 const ASSEMBLER: Language = Language {
     name: "assembler",
@@ -122,20 +126,23 @@ fn one(compiler: &Compiler, driver: &Path, language: &Language) -> Result<Option
         return Ok(None);
     };
     if !seen.success {
-        let said = seen.stderr.lines().find(|line| !line.trim().is_empty());
-        let said = said
-            .unwrap_or("it says nothing")
-            .chars()
-            .take(300)
-            .collect();
         return Err(Failed {
             language: language.name,
-            said,
+            said: first_line(&seen.stderr),
         });
     }
     seen.files.retain(|file| !file.starts_with(&scratch.0));
     seen.missed.retain(|file| !file.starts_with(&scratch.0));
     Ok(Some(seen))
+}
+
+/// What a compiler that failed said, for people.
+pub(crate) fn first_line(said: &str) -> String {
+    let line = said.lines().find(|line| !line.trim().is_empty());
+    line.unwrap_or("it says nothing")
+        .chars()
+        .take(300)
+        .collect()
 }
 
 /// Whether a file that a compiler opened is part of it and not of this host's state: hosts with the

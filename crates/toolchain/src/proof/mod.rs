@@ -18,6 +18,7 @@ use std::path::Path;
 use crate::collect::{Cause, Collector};
 use crate::compiler::{Compiler, Family};
 use crate::fileset::FileSet;
+use crate::trial::{C_SOURCE, CXX_SOURCE, first_line};
 use complaint::missing;
 use tree::Tree;
 
@@ -48,10 +49,6 @@ pub enum Ran {
     Failed(String),
 }
 
-const C: &str = "int floe(int n) { return n + 1; }\n";
-const CXX: &str =
-    "template <class T> T floe(T n) { return n + 1; }\nint trial(int n) { return floe(n); }\n";
-
 impl Trial {
     pub const ALL: [Self; 4] = [
         Self {
@@ -66,7 +63,7 @@ impl Trial {
                 "-fpreprocessed",
                 "-",
             ],
-            source: C,
+            source: C_SOURCE,
             needs: "usr/bin/cc1",
             family: Family::Gcc,
         },
@@ -82,7 +79,7 @@ impl Trial {
                 "-fpreprocessed",
                 "-",
             ],
-            source: CXX,
+            source: CXX_SOURCE,
             needs: "usr/bin/cc1plus",
             family: Family::Gcc,
         },
@@ -98,7 +95,7 @@ impl Trial {
                 "-no-canonical-prefixes",
                 "-",
             ],
-            source: C,
+            source: C_SOURCE,
             needs: "usr/bin/clang",
             family: Family::Clang,
         },
@@ -114,7 +111,7 @@ impl Trial {
                 "-no-canonical-prefixes",
                 "-",
             ],
-            source: CXX,
+            source: CXX_SOURCE,
             needs: "usr/bin/clang",
             family: Family::Clang,
         },
@@ -207,14 +204,10 @@ fn complained(trial: &Trial, said: &str) -> (Option<complaint::Missing>, Cause) 
     let missing = missing(said);
     let cause = match &missing {
         Some(missing) => missing.cause(),
-        None => {
-            let line = said.lines().find(|line| !line.trim().is_empty());
-            let line = line.unwrap_or("it says nothing");
-            Cause::Sandboxed {
-                language: trial.language,
-                said: line.chars().take(300).collect(),
-            }
-        }
+        None => Cause::Sandboxed {
+            language: trial.language,
+            said: first_line(said),
+        },
     };
     (missing, cause)
 }
