@@ -1,7 +1,7 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::control::Control;
 use crate::host::{Host, HostSpec, LinkSpec};
 use crate::launch::Launch;
+use crate::ports::{Ports, free_ports};
 use crate::process::{Process, Signal};
 use crate::programs::{Programs, Suite};
 use crate::rig::{Kind, Lab, LabOptions};
@@ -156,12 +157,6 @@ pub struct Cluster {
     ports: Ports,
     builder: ClusterBuilder,
     lab: Lab,
-}
-
-/// Fixed in namespaces, free ones on loopback.
-struct Ports {
-    scheduler: u16,
-    daemons: Vec<u16>,
 }
 
 impl Cluster {
@@ -398,23 +393,4 @@ impl Drop for Cluster {
             eprintln!("{}", self.logs());
         }
     }
-}
-
-/// Ports that are free now: a pair for the scheduler and its control port, one for each daemon.
-fn free_ports(daemons: usize) -> Result<Ports> {
-    let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-    let taken = (0..daemons).map(|_| any()).collect::<Result<Vec<_>, _>>()?;
-    for _ in 0..100 {
-        let first = any()?;
-        let scheduler = port(&first)?;
-        let Some(next) = scheduler.checked_add(1) else {
-            continue;
-        };
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, next)).is_ok() {
-            let daemons = taken.iter().map(port).collect::<Result<Vec<_>, _>>()?;
-            return Ok(Ports { scheduler, daemons });
-        }
-    }
-    bail!("no two neighbouring free ports on 127.0.0.1")
 }

@@ -25,6 +25,7 @@ mod launch;
 mod link;
 mod loadview;
 mod network;
+mod ports;
 mod process;
 mod programs;
 mod rig;

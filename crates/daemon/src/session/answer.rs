@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use icecream::chunk::Effort;
 use icecream::{CompileResult, Message, chunk};
+use job::answer;
 use tokio::time::timeout;
 
 use super::{End, Session};
-use crate::core::code;
+use crate::core::{Refusal, code};
 use crate::executor::{Finished, Output};
+use crate::load::Lack;
 
 /// A frame's limit of 1 MiB, less the rest of COMPILE_RESULT.
 const MOST_OUTPUT: usize = (1 << 20) - 1024;
@@ -97,13 +99,44 @@ impl Session {
     }
 }
 
+/// For the client, and the log.
+pub(super) fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Full(Lack::Leave(_)) => answer::HANDED_BACK,
+        Refusal::Full(Lack::Memory) => answer::MEMORY_FULL,
+        Refusal::Full(Lack::Disk) => "the disk of this host is full",
+        Refusal::Full(Lack::Sandbox) => "the sandbox of this host does not work any more",
+        Refusal::TooLarge => answer::TOO_LARGE,
+        Refusal::Crowded => answer::CROWDED,
+    }
+}
+
+/// For the client, and the log.
+pub(super) fn evicted(again: bool) -> &'static str {
+    if again {
+        answer::NOT_AGAIN
+    } else {
+        answer::TOO_LARGE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::owner::Objection;
 
     #[test]
     fn a_large_object_may_take_longer() {
         assert_eq!(patience(0), Duration::from_secs(60));
         assert_eq!(patience(100 << 20), Duration::from_secs(60 + 1048));
+    }
+
+    #[test]
+    fn the_owner_is_not_blamed_on_memory() {
+        let leave = Refusal::Full(Lack::Leave(Objection::Battery));
+        assert_eq!(refusal(leave), job::HANDED_BACK);
+        assert!(!answer::lacks_memory(
+            refusal(Refusal::Full(Lack::Sandbox)).as_bytes()
+        ));
     }
 }

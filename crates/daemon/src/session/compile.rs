@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use transport::Channel;
 
+use super::answer::{evicted, refusal};
 use super::source::{Source, Step};
 use super::{End, Order, Said, Session};
 use crate::core::{Peak, Refusal, Usage, code};
 use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer, Setback};
-use crate::load::Lack;
 use crate::toolchains::InUse;
 
 /// Pieces of source between the connection and the compiler's standard input.
@@ -331,27 +331,6 @@ async fn listen(channel: &mut Channel, source: &mut Source) -> Result<(), End> {
     }
 }
 
-/// For the client, and the log.
-fn refusal(why: Refusal) -> &'static str {
-    match why {
-        Refusal::Full(Lack::Leave(_)) => answer::HANDED_BACK,
-        Refusal::Full(Lack::Memory) => answer::MEMORY_FULL,
-        Refusal::Full(Lack::Disk) => "the disk of this host is full",
-        Refusal::Full(Lack::Sandbox) => "the sandbox of this host does not work any more",
-        Refusal::TooLarge => answer::TOO_LARGE,
-        Refusal::Crowded => answer::CROWDED,
-    }
-}
-
-/// For the client, and the log.
-fn evicted(again: bool) -> &'static str {
-    if again {
-        answer::NOT_AGAIN
-    } else {
-        answer::TOO_LARGE
-    }
-}
-
 /// What is remembered of a compile that had `bytes` at most and could have had `limit`. One that
 /// says that it got too little is believed when it had much: crashed ones say the same.
 fn peak(setback: Option<Setback>, bytes: u64, limit: u64) -> Peak {
@@ -405,16 +384,6 @@ fn count(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::owner::Objection;
-
-    #[test]
-    fn the_owner_is_not_blamed_on_memory() {
-        let leave = Refusal::Full(Lack::Leave(Objection::Battery));
-        assert_eq!(refusal(leave), job::HANDED_BACK);
-        assert!(!answer::lacks_memory(
-            refusal(Refusal::Full(Lack::Sandbox)).as_bytes()
-        ));
-    }
 
     #[test]
     fn a_crashed_compiler_does_not_count_as_too_large() {

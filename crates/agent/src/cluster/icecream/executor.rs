@@ -4,28 +4,23 @@
 //! early word from it is always a refusal.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use icecream::{BlacklistHostEnv, CompileResult, Message, TransferEnv, UseCs, VerifyEnv};
+use icecream::{CompileResult, Message, UseCs};
 use job::{Phase, Reason};
 use tokio::time::timeout;
 use transport::{Channel, Options, Sent, TransportError};
 
-use super::{Effort, Piece, broken, next, words};
+use super::{Piece, broken, next, words};
 use crate::cluster::{Failure, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::Writer;
-use crate::text::{Order, Source, Text};
+use crate::text::Text;
 use crate::toolbox::Toolbox;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// Unpacking and trying a toolchain, after its last byte was sent.
-const VERIFY: Duration = Duration::from_secs(120);
 /// Waiting for a slot there, and compiling.
 const RESULT: Duration = Duration::from_secs(720);
-/// The protocol version from which on executors may read zstd (icecream 1.3).
-const KNOWS_ZSTD: u32 = 42;
 /// Between two pieces of an object.
 const PIECE: Duration = Duration::from_secs(40);
 
@@ -33,11 +28,11 @@ const PIECE: Duration = Duration::from_secs(40);
 #[derive(Debug)]
 pub(crate) struct Seat {
     /// Open until the end: by it the daemon knows that the job lives.
-    daemon: Channel,
-    place: UseCs,
-    toolchain: Toolchain,
-    slow_network: bool,
-    executor: Option<Channel>,
+    pub(super) daemon: Channel,
+    pub(super) place: UseCs,
+    pub(super) toolchain: Toolchain,
+    pub(super) slow_network: bool,
+    pub(super) executor: Option<Channel>,
 }
 
 impl Seat {
@@ -107,7 +102,7 @@ impl Seat {
         verdict(answer)
     }
 
-    async fn connect(&self) -> Result<Channel, Failure> {
+    pub(super) async fn connect(&self) -> Result<Channel, Failure> {
         let ip = self.ip().ok_or_else(|| {
             let named = self
                 .place
@@ -126,106 +121,6 @@ impl Seat {
         let address = SocketAddr::new(ip, port);
         let connected = Channel::connect_tcp_with(address, CONNECT, None, options).await;
         connected.map_err(|error| Failure::elsewhere(Reason::ConnectFailed, error.to_string()))
-    }
-
-    /// Sends the toolchain's archive and waits until it is verified. Nobody says which compressions an
-    /// executor reads: one that cannot make anything of ours gets it as gzip.
-    async fn install(
-        &mut self,
-        executor: &mut Channel,
-        beside: &Text,
-        toolbox: &Toolbox,
-    ) -> Result<(), Failure> {
-        let Some(gzipped) = self.toolchain.gzipped.clone() else {
-            let archive = self.toolchain.path.clone();
-            return self.transfer(executor, archive, beside).await?.installed();
-        };
-        if executor.version().number() >= KNOWS_ZSTD {
-            let archive = self.toolchain.path.clone();
-            match self.transfer(executor, archive, beside).await? {
-                Received::Installed => return Ok(()),
-                Received::Unread(refusal) if may_read_gzip(&refusal) => {}
-                // It is either gone, or has closed the connection over what it could not read.
-                Received::Cut(refusal) if may_read_gzip(&refusal) => {
-                    *executor = self.connect().await.map_err(|_| refused(refusal))?;
-                }
-                refusal => return refusal.installed(),
-            }
-        }
-        let gone = |why: String| Failure::here(Reason::ToolchainFailed, why);
-        let (name, path) = toolbox.gzipped(&gzipped).await.map_err(gone)?;
-        if name != self.toolchain.name {
-            return Err(gone("the compiler has just changed".to_owned()));
-        }
-        self.transfer(executor, path, beside).await?.installed()
-    }
-
-    async fn transfer(
-        &mut self,
-        executor: &mut Channel,
-        archive: PathBuf,
-        beside: &Text,
-    ) -> Result<Received, Failure> {
-        let (name, target) = (self.toolchain.name.clone(), words::own_platform());
-        let transfer = TransferEnv {
-            name: name.clone(),
-            target: target.clone(),
-        };
-        let sent = executor.send(&Message::TransferEnv(transfer)).await;
-        sent.map_err(|error| refused(broken(&error)))?;
-        let mut archive = Text::start(read(archive), beside.budget());
-        match stream(executor, &mut archive).await {
-            Ok(()) => {}
-            Err(failure) if failure.retry => return Ok(Received::Cut(failure)),
-            Err(failure) => {
-                return Err(Failure {
-                    reason: Reason::ToolchainFailed,
-                    ..failure
-                });
-            }
-        }
-        let verify = VerifyEnv {
-            name: name.clone(),
-            target: target.clone(),
-        };
-        let asked = finish(executor, &[Message::End, Message::VerifyEnv(verify)]).await;
-        if let Err(failure) = asked {
-            return Ok(Received::Cut(failure));
-        }
-        const VERIFICATION: &str = "the toolchain's verification";
-        match next(executor, VERIFY, VERIFICATION)
-            .await
-            .map_err(refused)?
-        {
-            Message::VerifyEnvResult(result) if result.ok => Ok(Received::Installed),
-            Message::VerifyEnvResult(_) => {
-                let hostname = self.place.hostname.clone();
-                let blacklist = BlacklistHostEnv {
-                    name,
-                    target,
-                    hostname,
-                };
-                // The scheduler then never offers that host for this toolchain again.
-                let _ = self
-                    .daemon
-                    .send(&Message::BlacklistHostEnv(blacklist))
-                    .await;
-                // One bit is all that icecream's answer has.
-                let detail = "it would not unpack the toolchain's archive, the compiler in it does \
-                    not run there, or is not the one installed there where no other is taken; the \
-                    log of its daemon says which";
-                Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
-            }
-            // It has no such toolchain, and says so: it did not unpack it.
-            text @ Message::StatusText(_) => {
-                let refusal = early(Ok(Some(text)));
-                match next(executor, VERIFY, VERIFICATION).await {
-                    Ok(Message::VerifyEnvResult(_)) => Ok(Received::Unread(refusal)),
-                    _ => Err(refused(refusal)),
-                }
-            }
-            other => Err(refused(early(Ok(Some(other))))),
-        }
     }
 
     /// Receives the object, and the `.dwo` if there is one.
@@ -259,67 +154,8 @@ impl Seat {
     }
 }
 
-/// What an executor made of an archive.
-enum Received {
-    Installed,
-    /// Nothing; the connection is good for another one.
-    Unread(Failure),
-    /// It closed the connection before it had the whole. icecream's daemon does so when it cannot
-    /// read the beginning: the rest then means nothing to it (1.4, measured).
-    Cut(Failure),
-}
-
-impl Received {
-    fn installed(self) -> Result<(), Failure> {
-        match self {
-            Self::Installed => Ok(()),
-            Self::Unread(refusal) | Self::Cut(refusal) => Err(refused(refusal)),
-        }
-    }
-}
-
-/// Whether an executor that refused an archive so may take the same as gzip. Not if it named a
-/// cause that has nothing to do with the compression, or was not heard of for too long.
-fn may_read_gzip(refusal: &Failure) -> bool {
-    /// In the words of floe's own executors, which read zstd.
-    const OTHER_CAUSES: [&str; 4] = [
-        "the disk is full",
-        "cannot be kept",
-        "cannot be written",
-        "this host",
-    ];
-    match refusal.reason {
-        Reason::PeerTimeout => false,
-        Reason::PeerRefused => !OTHER_CAUSES
-            .iter()
-            .any(|cause| refusal.detail.contains(cause)),
-        _ => true,
-    }
-}
-
-fn refused(failure: Failure) -> Failure {
-    Failure {
-        reason: Reason::EnvironmentRefused,
-        ..failure
-    }
-}
-
-/// Order to read a file as it is.
-fn read(path: PathBuf) -> Order {
-    Order {
-        source: Source::File(path),
-        directory: PathBuf::from("/"),
-        environment: Vec::new(),
-        umask: 0o077,
-        niceness: 0,
-        // An archive gains nothing from being compressed again.
-        effort: Effort::Store,
-        permit: None,
-    }
-}
-
 /// Sends a whole text; returns before its END, and only if its production succeeded.
-async fn stream(channel: &mut Channel, text: &mut Text) -> Result<(), Failure> {
+pub(super) async fn stream(channel: &mut Channel, text: &mut Text) -> Result<(), Failure> {
     loop {
         let (receiver, sender) = channel.halves();
         let chunk = tokio::select! {
@@ -339,7 +175,7 @@ async fn stream(channel: &mut Channel, text: &mut Text) -> Result<(), Failure> {
         .map_err(|none| Failure::here(none.reason, none.detail))
 }
 
-async fn finish(channel: &mut Channel, messages: &[Message]) -> Result<(), Failure> {
+pub(super) async fn finish(channel: &mut Channel, messages: &[Message]) -> Result<(), Failure> {
     for message in messages {
         channel.feed(message).map_err(|error| broken(&error))?;
     }
@@ -362,7 +198,7 @@ async fn flush(channel: &mut Channel) -> Result<(), Failure> {
 }
 
 /// What an executor says before it has everything.
-fn early(word: Result<Option<Message>, TransportError>) -> Failure {
+pub(super) fn early(word: Result<Option<Message>, TransportError>) -> Failure {
     match word {
         Ok(Some(Message::StatusText(status))) => {
             let text: String = status
@@ -443,30 +279,6 @@ fn incomplete(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_follows_only_a_refusal_that_it_may_cure() {
-        let refusal = |reason, detail: &str| Failure::elsewhere(reason, detail);
-        for cured in [
-            refusal(Reason::PeerLost, "it closed the connection"),
-            refusal(Reason::PeerRefused, "environment is not installed"),
-        ] {
-            assert!(may_read_gzip(&cured), "{cured:?}");
-        }
-        for other in [
-            refusal(Reason::PeerTimeout, "it has taken no data for 30s"),
-            refusal(
-                Reason::PeerRefused,
-                "the disk is full: /var needs 9 bytes more",
-            ),
-            refusal(
-                Reason::PeerRefused,
-                "this host's own gcc cannot be read as a toolchain",
-            ),
-        ] {
-            assert!(!may_read_gzip(&other), "{other:?}");
-        }
-    }
 
     #[test]
     fn only_a_lack_of_memory_is_tried_on_a_larger_host() {

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod executor;
+mod install;
 mod piece;
 mod slot;
 mod words;
