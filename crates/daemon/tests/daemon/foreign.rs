@@ -19,6 +19,13 @@ pub(crate) async fn send_file(channel: &mut Channel, bytes: &[u8]) {
     channel.send(&Message::End).await.unwrap();
 }
 
+/// Asks for a compile of [`SOURCE`] and sends it.
+pub(crate) async fn order_compile(channel: &mut Channel, environment: &str, job: u32) {
+    let order = Message::CompileFile(compile_file(environment, job));
+    channel.send(&order).await.unwrap();
+    send_file(channel, SOURCE).await;
+}
+
 pub(crate) async fn receive_file(channel: &mut Channel) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -63,15 +70,19 @@ pub(crate) fn compiled_locally() -> Vec<u8> {
     std::fs::read(object).unwrap()
 }
 
-/// A daemon with this host's gcc installed, and its line to the scheduler; None where that cannot
-/// be had.
-pub(crate) async fn with_gcc(options: &[&str]) -> Option<(Rig, FakeScheduler, Channel, String)> {
+/// A daemon that takes compiles, its scheduler, and a toolchain that it does not have yet.
+pub(crate) async fn without_gcc(options: &[&str]) -> Option<(Rig, FakeScheduler, String, Vec<u8>)> {
     let (name, archive) = gcc_archive()?;
     let scheduler = FakeScheduler::new().await;
     let rig = Rig::start(scheduler.address, options).await;
-    if !rig.takes_compiles() {
-        return None;
-    }
+    rig.takes_compiles()
+        .then_some((rig, scheduler, name, archive))
+}
+
+/// A daemon with this host's gcc installed, and its line to the scheduler; None where that cannot
+/// be had.
+pub(crate) async fn with_gcc(options: &[&str]) -> Option<(Rig, FakeScheduler, Channel, String)> {
+    let (rig, scheduler, name, archive) = without_gcc(options).await?;
     let mut line = scheduler.login().await;
     let mut client = rig.remote_client().await;
     transfer(&mut client, &name, &archive).await;
@@ -261,11 +272,7 @@ async fn without_its_helper_a_daemon_sends_compiles_back_and_asks_for_no_more() 
     // What the helper had started may outlive it by a moment and take the first job; it takes no second.
     for _ in 0..2 {
         let mut client = rig.remote_client().await;
-        client
-            .send(&Message::CompileFile(compile_file(&name, 5)))
-            .await
-            .unwrap();
-        send_file(&mut client, SOURCE).await;
+        order_compile(&mut client, &name, 5).await;
         let Message::CompileResult(result) = hear(&mut client).await else {
             panic!()
         };

@@ -4,7 +4,8 @@ use icecream::chunk::Effort;
 use icecream::{Message, TransferEnv, chunk};
 
 use crate::foreign::{
-    SOURCE, compiled_locally, receive_file, send_file, transfer, verified, with_gcc,
+    compiled_locally, order_compile, receive_file, send_file, transfer, verified, with_gcc,
+    without_gcc,
 };
 use crate::rig::{FakeScheduler, Rig, compile_file, gcc_archive, hear, hear_decision, platform};
 
@@ -25,11 +26,7 @@ async fn while_one_sends_a_toolchain_another_compiles_in_the_only_slot() {
     slow.send(&Message::FileChunk(piece)).await.unwrap();
 
     let mut client = rig.remote_client().await;
-    client
-        .send(&Message::CompileFile(compile_file(&name, 5)))
-        .await
-        .unwrap();
-    send_file(&mut client, SOURCE).await;
+    order_compile(&mut client, &name, 5).await;
     let Message::CompileResult(result) = hear(&mut client).await else {
         panic!()
     };
@@ -87,11 +84,7 @@ async fn toolchains_are_there_again_after_a_restart() {
     let again = Rig::start(scheduler.address, &["--base", base.to_str().unwrap()]).await;
     let mut line = scheduler.login().await;
     let mut client = again.remote_client().await;
-    client
-        .send(&Message::CompileFile(compile_file(&name, 5)))
-        .await
-        .unwrap();
-    send_file(&mut client, SOURCE).await;
+    order_compile(&mut client, &name, 5).await;
     let Message::CompileResult(result) = hear(&mut client).await else {
         panic!()
     };
@@ -140,11 +133,7 @@ async fn a_toolchain_that_lost_its_compiler_is_dropped() {
     let tree = std::fs::read_dir(trees).unwrap().next().unwrap().unwrap();
     std::fs::remove_file(tree.path().join("usr/bin/gcc")).unwrap();
     let mut client = rig.remote_client().await;
-    client
-        .send(&Message::CompileFile(compile_file(&name, 5)))
-        .await
-        .unwrap();
-    send_file(&mut client, SOURCE).await;
+    order_compile(&mut client, &name, 5).await;
     let Message::StatusText(status) = hear(&mut client).await else {
         panic!()
     };
@@ -169,14 +158,9 @@ async fn a_toolchain_that_lost_its_compiler_is_dropped() {
 
 #[tokio::test]
 async fn a_toolchain_that_two_send_at_once_serves_both() {
-    let Some((name, archive)) = gcc_archive() else {
+    let Some((rig, _scheduler, name, archive)) = without_gcc(&[]).await else {
         return;
     };
-    let scheduler = FakeScheduler::new().await;
-    let rig = Rig::start(scheduler.address, &[]).await;
-    if !rig.takes_compiles() {
-        return;
-    }
     let (mut one, mut other) = (rig.remote_client().await, rig.remote_client().await);
     tokio::join!(
         transfer(&mut one, &name, &archive),
@@ -193,14 +177,9 @@ async fn a_toolchain_that_two_send_at_once_serves_both() {
 
 #[tokio::test]
 async fn a_broken_archive_leaves_the_connection_open_and_nothing_behind() {
-    let Some((name, archive)) = gcc_archive() else {
+    let Some((rig, scheduler, name, archive)) = without_gcc(&[]).await else {
         return;
     };
-    let scheduler = FakeScheduler::new().await;
-    let rig = Rig::start(scheduler.address, &[]).await;
-    if !rig.takes_compiles() {
-        return;
-    }
     let mut line = scheduler.login().await;
     let mut client = rig.remote_client().await;
     transfer(&mut client, &name, &archive[..archive.len() / 2]).await;
