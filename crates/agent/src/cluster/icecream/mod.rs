@@ -54,7 +54,10 @@ async fn next(channel: &mut Channel, limit: Duration, what: &str) -> Result<Mess
         }
         Ok(Err(error)) => Err(broken(&error)),
         Err(_) => {
-            let detail = format!("{}: no {what} within {limit:?}", channel.peer_addr());
+            let detail = format!(
+                "{}: {what} did not come within {limit:?}",
+                channel.peer_addr()
+            );
             Err(Failure::elsewhere(Reason::PeerTimeout, detail))
         }
     }
