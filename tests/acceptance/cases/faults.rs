@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acceptance::jobs;
 use acceptance::need;
-use acceptance::project::{Project, REDIS, REDIS_LIBRARIES};
+use acceptance::project::{Project, REDIS_LIBRARIES};
 use acceptance::skip::Need;
 use acceptance::until::until;
 use acceptance::written::ENDLESS;
@@ -85,7 +85,7 @@ fn running(host: &Host, word: &str) -> Vec<i32> {
 
 #[test]
 fn an_executor_is_killed() -> Result<()> {
-    survives(&REDIS, |cluster| cluster.kill_daemon("executor1"))
+    survives(&REDIS_LIBRARIES, |cluster| cluster.kill_daemon("executor1"))
 }
 
 /// No packet says that it is gone.

@@ -90,12 +90,12 @@ fn floe_submits_to_debian_executors_under_a_debian_scheduler() -> Result<()> {
 }
 
 /// Both kinds of executors and of submit hosts in one cluster.
-fn both_kinds(scheduler: Suite) -> Result<()> {
+fn both_kinds(scheduler: Suite, project: &'static Project) -> Result<()> {
     need!(
         Need::Namespaces,
         Need::Suite(Debian),
         Need::Suite(Floe),
-        Need::Project(&REDIS)
+        Need::Project(project)
     );
     let cluster = Cluster::builder()
         .scheduler(scheduler)
@@ -104,8 +104,8 @@ fn both_kinds(scheduler: Suite) -> Result<()> {
         .submitter("submit-debian", Debian, 0)
         .submitter("submit-floe", Floe, 0)
         .start()?;
-    let (redis, small) = (REDIS.open()?, SMALL.open()?);
-    let jobs = build(&cluster, &REDIS, &redis, "submit-floe", Floe)?;
+    let (tree, small) = (project.open()?, SMALL.open()?);
+    let jobs = build(&cluster, project, &tree, "submit-floe", Floe)?;
     ensure!(
         jobs.remote.len() == 2,
         "an executor had nothing to do: {jobs:?}"
@@ -116,12 +116,12 @@ fn both_kinds(scheduler: Suite) -> Result<()> {
 
 #[test]
 fn both_kinds_under_a_floe_scheduler() -> Result<()> {
-    both_kinds(Floe)
+    both_kinds(Floe, &REDIS)
 }
 
 #[test]
 fn both_kinds_under_a_debian_scheduler() -> Result<()> {
-    both_kinds(Debian)
+    both_kinds(Debian, &REDIS_LIBRARIES)
 }
 
 /// Debian's client and floe's daemon on one host, and the reverse.
