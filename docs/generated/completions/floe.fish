@@ -65,7 +65,7 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -l config -d 'Read opt
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s n -l netname -d 'Network name: only schedulers of this name are used' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes -d 'Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles, 0 to 19' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r

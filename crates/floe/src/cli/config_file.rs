@@ -170,6 +170,12 @@ fn word(option: &Arg, value: &DeValue<'_>) -> Result<Option<OsString>, String> {
     let text = match value {
         DeValue::Boolean(on) if is_flag(option) => on.to_string(),
         _ if is_flag(option) => return Err(wants()),
+        DeValue::String(text) if is_relative_path(option, text) => {
+            return Err(
+                "a file says nothing about the directory that the daemon is started in; write the whole path, from /"
+                    .to_owned(),
+            );
+        }
         DeValue::String(text) => text.as_ref().to_owned(),
         // 0x10 comes as "10" and its radix.
         DeValue::Integer(number) if number.radix() != 10 => {
@@ -192,12 +198,22 @@ fn word(option: &Arg, value: &DeValue<'_>) -> Result<Option<OsString>, String> {
     Ok(Some(format!("--{long}={text}").into()))
 }
 
+fn is_relative_path(option: &Arg, text: &str) -> bool {
+    let is_path = option.get_value_parser().type_id() == std::any::TypeId::of::<PathBuf>();
+    is_path && !text.starts_with(['/', '~']) && !text.is_empty()
+}
+
 /// The first sentence of what the parser of command lines says.
 fn gist(error: &clap::Error) -> String {
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    first.split_whitespace().collect::<Vec<_>>().join(" ")
+    let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The file's words name key and value already.
+    match first.split_once(">': ") {
+        Some((told, cause)) if told.starts_with("invalid value ") => cause.to_owned(),
+        _ => first,
+    }
 }
 
 fn hint(definition: &Command, key: &str) -> String {
@@ -369,6 +385,44 @@ mod tests {
             ("[owner]\nnice = 1\n", &["f.toml:1", "no option owner"]),
             ("nice\n", &["f.toml:1", "no TOML"]),
             ("config = \"x\"\n", &["no option config"]),
+            (
+                "nice = 100\n",
+                &["f.toml:1: nice = 100: niceness goes from 0", "choose"],
+            ),
+            (
+                "\ncache-limit = 0\n",
+                &[
+                    "f.toml:2: cache-limit = 0: no toolchain fits",
+                    "--no-remote",
+                ],
+            ),
+            ("max-processes = -1\n", &["f.toml:1", "slots are 0 to"]),
+            (
+                "netname = \"\"\n",
+                &["f.toml:1", "netname = \"\"", "a name has"],
+            ),
+            (
+                "name = \"a\\nb\"\n",
+                &["f.toml:1", "name = \"a\\nb\"", "one line"],
+            ),
+            ("name = \"\"\"\na\nb\"\"\"\n", &["f.toml:1", "one line"]),
+            ("user-uid = \"\"\n", &["f.toml:1", "a name has"]),
+            (
+                "env-basedir = \"envs\"\n",
+                &["f.toml:1: env-basedir = \"envs\"", "whole path"],
+            ),
+            ("env-basedir = \"\"\n", &["f.toml:1", "a path has"]),
+            (
+                "env-basedir = \"~/envs\"\n",
+                &["f.toml:1: env-basedir = \"~/envs\"", "not expanded"],
+            ),
+            ("log-file = \"~/log\"\n", &["f.toml:1", "not expanded"]),
+            ("log-file = \"log\"\n", &["f.toml:1", "whole path"]),
+            (
+                "scheduler-host = \"box:0\"\n",
+                &["f.toml:1", "1 to 65535", "HOST:PORT"],
+            ),
+            ("memory = \"1K\"\n", &["f.toml:1", "memory is a number"]),
             ("verbose = 10\n", &["0 to 9"]),
         ] {
             let said = read_as(text).unwrap_err();

@@ -1,7 +1,7 @@
 //! `floe daemon` and `iceccd`: from options and environment to a running daemon.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -54,8 +54,11 @@ fn zygote(user: Option<(u32, u32)>) -> Option<sandbox::Zygote> {
 
 fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     let base_dir = match &options.base_dir {
-        Some(dir) => std::path::absolute(dir).with_context(|| format!("-b {}", dir.display()))?,
-        None => default_base_dir()?,
+        // Under icecream's name it may be any.
+        Some(dir) if !dir.as_os_str().is_empty() => {
+            std::path::absolute(dir).with_context(|| format!("-b {}", dir.display()))?
+        }
+        _ => default_base_dir()?,
     };
     let mut config = daemon::Config::new(base_dir);
     if let Some(netname) = &options.netname {
@@ -70,7 +73,7 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     {
         config.slots = slots;
     }
-    config.nice = u8::try_from(options.nice.clamp(0, 19)).unwrap_or(5);
+    config.nice = u8::try_from(options.nice)?;
     config.scheduler = scheduler(options.scheduler.as_deref())?;
     config.cache_limit_bytes = options.cache_limit.saturating_mul(1 << 20);
     config.port = options.port;
@@ -110,11 +113,12 @@ fn default_base_dir() -> io::Result<PathBuf> {
     if sandbox::privileges::is_root() {
         return Ok(PathBuf::from(ROOT_BASE_DIR));
     }
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute())
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
+    let directory = |name| {
+        let named = std::env::var_os(name).map(PathBuf::from);
+        named.filter(|path| path.is_absolute())
+    };
+    let base = directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")));
     base.map(|base| base.join("floe/daemon")).ok_or_else(|| {
-        io::Error::other("no directory for toolchains is known: neither HOME nor XDG_CACHE_HOME is set; name one with -b")
+        io::Error::other("no directory for toolchains is known: neither HOME nor XDG_CACHE_HOME is the whole path of one; name one with -b")
     })
 }

@@ -13,6 +13,7 @@ mod getopt;
 mod scheduler;
 mod service;
 mod status;
+mod values;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::values;
+
 /// Spreads the compiler calls of a build over the machines of a network.
 #[derive(Debug, Parser)]
 #[command(name = "floe", version, disable_help_subcommand = true)]
@@ -98,16 +100,16 @@ pub(crate) struct AgentOptions {
 #[derive(Args, Debug)]
 pub(crate) struct ServiceOptions {
     /// Append the log to this file instead of stderr
-    #[arg(short = 'l', long = "log-file", value_name = "FILE")]
+    #[arg(short = 'l', long = "log-file", value_name = "FILE", value_parser = values::path())]
     pub(crate) log_file: Option<PathBuf>,
     /// Detach and run in the background
     #[arg(short = 'd', long)]
     pub(crate) daemonize: bool,
     /// Account to run as when started by root
-    #[arg(short = 'u', long = "user-uid", value_name = "USER")]
+    #[arg(short = 'u', long = "user-uid", value_name = "USER", value_parser = values::name)]
     pub(crate) user: Option<String>,
     /// Listen only on this interface's address
-    #[arg(short = 'i', long, alias = "i", value_name = "IFNAME")]
+    #[arg(short = 'i', long, alias = "i", value_name = "IFNAME", value_parser = values::name)]
     pub(crate) interface: Option<String>,
     /// Say more; repeat for even more
     #[arg(short = 'v', action = clap::ArgAction::Count)]
@@ -124,13 +126,13 @@ const OWNER: &str = "Limits that the owner sets";
 #[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct DaemonOptions {
     /// Read options from this file [default: the first of $XDG_CONFIG_HOME/floe/daemon.toml and /etc/floe/daemon.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = values::path())]
     pub(crate) config: Option<PathBuf>,
     /// Print a commented configuration file with every option and its default
     #[arg(long = "print-config")]
     pub(crate) print_config: bool,
     /// Network name: only schedulers of this name are used
-    #[arg(short = 'n', long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(short = 'n', long, value_name = "NAME", value_parser = values::name)]
     pub(crate) netname: Option<String>,
     /// Slots: how many jobs run here at once; 0 takes no foreign jobs [default: CPUs]
     #[arg(
@@ -139,26 +141,28 @@ pub(crate) struct DaemonOptions {
         aliases = ["m", "ma", "max", "max-"],
         value_name = "N",
         allow_negative_numbers = true,
+        value_parser = values::slots,
         help_heading = OWNER
     )]
     pub(crate) max_processes: Option<i32>,
     /// This host's name in the cluster [default: its host name]
-    #[arg(short = 'N', long = "name", value_name = "NAME")]
+    #[arg(short = 'N', long = "name", value_name = "NAME", value_parser = values::name)]
     pub(crate) node_name: Option<String>,
-    /// Niceness added to foreign compiles
+    /// Niceness added to foreign compiles, 0 to 19
     #[arg(
         long,
         value_name = "LEVEL",
         default_value_t = 5,
         allow_negative_numbers = true,
+        value_parser = values::niceness,
         help_heading = OWNER
     )]
     pub(crate) nice: i32,
     /// Scheduler to use, instead of looking for one on the network
-    #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]")]
+    #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]", value_parser = values::scheduler)]
     pub(crate) scheduler: Option<String>,
     /// Directory in which toolchains and scratch files are kept, in floe/; what else is there stays
-    #[arg(short = 'b', long = "env-basedir", value_name = "DIR")]
+    #[arg(short = 'b', long = "env-basedir", value_name = "DIR", value_parser = values::absolute())]
     pub(crate) base_dir: Option<PathBuf>,
     /// Disk space for toolchains of other hosts, never exceeded
     #[arg(
@@ -166,6 +170,7 @@ pub(crate) struct DaemonOptions {
         aliases = ["c", "ca"],
         value_name = "MB",
         default_value_t = 1024,
+        value_parser = values::cache_limit,
         help_heading = OWNER
     )]
     pub(crate) cache_limit: u64,
@@ -202,14 +207,14 @@ pub(crate) struct DaemonOptions {
 #[command(args_override_self = true, infer_long_args = true)]
 pub(crate) struct SchedulerOptions {
     /// Network name
-    #[arg(short = 'n', long, value_name = "NAME", default_value = "ICECREAM")]
+    #[arg(short = 'n', long, value_name = "NAME", default_value = "ICECREAM", value_parser = values::name)]
     pub(crate) netname: String,
     /// TCP and UDP port; the control port is the next one
     #[arg(short = 'p', long, default_value_t = 8765, value_parser = clap::value_parser!(u16).range(1..65535))]
     pub(crate) port: u16,
     /// How hosts are chosen: fastest, round_robin, least_busy or random
     #[arg(short = 'a', long, value_name = "NAME", default_value = "fastest")]
-    pub(crate) algorithm: String,
+    pub(crate) algorithm: scheduler::Algorithm,
     /// Keep the daemons when a better scheduler announces itself
     #[arg(short = 'r', long = "persistent-client-connection")]
     pub(crate) persistent: bool,

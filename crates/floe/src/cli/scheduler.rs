@@ -43,7 +43,7 @@ fn config(options: &SchedulerOptions) -> anyhow::Result<scheduler::Config> {
         net_name: options.netname.clone(),
         port: options.port,
         interface: options.service.interface.clone(),
-        algorithm: options.algorithm.parse()?,
+        algorithm: options.algorithm,
         persistent_clients: options.persistent,
         tests: std::env::var_os(variable::TESTS).is_some(),
         broadcast_ports: service::test_scheduler_ports(),
