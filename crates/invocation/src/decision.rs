@@ -81,7 +81,7 @@ fn travel(
     }
     let (name, source) = only_source(reading, compiler, files)?;
     let output = output(reading, name, files)?;
-    let includes_only = !source.preprocessed && expands_remotely(reading, settings);
+    let includes_only = !source.preprocessed && expands_remotely(reading, source, settings);
     if let Some(lost) = lost_in_text(reading, name, source, includes_only) {
         return Err((Reason::NotInText, lost));
     }
@@ -181,12 +181,16 @@ fn output(
 
 /// Whether macros are expanded by the remote compiler: cheaper here, and its warnings then know
 /// which code came from a macro.
-fn expands_remotely(reading: &Reading<'_>, settings: &Settings) -> bool {
+fn expands_remotely(reading: &Reading<'_>, source: Source, settings: &Settings) -> bool {
     let blocked = match reading.family {
-        // gcc's directives-only mode refuses -Wunused-macros and -traditional, warns about its own
-        // line markers with -pedantic, and has the remote clock in __DATE__.
+        // gcc's directives-only mode refuses -Wunused-macros and -traditional, and has the remote
+        // clock in __DATE__. With -pedantic gcc 11 then blames predefined macros for the __int128
+        // in libstdc++; in C neither gcc 11 nor gcc 12 says anything that it does not say otherwise.
         Family::Gcc => {
-            reading.needs_full_text.is_some() || reading.unused_macros || settings.source_date_epoch
+            reading.needs_full_text.is_some()
+                || reading.unused_macros
+                || settings.source_date_epoch
+                || (reading.pedantic && source.language == Language::Cxx)
         }
         Family::Clang => reading.needs_full_text.is_some(),
     };

@@ -59,6 +59,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) split_dwarf: bool,
     /// The option because of which gcc must expand macros here.
     pub(crate) needs_full_text: Option<String>,
+    pub(crate) pedantic: bool,
     pub(crate) unused_macros: bool,
     pub(crate) directives_only: bool,
     pub(crate) preprocessed: bool,
@@ -114,6 +115,7 @@ impl<'a> Reading<'a> {
             debug_level: 0,
             split_dwarf: false,
             needs_full_text: None,
+            pedantic: false,
             unused_macros: false,
             directives_only: false,
             preprocessed: false,
@@ -265,6 +267,7 @@ impl<'a> Reading<'a> {
                 }
             }
             Meaning::NeedsFullText => self.needs_full_text = Some(word.shown()),
+            Meaning::Pedantic => self.pedantic = true,
             Meaning::UnusedMacros(on) => self.unused_macros = on,
             Meaning::DirectivesOnly(on) => {
                 self.directives_only = on;

@@ -82,6 +82,7 @@ pub(crate) enum Meaning {
     Architecture,
     /// Warnings and modes that gcc refuses or answers differently with `-fdirectives-only`.
     NeedsFullText,
+    Pedantic,
     UnusedMacros(bool),
     DirectivesOnly(bool),
     Preprocessed,

@@ -6,6 +6,7 @@ use job::Reason;
 const MODULES: Fate = Fate::Stays(Reason::Modules);
 const ONLY_DEPENDENCIES: Fate = Fate::Stays(Reason::DependenciesOnly);
 const FULL: Fate = Fate::Means(Meaning::NeedsFullText);
+const PEDANTIC: Fate = Fate::Means(Meaning::Pedantic);
 
 pub(super) const TABLE: &[Spec] = &[
     // With these, gcc's directives-only text lacks the pragmas that they are about (gcc 12, measured).
@@ -122,12 +123,12 @@ pub(super) const TABLE: &[Spec] = &[
         "-Wno-unused-macros",
         Fate::Means(Meaning::UnusedMacros(false)),
     ),
-    exact("-pedantic", FULL).gcc(),
-    exact("--pedantic", FULL).gcc(),
-    exact("-Wpedantic", FULL).gcc(),
-    exact("-pedantic-errors", FULL).gcc(),
-    exact("--pedantic-errors", FULL).gcc(),
-    exact("-Werror=pedantic", FULL).gcc(),
+    exact("-pedantic", PEDANTIC).gcc(),
+    exact("--pedantic", PEDANTIC).gcc(),
+    exact("-Wpedantic", PEDANTIC).gcc(),
+    exact("-pedantic-errors", PEDANTIC).gcc(),
+    exact("--pedantic-errors", PEDANTIC).gcc(),
+    exact("-Werror=pedantic", PEDANTIC).gcc(),
     exact("-traditional", FULL).gcc(),
     exact("-traditional-cpp", FULL).gcc(),
     exact("--traditional-cpp", FULL).gcc(),

@@ -285,10 +285,14 @@ fn commands_that_travel_and_what_is_sent() {
         ("clang -target T -c a.c", "-target T -c"),
         // 46, 47: macros are expanded here
         ("gcc -DX -Wunused-macros -c a.c", "-Wunused-macros -c"),
-        ("gcc -DX -pedantic -c a.c", "-pedantic -c"),
+        ("g++ -DX -pedantic -c a.cc", "-pedantic -c"),
         (
-            "gcc -pedantic-errors -DX -Wp,-DY -std=c99 -c a.c",
-            "-pedantic-errors -std=c99 -c",
+            "g++ -pedantic-errors -DX -Wp,-DY -std=c++98 -c a.cc",
+            "-pedantic-errors -std=c++98 -c",
+        ),
+        (
+            "gcc -DX -pedantic -c a.c",
+            "-DX -pedantic -c -fdirectives-only",
         ),
         (
             "gcc -DX -Wunused-macros -Wno-unused-macros -c a.c",
