@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use transport::HostPort;
+use transport::{Gate, HostPort, Passport};
 
 use crate::load::{self, ProcPaths};
 use crate::owner::Owner;
@@ -67,6 +67,10 @@ pub struct Config {
     pub port: u16,
     /// Listen on this address (and on 127.0.0.1) instead of all.
     pub bind: Option<Ipv4Addr>,
+    /// Whose compiles are taken.
+    pub gate: Gate,
+    /// As whom this host goes to the scheduler.
+    pub passport: Passport,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
     pub owner: Owner,
@@ -111,6 +115,8 @@ impl Config {
             cache_limit_bytes: 256 << 20,
             port: DEFAULT_PORT,
             bind: None,
+            gate: Gate::Open,
+            passport: Passport::None,
             no_remote: false,
             owner: Owner::default(),
             user: None,

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use icecream::Version;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use transport::{Channel, Options, Stream};
+use tokio::time::Instant;
+use transport::{Channel, Gate, Options, TransportError};
 
 /// For the whole handshake, as in icecream.
 const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -109,19 +110,18 @@ pub(crate) async fn serve_unix(
             _seat: seat,
             _of_host: None,
         };
-        tokio::spawn(welcome(
-            stream.into(),
-            Place::Here,
-            ticket,
-            arrivals.clone(),
-            options,
-        ));
+        let arrivals = arrivals.clone();
+        tokio::spawn(async move {
+            let accepted = Channel::accept_with(stream, HANDSHAKE, options).await;
+            welcome(accepted, Place::Here, ticket, arrivals).await;
+        });
     }
 }
 
 /// Accepts other hosts' clients for ever.
 pub(crate) async fn serve_tcp(
     listener: TcpListener,
+    gate: Gate,
     arrivals: mpsc::Sender<Arrival>,
     options: Options,
 ) {
@@ -146,24 +146,32 @@ pub(crate) async fn serve_tcp(
             _seat: seat,
             _of_host: Some(of_host),
         };
-        tokio::spawn(welcome(
-            stream.into(),
-            place,
-            ticket,
-            arrivals.clone(),
-            options,
-        ));
+        let (gate, arrivals) = (gate.clone(), arrivals.clone());
+        tokio::spawn(async move {
+            let accepted = accept(stream, &gate, options).await;
+            welcome(accepted, place, ticket, arrivals).await;
+        });
     }
 }
 
+async fn accept(
+    stream: TcpStream,
+    gate: &Gate,
+    options: Options,
+) -> Result<Channel, TransportError> {
+    let began = Instant::now();
+    let stream = gate.admit(stream, HANDSHAKE).await?;
+    let left = HANDSHAKE.saturating_sub(began.elapsed());
+    Channel::accept_with(stream, left, options).await
+}
+
 async fn welcome(
-    stream: Stream,
+    accepted: Result<Channel, TransportError>,
     place: Place,
     ticket: Ticket,
     arrivals: mpsc::Sender<Arrival>,
-    options: Options,
 ) {
-    match Channel::accept_with(stream, HANDSHAKE, options).await {
+    match accepted {
         Ok(channel) => {
             let shown = match channel.peer_addr().ip() {
                 Some(ip) => ip.to_string(),

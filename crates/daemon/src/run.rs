@@ -54,7 +54,12 @@ pub async fn run(
     if !config.no_remote {
         for tcp in sockets.tcp {
             let tcp = tokio::net::TcpListener::from_std(tcp).map_err(DaemonError::Runtime)?;
-            listeners.spawn(listen::serve_tcp(tcp, arriving.clone(), options));
+            listeners.spawn(listen::serve_tcp(
+                tcp,
+                config.gate.clone(),
+                arriving.clone(),
+                options,
+            ));
         }
     }
     let line = tokio::spawn(link::run(Arc::clone(&config), linked));

@@ -1,6 +1,7 @@
 //! What a scheduler is started with.
 
 use placement::Algorithm;
+use transport::Gate;
 
 /// Everything that options and environment decide.
 #[derive(Clone, Debug)]
@@ -11,6 +12,9 @@ pub struct Config {
     pub port: u16,
     /// Listen on this interface's address only (`-i`); `lo` is 127.0.0.1.
     pub interface: Option<String>,
+    /// Whose daemons and monitors are taken. With members only, nobody else gets an answer: the control port
+    /// is this host's alone, and nothing is broadcast.
+    pub gate: Gate,
     /// How to choose hosts (`-a`).
     pub algorithm: Algorithm,
     /// Keep the daemons when a better scheduler announces itself (`-r`).
@@ -35,6 +39,7 @@ impl Default for Config {
             net_name: icecream::discovery::DEFAULT_NET_NAME.to_owned(),
             port: Self::DEFAULT_PORT,
             interface: None,
+            gate: Gate::Open,
             algorithm: Algorithm::Fastest,
             persistent_clients: false,
             tests: false,

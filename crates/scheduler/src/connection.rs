@@ -8,7 +8,7 @@ use icecream::Message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use transport::{Channel, Receiver, Sender, TransportError, accept_tcp};
+use transport::{Channel, Gate, Receiver, Sender, TransportError, accept_tcp};
 
 use crate::core::Input;
 use crate::seats::Seats;
@@ -45,15 +45,17 @@ pub(crate) enum Hello {
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     inputs: mpsc::Sender<Input>,
+    gate: Gate,
     last_peer: Arc<AtomicU32>,
     greeting: Arc<Seats>,
 }
 
 impl Door {
-    pub(crate) fn new(inputs: mpsc::Sender<Input>) -> Self {
+    pub(crate) fn new(inputs: mpsc::Sender<Input>, gate: Gate) -> Self {
         let greeting = Seats::new(MAX_GREETING);
         Self {
             inputs,
+            gate,
             last_peer: Arc::default(),
             greeting,
         }
@@ -90,6 +92,7 @@ impl Door {
     }
 
     async fn greet(&self, stream: TcpStream) -> Result<(Newcomer, Reader), GreetingError> {
+        let stream = self.gate.admit(stream, GREETING_DEADLINE).await?;
         let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
         let peer_name = channel.peer_addr().to_string();
         let (mut receiver, sender) = channel.split();

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use transport::{Reach, bind_udp, interface_address, listen_tcp};
+use transport::{Gate, Reach, bind_udp, interface_address, listen_tcp};
 
 use crate::connection::Door;
 use crate::core::{Core, Input};
@@ -31,7 +31,8 @@ pub struct Bound {
     config: Config,
     peers: TcpListener,
     control: TcpListener,
-    beacon: Beacon,
+    /// None: members know where the scheduler is, and nobody else is told.
+    beacon: Option<Beacon>,
 }
 
 /// Takes the ports.
@@ -48,7 +49,21 @@ pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
     };
     let peers = listen_tcp(SocketAddr::from((address, config.port)))?;
     let own = peers.local_addr().map_err(SchedulerError::OwnAddress)?;
-    let control = listen_tcp(SocketAddr::from((address, control_port)))?;
+    let members_only = matches!(config.gate, Gate::Members(_));
+    let control_address = if members_only {
+        Ipv4Addr::LOCALHOST
+    } else {
+        address
+    };
+    let control = listen_tcp(SocketAddr::from((control_address, control_port)))?;
+    if members_only {
+        return Ok(Bound {
+            config,
+            peers,
+            control,
+            beacon: None,
+        });
+    }
     let socket = bind_udp(own)?;
     let ports = match config.broadcast_ports.as_slice() {
         [] => vec![own.port()],
@@ -69,7 +84,7 @@ pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
         config,
         peers,
         control,
-        beacon,
+        beacon: Some(beacon),
     })
 }
 
@@ -98,9 +113,11 @@ impl Bound {
         };
         let mut core = Core::new(settings, self.config.persistent_clients, sender.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(Door::new(sender.clone()).keep(self.peers));
+        tasks.spawn(Door::new(sender.clone(), self.config.gate.clone()).keep(self.peers));
         tasks.spawn(control::keep(self.control, sender.clone()));
-        tasks.spawn(self.beacon.shine(sender));
+        if let Some(beacon) = self.beacon {
+            tasks.spawn(beacon.shine(sender));
+        }
         tracing::info!("scheduler ready, algorithm: {}", self.config.algorithm);
 
         let mut shutdown = pin!(shutdown);

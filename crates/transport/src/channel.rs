@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use icecream::{Agreement, Decoder, Encoder, Message, Reading, Session, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::TransportError;
@@ -65,23 +65,11 @@ impl Channel {
         bind: Option<IpAddr>,
         options: Options,
     ) -> Result<Self, TransportError> {
-        let peer = Endpoint::tcp(address);
-        let connecting = async {
-            let socket = if address.is_ipv4() {
-                TcpSocket::new_v4()?
-            } else {
-                TcpSocket::new_v6()?
-            };
-            if let Some(own) = bind {
-                socket.bind(SocketAddr::new(own, 0))?;
-            }
-            socket.connect(address).await
-        };
         let began = Instant::now();
-        let stream = connect_within(deadline, &peer, connecting).await?;
+        let stream = connect_tcp_stream(address, deadline, bind).await?;
         Self::establish(
             stream.into(),
-            peer,
+            Endpoint::tcp(address),
             deadline.saturating_sub(began.elapsed()),
             options,
         )
@@ -136,7 +124,7 @@ impl Channel {
         deadline: Duration,
         options: Options,
     ) -> Result<Self, TransportError> {
-        if let Stream::Tcp(tcp) = &stream {
+        if let Some(tcp) = stream.tcp() {
             set_tcp_options(tcp);
         }
         let (local, peer_uid) = (stream.local(), stream.peer_uid());
@@ -246,6 +234,26 @@ async fn connect_patiently(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
+/// A connection without a word said. With `bind` it comes from that address of this host.
+pub(crate) async fn connect_tcp_stream(
+    address: SocketAddr,
+    deadline: Duration,
+    bind: Option<IpAddr>,
+) -> Result<TcpStream, TransportError> {
+    let connecting = async {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        if let Some(own) = bind {
+            socket.bind(SocketAddr::new(own, 0))?;
+        }
+        socket.connect(address).await
+    };
+    connect_within(deadline, &Endpoint::tcp(address), connecting).await
+}
+
 async fn connect_within<T>(
     deadline: Duration,
     peer: &Endpoint,
@@ -273,7 +281,7 @@ async fn shake_hands(
     let mut heard = false;
     loop {
         let output = session.take_output();
-        let written = write.write_all(&output).await;
+        let written = write_all(write, &output).await;
         if session.is_ready() {
             written.map_err(|source| broken_handshake(peer, heard, source))?;
             break;
@@ -302,6 +310,11 @@ async fn shake_hands(
         peer: peer.clone(),
         during: "the handshake",
     })
+}
+
+async fn write_all(write: &mut WriteHalf, output: &[u8]) -> io::Result<()> {
+    write.write_all(output).await?;
+    write.flush().await
 }
 
 /// A probe that is closed with our word unread looks like a reset.

@@ -29,6 +29,16 @@ pub enum TransportError {
     Probe { peer: Endpoint },
     #[error("{peer} did not finish the handshake within {after:?}; is it an icecream program?")]
     HandshakeTimeout { peer: Endpoint, after: Duration },
+    #[error(
+        "{peer} speaks icecream's protocol, which says nothing of who it is, and only members of the cluster are admitted; `floe join` makes its host one"
+    )]
+    MembersOnly { peer: Endpoint },
+    /// The peer did not accept us, or we it.
+    #[error("no encrypted connection with {peer}: {source}{}", tls_advice(source))]
+    Tls {
+        peer: Endpoint,
+        source: tokio_rustls::rustls::Error,
+    },
     #[error("cannot connect to {peer}: {source}{}", connect_advice(source))]
     Connect { peer: Endpoint, source: io::Error },
     #[error(
@@ -48,11 +58,31 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// What a TLS handshake ended with: rustls' own errors come wrapped in one of I/O.
+    pub(crate) fn tls(peer: Endpoint, error: io::Error) -> Self {
+        match error.downcast::<tokio_rustls::rustls::Error>() {
+            Ok(source) => Self::Tls { peer, source },
+            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Self::Closed {
+                peer,
+                during: "the TLS handshake",
+            },
+            Err(source) => Self::Broken {
+                peer,
+                doing: "the TLS handshake",
+                source,
+            },
+        }
+    }
+
     /// Who has to change something for this not to happen again.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Protocol { source, .. } => source.fault(),
-            Self::Closed { .. } | Self::Probe { .. } | Self::HandshakeTimeout { .. } => Fault::Peer,
+            Self::Closed { .. }
+            | Self::MembersOnly { .. }
+            | Self::Probe { .. }
+            | Self::HandshakeTimeout { .. } => Fault::Peer,
+            Self::Tls { source, .. } => tls_fault(source),
             Self::ConnectTimeout { .. } | Self::Stalled { .. } => Fault::Network,
             Self::Connect { source, .. } | Self::Broken { source, .. } => io_fault(source),
             Self::Resolve { .. } => Fault::Ours,
@@ -95,6 +125,48 @@ fn io_fault(error: &io::Error) -> Fault {
             | Errno::AFNOSUPPORT,
         ) => Fault::Ours,
         _ => Fault::Network,
+    }
+}
+
+/// A peer that sends an alert has refused us; all other errors are what we think of the peer.
+fn tls_fault(error: &tokio_rustls::rustls::Error) -> Fault {
+    use tokio_rustls::rustls::Error;
+    match error {
+        Error::AlertReceived(_) => Fault::Ours,
+        Error::General(_) | Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => {
+            Fault::Ours
+        }
+        _ => Fault::Peer,
+    }
+}
+
+fn tls_advice(error: &tokio_rustls::rustls::Error) -> &'static str {
+    use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error};
+    match error {
+        Error::AlertReceived(Alert::CertificateRevoked) => {
+            "; this host's membership was revoked: ask for a new invitation"
+        }
+        Error::AlertReceived(Alert::CertificateExpired) => {
+            "; this host's certificate is out of date: can it reach the cluster's authority, and is its clock right?"
+        }
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "; that host admits members only: `floe join` makes this host one"
+        }
+        Error::AlertReceived(Alert::UnknownCA | Alert::BadCertificate) => {
+            "; that host does not know this host's cluster: were both invited to the same one?"
+        }
+        Error::AlertReceived(Alert::AccessDenied) => {
+            "; this host's role does not allow it: `floe cluster members` shows the roles"
+        }
+        Error::InvalidCertificate(CertificateError::Revoked) => "; that member was revoked",
+        Error::InvalidCertificate(CertificateError::Expired) => {
+            "; that host's certificate is out of date, or this host's clock is wrong"
+        }
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; that host belongs to another cluster"
+        }
+        Error::InvalidMessage(_) => "; it does not speak TLS: is it one of icecream's programs?",
+        _ => "",
     }
 }
 

@@ -133,7 +133,14 @@ impl Sender {
             let output = self.encoder.output();
             let piece = &output[..output.len().min(self.limit)];
             let began = Instant::now();
-            let Ok(written) = timeout(SEND_PROGRESS, self.io.write(piece)).await else {
+            let writing = async {
+                if piece.is_empty() {
+                    self.io.flush().await.map(|()| None)
+                } else {
+                    self.io.write(piece).await.map(Some)
+                }
+            };
+            let Ok(written) = timeout(SEND_PROGRESS, writing).await else {
                 let peer = self.link.peer.clone();
                 return Err(TransportError::Stalled {
                     peer,
@@ -141,7 +148,9 @@ impl Sender {
                 });
             };
             self.sent.waited += began.elapsed();
-            self.wrote(written)?;
+            if let Some(written) = written.transpose() {
+                self.wrote(written)?;
+            }
         }
         Ok(())
     }
@@ -153,7 +162,14 @@ impl Sender {
         loop {
             let output = self.encoder.output();
             if output.is_empty() {
-                return Ok(true);
+                // TLS keeps records of its own that the kernel has not taken yet.
+                return match Pin::new(&mut self.io).poll_flush(&mut nobody) {
+                    Poll::Pending => Ok(false),
+                    Poll::Ready(flushed) => {
+                        flushed.map_err(|error| self.broken(error))?;
+                        Ok(true)
+                    }
+                };
             }
             let piece = &output[..output.len().min(self.limit)];
             let Poll::Ready(written) = Pin::new(&mut self.io).poll_write(&mut nobody, piece) else {
@@ -174,11 +190,15 @@ impl Sender {
                 self.sent.bytes += count as u64;
                 Ok(())
             }
-            Err(source) => Err(TransportError::Broken {
-                peer: self.link.peer.clone(),
-                doing: "sending",
-                source,
-            }),
+            Err(source) => Err(self.broken(source)),
+        }
+    }
+
+    fn broken(&self, source: io::Error) -> TransportError {
+        TransportError::Broken {
+            peer: self.link.peer.clone(),
+            doing: "sending",
+            source,
         }
     }
 

@@ -1,4 +1,4 @@
-//! TCP and Unix streams that carry icecream's messages, and the UDP side of finding a scheduler.
+//! TCP, TLS and Unix streams that carry icecream's messages, and the UDP side of finding a scheduler.
 //!
 //! A [`Channel`] is one connection after the handshake. It receives without losing bytes when a
 //! `select` drops the wait, sends with a deadline on progress, and its errors say whose fault they
@@ -7,21 +7,25 @@
 mod channel;
 mod discovery;
 mod error;
+mod gate;
 mod halves;
 mod interfaces;
 mod listen;
 mod options;
 mod resolve;
 mod scheduler;
+mod secure;
 mod stream;
 
 pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use error::{ListenError, TransportError};
+pub use gate::{Credentials, Gate, Passport};
 pub use halves::{Receiver, Sender, Sent};
 pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
 pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;
+pub use secure::{Dialect, accept_tls, connect_tls, dialect};
 pub use stream::{Endpoint, Stream};

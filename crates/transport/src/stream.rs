@@ -9,11 +9,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio_rustls::TlsStream;
 
 /// A connected stream. The in-memory kind is for tests and simulations.
 #[derive(Debug)]
 pub enum Stream {
     Tcp(TcpStream),
+    /// After the TLS handshake.
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
     Memory(DuplexStream),
 }
@@ -21,6 +24,12 @@ pub enum Stream {
 impl From<TcpStream> for Stream {
     fn from(stream: TcpStream) -> Self {
         Self::Tcp(stream)
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Stream {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream))
     }
 }
 
@@ -39,25 +48,40 @@ impl From<DuplexStream> for Stream {
 impl Stream {
     /// The other end, as far as the kernel tells.
     pub(crate) fn peer(&self) -> Endpoint {
+        if let Some(tcp) = self.tcp() {
+            return tcp.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
+        }
         match self {
-            Self::Tcp(stream) => stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp),
             Self::Unix(stream) => match stream.peer_addr() {
                 Ok(address) => Endpoint::Unix(address.as_pathname().map(Into::into)),
                 Err(_) => Endpoint::Unix(None),
             },
             Self::Memory(_) => Endpoint::Memory,
+            Self::Tcp(_) | Self::Tls(_) => Endpoint::Unknown,
         }
     }
 
     /// This end.
     pub(crate) fn local(&self) -> Endpoint {
+        if let Some(tcp) = self.tcp() {
+            return tcp.local_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
+        }
         match self {
-            Self::Tcp(stream) => stream.local_addr().map_or(Endpoint::Unknown, Endpoint::tcp),
             Self::Unix(stream) => match stream.local_addr() {
                 Ok(address) => Endpoint::Unix(address.as_pathname().map(Into::into)),
                 Err(_) => Endpoint::Unix(None),
             },
             Self::Memory(_) => Endpoint::Memory,
+            Self::Tcp(_) | Self::Tls(_) => Endpoint::Unknown,
+        }
+    }
+
+    /// The socket of a network's connection.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Unix(_) | Self::Memory(_) => None,
         }
     }
 
@@ -65,7 +89,7 @@ impl Stream {
     pub(crate) fn peer_uid(&self) -> Option<u32> {
         match self {
             Self::Unix(stream) => stream.peer_cred().ok().map(|credentials| credentials.uid()),
-            Self::Tcp(_) | Self::Memory(_) => None,
+            Self::Tcp(_) | Self::Tls(_) | Self::Memory(_) => None,
         }
     }
 
@@ -78,6 +102,10 @@ impl Stream {
             Self::Unix(stream) => {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+            Self::Tls(stream) => {
+                let (read, write) = tokio::io::split(*stream);
+                (ReadHalf::Tls(read), WriteHalf::Tls(write))
             }
             Self::Memory(stream) => {
                 let (read, write) = tokio::io::split(stream);
@@ -136,6 +164,7 @@ impl fmt::Display for Endpoint {
 #[derive(Debug)]
 pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
+    Tls(tokio::io::ReadHalf<TlsStream<TcpStream>>),
     Unix(unix::OwnedReadHalf),
     Memory(tokio::io::ReadHalf<DuplexStream>),
 }
@@ -143,6 +172,7 @@ pub(crate) enum ReadHalf {
 #[derive(Debug)]
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
+    Tls(tokio::io::WriteHalf<TlsStream<TcpStream>>),
     Unix(unix::OwnedWriteHalf),
     Memory(tokio::io::WriteHalf<DuplexStream>),
 }
@@ -155,6 +185,7 @@ impl AsyncRead for ReadHalf {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+            Self::Tls(half) => Pin::new(half).poll_read(cx, buf),
             Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
             Self::Memory(half) => Pin::new(half).poll_read(cx, buf),
         }
@@ -169,6 +200,7 @@ impl AsyncWrite for WriteHalf {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(half) => Pin::new(half).poll_write(cx, buf),
+            Self::Tls(half) => Pin::new(half).poll_write(cx, buf),
             Self::Unix(half) => Pin::new(half).poll_write(cx, buf),
             Self::Memory(half) => Pin::new(half).poll_write(cx, buf),
         }
@@ -177,6 +209,7 @@ impl AsyncWrite for WriteHalf {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(half) => Pin::new(half).poll_flush(cx),
+            Self::Tls(half) => Pin::new(half).poll_flush(cx),
             Self::Unix(half) => Pin::new(half).poll_flush(cx),
             Self::Memory(half) => Pin::new(half).poll_flush(cx),
         }
@@ -185,6 +218,7 @@ impl AsyncWrite for WriteHalf {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            Self::Tls(half) => Pin::new(half).poll_shutdown(cx),
             Self::Unix(half) => Pin::new(half).poll_shutdown(cx),
             Self::Memory(half) => Pin::new(half).poll_shutdown(cx),
         }

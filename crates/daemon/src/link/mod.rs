@@ -106,9 +106,8 @@ async fn connect(config: &Config) -> Result<Channel, String> {
         slow_network: config.slow_network,
         ..Options::default()
     };
-    Channel::connect_tcp_with(address, CONNECT, bind, options)
-        .await
-        .map_err(|error| refused(address, &error))
+    let connecting = config.passport.connect(address, CONNECT, bind, options);
+    connecting.await.map_err(|error| refused(address, &error))
 }
 
 fn refused(address: SocketAddr, error: &TransportError) -> String {

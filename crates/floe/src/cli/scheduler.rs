@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use job::variable;
 use sandbox::privileges::{self, PrivilegeError};
+use transport::Gate;
 
 use super::options::SchedulerOptions;
 use super::service;
@@ -43,6 +44,7 @@ fn config(options: &SchedulerOptions) -> anyhow::Result<scheduler::Config> {
         net_name: options.netname.clone(),
         port: options.port,
         interface: options.service.interface.clone(),
+        gate: Gate::Open,
         algorithm: options.algorithm,
         persistent_clients: options.persistent,
         tests: std::env::var_os(variable::TESTS).is_some(),
