@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::cluster::Spares;
 use crate::hub::Hub;
 use crate::job::Said;
 use crate::pace::Paces;
@@ -26,6 +27,8 @@ pub(crate) const BUDGET_UNIT: usize = 1024;
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) toolbox: Toolbox,
+    /// Connections to the daemon.
+    pub(crate) daemons: Arc<Spares>,
     pub(crate) text_budget: Arc<Semaphore>,
     /// How hard texts are compressed.
     pub(crate) paces: Paces,
@@ -41,6 +44,7 @@ impl Shared {
         Self {
             hub,
             toolbox,
+            daemons: Arc::default(),
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
             paces: Paces::default(),
             pragmas: Arc::default(),

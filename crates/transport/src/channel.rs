@@ -186,6 +186,11 @@ impl Channel {
         self.sender.flush().await
     }
 
+    /// Whether the connection stands and the peer has said nothing yet, as far as this host knows.
+    pub fn is_quiet(&mut self) -> bool {
+        self.receiver.is_quiet()
+    }
+
     /// The two directions, for two owners.
     pub fn split(self) -> (Receiver, Sender) {
         (self.receiver, self.sender)

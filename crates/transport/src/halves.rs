@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use icecream::{Agreement, Decoder, Encoder, Message, ProtocolError, Version};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout};
 
 use crate::error::TransportError;
@@ -72,6 +72,19 @@ impl Receiver {
                 peer: self.link.peer.clone(),
                 source,
             })
+    }
+
+    /// Whether the connection stands and the peer has said nothing yet, as far as this host knows.
+    pub fn is_quiet(&mut self) -> bool {
+        if self.decoder.is_midway() {
+            return false;
+        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut space = ReadBuf::new(self.decoder.space());
+        let read = Pin::new(&mut self.io).poll_read(&mut nobody, &mut space);
+        let count = space.filled().len();
+        self.decoder.filled(count);
+        read.is_pending()
     }
 
     pub fn version(&self) -> Version {

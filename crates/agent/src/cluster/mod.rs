@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use invocation::{Family, Language};
 use job::Reason;
 
-pub(crate) use self::icecream::{Daemon, Effort, PIECE_LEN, Piece, Seat, Slot, own_platform};
+pub(crate) use self::icecream::{
+    Daemon, Effort, PIECE_LEN, Piece, Places, Seat, Slot, Spares, own_platform,
+};
 use crate::toolbox::Gzipped;
 
 /// An archive of a toolchain on this host.

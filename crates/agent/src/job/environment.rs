@@ -7,13 +7,7 @@ use std::path::PathBuf;
 use invocation::Settings;
 use job::{Reason, variable};
 
-/// Where this host's daemon may listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DaemonPlaces {
-    pub(crate) sockets: Vec<PathBuf>,
-    /// Its TCP port on 127.0.0.1, too.
-    pub(crate) loopback: bool,
-}
+use crate::cluster::Places;
 
 /// `NAME=value` pairs in the wrapper's order.
 #[derive(Clone, Debug, Default)]
@@ -130,9 +124,9 @@ impl Environment {
     }
 
     /// Where the daemon may be, in the order of trying.
-    pub(crate) fn daemon_places(&self) -> DaemonPlaces {
+    pub(crate) fn daemon_places(&self) -> Places {
         if let Some(only) = self.get(variable::TEST_SOCKET) {
-            return DaemonPlaces {
+            return Places {
                 sockets: vec![only.into()],
                 loopback: false,
             };
@@ -144,7 +138,7 @@ impl Environment {
         if let Some(home) = self.get("HOME").filter(|home| !home.is_empty()) {
             sockets.push(PathBuf::from(home).join(".iceccd.socket"));
         }
-        DaemonPlaces {
+        Places {
             sockets,
             loopback: true,
         }
@@ -232,7 +226,7 @@ mod tests {
         let only = of(&["ICECC_TEST_SOCKET=/s", "HOME=/h"]).daemon_places();
         assert_eq!(
             only,
-            DaemonPlaces {
+            Places {
                 sockets: vec!["/s".into()],
                 loopback: false
             }

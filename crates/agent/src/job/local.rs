@@ -81,7 +81,7 @@ pub(crate) async fn find_daemon(
 ) -> Result<Daemon, crate::cluster::Failure> {
     let environment = &outline.environment;
     let places = environment.daemon_places();
-    let found = Daemon::find(&places.sockets, places.loopback, environment.slow_network()).await;
+    let found = Daemon::find(&shared.daemons, &places, environment.slow_network()).await;
     let socket = found
         .as_ref()
         .map_or_else(|_| String::new(), Daemon::address);

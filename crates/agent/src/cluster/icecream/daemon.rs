@@ -3,14 +3,15 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use icecream::{JobLocalBegin, Message, UseCs};
 use job::Reason;
 use transport::{Channel, Options, TransportError};
 
-use super::{Seat, Slot, broken, next, words};
+use super::{Places, Seat, Slot, Spares, broken, next, words};
 use crate::cluster::{Failure, Place, Wish};
 
 /// icecream's daemon answers one newcomer after the other and lets a silent one keep it for 15 s.
@@ -38,39 +39,21 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Connects to the first daemon that answers at one of `sockets`, or, with `loopback`, on
-    /// icecream's port of this host.
+    /// A connection to the first daemon that answers, ready or new.
     pub(crate) async fn find(
-        sockets: &[PathBuf],
-        loopback: bool,
+        spares: &Arc<Spares>,
+        places: &Places,
         slow_network: bool,
     ) -> Result<Self, Failure> {
-        let mut last = None;
-        for socket in sockets {
-            match connect(socket).await {
-                Ok(channel) => {
-                    return Ok(Self {
-                        channel,
-                        slow_network,
-                    });
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        if loopback {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, DAEMON_PORT));
-            match Channel::connect_tcp(address, HANDSHAKE, None).await {
-                Ok(channel) => {
-                    return Ok(Self {
-                        channel,
-                        slow_network,
-                    });
-                }
-                Err(error) => last = last.or(Some(error)),
-            }
-        }
-        let detail = last.map_or_else(String::new, |error| error.to_string());
-        Err(Failure::here(Reason::DaemonUnavailable, detail))
+        let channel = match spares.take(places) {
+            Some(channel) => channel,
+            None => connect_to_one(places).await?,
+        };
+        spares.replenish(places);
+        Ok(Self {
+            channel,
+            slow_network,
+        })
     }
 
     /// The socket, for display.
@@ -152,6 +135,25 @@ impl Daemon {
             reason,
         })
     }
+}
+
+pub(super) async fn connect_to_one(places: &Places) -> Result<Channel, Failure> {
+    let mut last = None;
+    for socket in &places.sockets {
+        match connect(socket).await {
+            Ok(channel) => return Ok(channel),
+            Err(error) => last = Some(error),
+        }
+    }
+    if places.loopback {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, DAEMON_PORT));
+        match Channel::connect_tcp(address, HANDSHAKE, None).await {
+            Ok(channel) => return Ok(channel),
+            Err(error) => last = last.or(Some(error)),
+        }
+    }
+    let detail = last.map_or_else(String::new, |error| error.to_string());
+    Err(Failure::here(Reason::DaemonUnavailable, detail))
 }
 
 async fn connect(socket: &Path) -> Result<Channel, TransportError> {

@@ -5,6 +5,7 @@ mod executor;
 mod install;
 mod piece;
 mod slot;
+mod spare;
 mod words;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(crate) use self::daemon::Daemon;
 pub(crate) use self::executor::Seat;
 pub(crate) use self::piece::{PIECE_LEN, Piece};
 pub(crate) use self::slot::Slot;
+pub(crate) use self::spare::{Places, Spares};
 pub(crate) use self::words::own_platform;
 
 use super::Failure;
