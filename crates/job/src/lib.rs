@@ -10,6 +10,7 @@ pub mod name;
 pub mod platform;
 pub mod reason;
 pub mod record;
+pub mod trouble;
 pub mod variable;
 
 pub use answer::HANDED_BACK;
@@ -19,3 +20,4 @@ pub use name::{EnvironmentName, InvalidName, NodeName};
 pub use platform::Platform;
 pub use reason::Reason;
 pub use record::{Compiled, JobRecord, Phase};
+pub use trouble::Trouble;

@@ -85,14 +85,18 @@ reasons! {
     PeerProtocol = 62, "peer_protocol", "the executor broke the protocol", "see the executor's log";
     PeerLost = 63, "peer_lost", "the connection to the executor broke", "";
     PeerTimeout = 64, "peer_timeout", "the executor did not answer in time", "";
-    RemoteMemory = 65, "remote_memory", "the executor ran out of memory or disk", "";
-    RemoteKilled = 66, "remote_killed", "the remote compiler was killed", "";
+    RemoteMemory = 65, "remote_memory", "the executor ran out of memory or disk", "give it more memory (`floe daemon --memory` there)";
+    RemoteKilled = 66, "remote_killed", "the remote compiler was killed, and not by floe", "see that host's kernel log (dmesg); fewer slots or a smaller --memory there keep the kernel from killing";
     EnvironmentRefused = 67, "environment_refused", "the executor could not install or verify the toolchain", "see the executor's log";
     RemoteFailed = 68, "remote_failed", "the remote compiler failed; the local compiler decides", "";
     ResultIncomplete = 69, "result_incomplete", "the result arrived incomplete", "";
     OutputWrite = 70, "output_write", "the result could not be written", "check rights and free space of the output directory";
     NoLargerHost = 71, "no_larger_host", "the executors that tried it have too little memory or disk for it, and no other host took it", "run `floe daemon` with a larger --memory on a host that has it";
+    RemoteDisk = 72, "remote_disk", "the compile's files found no more room on the executor", "free disk and memory on that host";
+    RemoteLimit = 73, "remote_limit", "the compile met a limit of the executor: processor time, time, the size of a file or of its messages", "";
+    RemoteCrashed = 74, "remote_crashed", "the remote compiler crashed; the local compiler decides", "if only that host's crashes, test its memory";
     HandedBack = 75, "handed_back", "the owner of the executor needed it before the compile had ended", "";
+    RemoteSandbox = 76, "remote_sandbox", "the executor's sandbox refused the compiler a system call without which it dies", "report the compiler and its version to floe's makers";
 }
 
 impl fmt::Display for Reason {

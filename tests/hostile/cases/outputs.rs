@@ -59,7 +59,10 @@ fn compile(stage: &Stage, compiler: &str, bounds: Bounds) -> Result<Finished, Fa
 
 fn drowns_nobody_in_words(stage: &Stage) {
     let finished = compile(stage, "flood", Bounds::default()).unwrap();
-    assert_eq!(finished.setback, Some(Setback::SaidTooMuch));
+    assert_eq!(
+        finished.setback,
+        Some(Setback::Shown(job::Trouble::Messages))
+    );
     assert!(finished.stdout.is_empty());
     let credulous = Bounds {
         said: usize::MAX,

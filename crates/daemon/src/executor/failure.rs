@@ -2,6 +2,7 @@
 
 use std::io;
 
+use job::Trouble;
 use rustix::io::Errno;
 use sandbox::{Lost, SpawnError, StartError, Step};
 use thiserror::Error;
@@ -65,6 +66,20 @@ impl Failure {
         matches!(self, Self::NotInstalled(why) if !why.may_pass())
     }
 
+    /// For the client, when the toolchain is not to blame.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Deadline => Trouble::Time,
+            Self::Evicted => Trouble::Memory,
+            Self::NotStarted(StartError { errno, .. }) if *errno == Errno::NOMEM => Trouble::Memory,
+            Self::Files(error) => match Errno::from_io_error(error) {
+                Some(Errno::NOSPC | Errno::DQUOT) => Trouble::Disk,
+                _ => Trouble::Host,
+            },
+            _ => Trouble::Host,
+        }
+    }
+
     /// The number that icecream's schedulers are told.
     pub fn code(&self) -> i32 {
         match self {
@@ -96,6 +111,16 @@ mod tests {
             assert!(!failure.toolchain_is_foreign() && !failure.toolchain_is_broken());
         }
         assert!(Failure::NotInstalled(NotOwn::NoDriver).toolchain_is_foreign());
+    }
+
+    #[test]
+    fn a_full_disk_and_a_deadline_are_told_as_what_they_are() {
+        let files = |errno: Errno| Failure::Files(errno.into()).trouble();
+        assert_eq!(files(Errno::NOSPC), Trouble::Disk);
+        assert_eq!(files(Errno::DQUOT), Trouble::Disk);
+        assert_eq!(files(Errno::IO), Trouble::Host);
+        assert_eq!(Failure::Deadline.trouble(), Trouble::Time);
+        assert_eq!(Failure::NobodyKnows.trouble(), Trouble::Host);
     }
 
     #[test]

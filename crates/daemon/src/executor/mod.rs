@@ -2,7 +2,7 @@
 //! it runs.
 //!
 //! It does what icecream's executors do and what their clients rely on. Different on purpose: no `--param ggc-…` (it shows in the debug
-//! information), and a compiler that a signal killed asks the client to compile again.
+//! information), and a compiler that a signal ended asks the client to compile again, with the cause.
 
 mod child;
 mod command;

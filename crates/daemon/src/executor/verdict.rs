@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 
+use job::Trouble;
 use sandbox::{Ended, Limits, Outcome, Usage};
 
 use super::Failure;
@@ -40,15 +41,20 @@ pub struct Finished {
 pub enum Setback {
     /// It was ended for using more memory than it may. It may work on a host with more.
     Memory,
-    /// Its words or its size say that it did not get the memory that it wanted. Those are also the
-    /// words of a driver whose compiler crashed.
-    Hunger,
-    /// Its scratch directory was full.
-    Disk,
-    /// A signal killed the compiler: its own fault, or the kernel was out of memory.
+    /// A signal killed the driver.
     Signal(i32),
-    /// It said more than a result can carry.
-    SaidTooMuch,
+    /// What the compiler said, left or used shows it; its driver's status does not.
+    Shown(Trouble),
+}
+
+impl Setback {
+    pub fn trouble(self) -> Trouble {
+        match self {
+            Self::Memory => Trouble::Memory,
+            Self::Signal(signal) => Trouble::of_signal(signal),
+            Self::Shown(trouble) => trouble,
+        }
+    }
 }
 
 /// A complete file.
@@ -67,20 +73,6 @@ impl Output {
     }
 }
 
-/// Signs of too little memory or disk in a failed compiler's words, as icecream looks for them, and
-/// gcc's own when the kernel killed the real compiler under it.
-const SIGNS: &[&str] = &[
-    "memory exhausted",
-    "out of memory",
-    "annot allocate memory",
-    "failed to map segment from shared object",
-    "Assertion `NewElts && \"Out of memory\"' failed",
-    "terminate called after throwing an instance of 'std::bad_alloc'",
-    "llvm::MallocSlabAllocator::Allocate",
-    "o space left on device",
-    "signal terminated program",
-];
-
 /// `said` is `None` when the compiler was stopped for saying too much.
 pub(super) fn judge(
     command: &Command,
@@ -96,17 +88,21 @@ pub(super) fn judge(
     let (status, setback) = match outcome.ended {
         Ended::NotStarted(error) => return Err(Failure::NotStarted(error)),
         Ended::OutOfMemory => (STATUS_KILLED, Some(Setback::Memory)),
-        Ended::OutOfDisk => (STATUS_KILLED, Some(Setback::Disk)),
-        _ if verbose => (STATUS_KILLED, Some(Setback::SaidTooMuch)),
-        Ended::Signalled(signal) => (STATUS_KILLED, Some(Setback::Signal(signal))),
+        Ended::OutOfDisk => (STATUS_KILLED, Some(Setback::Shown(Trouble::Disk))),
+        _ if verbose => (STATUS_KILLED, Some(Setback::Shown(Trouble::Messages))),
         Ended::Exited(0) => (0, None),
-        Ended::Exited(status) => {
-            let setback = if shows_signs(&stderr) || is_near_limit(&outcome.usage, limits) {
-                Some(Setback::Hunger)
-            } else {
-                files.are_full().then_some(Setback::Disk)
-            };
-            (status, setback)
+        // A signal as well: a program may die of the page that a full scratch directory has not got.
+        ended => {
+            let seen = seen(&outcome.usage, limits);
+            let seen = seen.or_else(|| files.are_full().then_some(Trouble::Disk));
+            match (ended, seen) {
+                (Ended::Exited(status), _) => {
+                    let told = || Trouble::in_words(&stderr).or_else(|| Trouble::of_status(status));
+                    (status, seen.or_else(told).map(Setback::Shown))
+                }
+                (Ended::Signalled(signal), None) => (STATUS_KILLED, Some(Setback::Signal(signal))),
+                (_, seen) => (STATUS_KILLED, seen.map(Setback::Shown)),
+            }
         }
     };
     let mut finished = Finished {
@@ -134,50 +130,42 @@ pub(super) fn judge(
     Ok(finished)
 }
 
-fn shows_signs(stderr: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(stderr);
-    SIGNS.iter().any(|sign| text.contains(sign))
-}
-
-/// icecream compares page faults; the largest process's memory says the same and counts nothing
-/// twice.
-fn is_near_limit(usage: &Usage, limits: &Limits) -> bool {
+/// What a failed compiler's use of this host tells.
+fn seen(usage: &Usage, limits: &Limits) -> Option<Trouble> {
+    // icecream compares page faults; the largest process's memory says the same and counts nothing
+    // twice.
     let used = usage.max_rss_kib.saturating_mul(1024);
-    limits
-        .address_space
-        .is_some_and(|limit| used / 85 > limit / 100)
+    let near = |limit: u64| used / 85 > limit / 100;
+    if limits.address_space.is_some_and(near) {
+        return Some(Trouble::Memory);
+    }
+    // The kernel's last word to who does not heed SIGXCPU is SIGKILL.
+    let spent = (usage.user + usage.system).as_secs();
+    let is_spent = limits.cpu_seconds.is_some_and(|limit| spent >= limit);
+    is_spent.then_some(Trouble::Processor)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn signs_of_hunger_are_read() {
-        assert!(shows_signs(
-            b"cc1plus: out of memory allocating 65536 bytes"
-        ));
-        assert!(shows_signs(
-            b"gcc: fatal error: Killed signal terminated program cc1"
-        ));
-        assert!(shows_signs(
-            b"\xff virtual memory exhausted: Cannot allocate memory"
-        ));
-        assert!(!shows_signs(b"error: expected ';' before '}' token"));
-    }
-
-    #[test]
-    fn a_process_near_its_limit_counts_as_hungry() {
+    fn what_a_compiler_used_tells_of_its_limits() {
         let limits = Limits {
             address_space: Some(100 << 20),
+            cpu_seconds: Some(10),
             ..Limits::default()
         };
-        let usage = |mebibytes: u64| Usage {
+        let usage = |mebibytes: u64, seconds| Usage {
             max_rss_kib: mebibytes << 10,
+            user: Duration::from_secs(seconds),
             ..Usage::default()
         };
-        assert!(is_near_limit(&usage(90), &limits));
-        assert!(!is_near_limit(&usage(80), &limits));
-        assert!(!is_near_limit(&usage(90), &Limits::default()));
+        assert_eq!(seen(&usage(90, 1), &limits), Some(Trouble::Memory));
+        assert_eq!(seen(&usage(80, 9), &limits), None);
+        assert_eq!(seen(&usage(80, 10), &limits), Some(Trouble::Processor));
+        assert_eq!(seen(&usage(90, 10), &Limits::default()), None);
     }
 }

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use icecream::chunk::Effort;
 use icecream::{CompileResult, Message, chunk};
-use job::answer;
+use job::{Trouble, answer};
 use tokio::time::timeout;
 
 use super::{End, Session};
 use crate::core::{Refusal, code};
-use crate::executor::{Finished, Output};
+use crate::executor::{Finished, Output, Setback};
 use crate::load::Lack;
 
 /// A frame's limit of 1 MiB, less the rest of COMPILE_RESULT.
 const MOST_OUTPUT: usize = (1 << 20) - 1024;
+/// Of a compiler's words within an answer.
+const LONGEST_DETAIL: usize = 200;
 /// How long a client may take to read the answer that its compile failed here.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -51,16 +53,17 @@ impl Session {
     }
 
     async fn hand_over(&mut self, mut finished: Finished) -> Result<(), End> {
+        if let Some(setback) = finished.setback {
+            return self.send_back(&told(setback, &finished.stderr)).await;
+        }
         if finished.stderr.len() + finished.stdout.len() > MOST_OUTPUT {
-            return self
-                .send_back("more diagnostics than the protocol can carry")
-                .await;
+            return self.send_back(Trouble::Messages.words()).await;
         }
         let result = CompileResult {
             stderr: std::mem::take(&mut finished.stderr),
             stdout: std::mem::take(&mut finished.stdout),
             status: finished.status,
-            out_of_memory: finished.out_of_memory,
+            out_of_memory: false,
             have_dwo: finished.dwo.is_some(),
         };
         self.channel.feed(&Message::CompileResult(result))?;
@@ -100,14 +103,39 @@ impl Session {
 }
 
 /// For the client, and the log.
-pub(super) fn refusal(why: Refusal) -> &'static str {
-    match why {
+pub(super) fn refusal(why: Refusal) -> String {
+    let answer = match why {
         Refusal::Full(Lack::Leave(_)) => answer::HANDED_BACK,
         Refusal::Full(Lack::Memory) => answer::MEMORY_FULL,
-        Refusal::Full(Lack::Disk) => "the disk of this host is full",
-        Refusal::Full(Lack::Sandbox) => "the sandbox of this host does not work any more",
+        Refusal::Full(Lack::Disk) => return Trouble::Disk.answer("the disk is full"),
+        Refusal::Full(Lack::Sandbox) => {
+            return Trouble::Host.answer("the sandbox does not work any more");
+        }
         Refusal::TooLarge => answer::TOO_LARGE,
         Refusal::Crowded => answer::CROWDED,
+    };
+    answer.to_owned()
+}
+
+/// What became of a compile that says nothing about its source: for the client, and the log.
+pub(super) fn told(setback: Setback, stderr: &[u8]) -> String {
+    let trouble = setback.trouble();
+    let text = String::from_utf8_lossy(stderr);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let telling = lines.clone();
+    let line = telling
+        .filter(|line| Trouble::in_words(line.as_bytes()) == Some(trouble))
+        .chain(lines.next())
+        .next();
+    let line: String = line
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_DETAIL)
+        .collect();
+    match setback {
+        Setback::Signal(signal) => trouble.answer(format!("signal {signal} {line}").trim_end()),
+        _ => trouble.answer(&line),
     }
 }
 
@@ -129,6 +157,19 @@ mod tests {
     fn a_large_object_may_take_longer() {
         assert_eq!(patience(0), Duration::from_secs(60));
         assert_eq!(patience(100 << 20), Duration::from_secs(60 + 1048));
+    }
+
+    #[test]
+    fn a_death_is_told_with_its_cause_and_the_line_that_shows_it() {
+        let said = b"e.cc: In function 'f':\n\ng++: internal compiler error: File size limit exceeded signal terminated program as\n";
+        let tell = |setback| told(setback, said);
+        let large = tell(Setback::Shown(Trouble::FileSize));
+        assert!(large.starts_with(Trouble::FileSize.words()), "{large}");
+        assert!(large.ends_with("signal terminated program as)"), "{large}");
+        let crash = tell(Setback::Signal(11));
+        assert!(crash.contains("crashed") && crash.contains("(signal 11 e.cc"));
+        let memory = told(Setback::Memory, b"");
+        assert_eq!(memory, Trouble::Memory.words());
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use icecream::{CompileFile, chunk};
-use job::{JobId, answer};
+use job::{JobId, Trouble, answer};
 use sandbox::{Limits, SpawnError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use transport::Channel;
 
-use super::answer::{evicted, refusal};
+use super::answer::{evicted, refusal, told};
 use super::source::{Source, Step};
 use super::{End, Order, Said, Session};
 use crate::core::{Peak, Refusal, Usage, code};
@@ -40,7 +40,9 @@ impl Session {
             tracing::info!("job {job} is sent back: {full}");
             let usage = Usage::failed(code::OUT_OF_MEMORY);
             self.tell(Said::CompileRejected { job, usage }).await;
-            return self.send_back(&full.to_string()).await;
+            return self
+                .send_back(&Trouble::Disk.answer(&full.to_string()))
+                .await;
         }
         tracing::debug!("remote compile arguments: {flags} ");
         let like = task.order.likeness();
@@ -126,7 +128,7 @@ impl Session {
         tracing::info!("job {job} is sent back: {why}");
         self.tell(Said::CompileEnded(Usage::failed(code::OUT_OF_MEMORY)))
             .await;
-        self.send_back(why).await
+        self.send_back(&why).await
     }
 
     async fn accept(&self, file: CompileFile) -> Result<Task, String> {
@@ -274,7 +276,8 @@ impl Session {
             self.shop.toolchains.remove(toolchain).await;
             self.tell(Said::ToolchainsChanged).await;
         } else if !matches!(failure, Failure::Order(_)) {
-            return self.send_back(&failure.to_string()).await;
+            let text = failure.trouble().answer(&failure.to_string());
+            return self.send_back(&text).await;
         }
         self.send_text(failure.to_string()).await?;
         self.linger().await;
@@ -332,11 +335,11 @@ async fn listen(channel: &mut Channel, source: &mut Source) -> Result<(), End> {
 }
 
 /// What is remembered of a compile that had `bytes` at most and could have had `limit`. One that
-/// says that it got too little is believed when it had much: crashed ones say the same.
+/// says that it got too little, or that the kernel killed, is believed when it had much.
 fn peak(setback: Option<Setback>, bytes: u64, limit: u64) -> Peak {
-    match setback {
-        Some(Setback::Memory) => Peak::TooMuch,
-        Some(Setback::Hunger) if bytes > limit / 2 => Peak::TooMuch,
+    match setback.map(|setback| (setback, setback.trouble())) {
+        Some((Setback::Memory, _)) => Peak::TooMuch,
+        Some((_, Trouble::Memory | Trouble::Killed)) if bytes > limit / 2 => Peak::TooMuch,
         _ => Peak::Bytes(bytes),
     }
 }
@@ -356,8 +359,12 @@ fn finished_usage(usage: Usage, finished: &Finished) -> Usage {
 
 fn log_result(job: JobId, finished: &Finished) {
     let status = finished.status;
+    if let Some(setback) = finished.setback {
+        let why = told(setback, &finished.stderr);
+        tracing::warn!("Remote compilation aborted with exit code {status} (job {job}): {why}");
+        return;
+    }
     let how = match status {
-        _ if finished.out_of_memory => "aborted",
         0 => "completed",
         _ => "exited",
     };
@@ -387,11 +394,15 @@ mod tests {
 
     #[test]
     fn a_crashed_compiler_does_not_count_as_too_large() {
-        let hunger = Some(Setback::Hunger);
+        let hunger = Some(Setback::Shown(Trouble::Memory));
         assert_eq!(peak(hunger, 50, 100), Peak::Bytes(50));
         assert_eq!(peak(hunger, 51, 100), Peak::TooMuch);
         assert_eq!(peak(Some(Setback::Memory), 10, 100), Peak::TooMuch);
         assert_eq!(peak(Some(Setback::Signal(11)), 90, 100), Peak::Bytes(90));
+        assert_eq!(peak(Some(Setback::Signal(9)), 90, 100), Peak::TooMuch);
+        assert_eq!(peak(Some(Setback::Signal(9)), 40, 100), Peak::Bytes(40));
+        let crash = Some(Setback::Shown(Trouble::Crashed));
+        assert_eq!(peak(crash, 90, 100), Peak::Bytes(90));
         assert_eq!(peak(None, 90, 100), Peak::Bytes(90));
     }
 }

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use daemon::executor::{BadOrder, Bounds, Failure, Order, Overseer, STATUS_KILLED, Source};
+use daemon::executor::{
+    BadOrder, Bounds, Failure, Finished, Order, Overseer, Room, STATUS_KILLED, Setback, Source,
+};
 use icecream::CompileFile;
+use job::Trouble;
 use sandbox::Limits;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -39,6 +42,10 @@ pub(crate) const ALL: &[(&str, Case)] = &[
     (
         "flags_compilers_that_were_killed",
         flags_compilers_that_were_killed,
+    ),
+    (
+        "tells_apart_what_ended_a_compiler",
+        tells_apart_what_ended_a_compiler,
     ),
     (
         "flags_compilers_that_say_too_much",
@@ -254,6 +261,7 @@ fn flags_compilers_without_memory(fixture: &Fixture) {
         .block_on(fixture.bounded(order("g++", &["-c"]), &text, small))
         .unwrap();
     assert!(finished.out_of_memory, "{finished:?}");
+    assert_eq!(trouble(&finished), Some(Trouble::Memory));
     assert_eq!(
         (finished.status, finished.object.is_none()),
         (STATUS_KILLED, true)
@@ -280,6 +288,46 @@ fn flags_compilers_that_were_killed(fixture: &Fixture) {
             .unwrap();
         assert!(finished.out_of_memory, "{compiler}: {finished:?}");
         assert_eq!(finished.status, STATUS_KILLED);
+        assert_eq!(trouble(&finished), Some(Trouble::Processor), "{compiler}");
+    }
+}
+
+fn trouble(finished: &Finished) -> Option<Trouble> {
+    finished.setback.map(Setback::trouble)
+}
+
+/// Each is answered so that the client compiles again, and none is called a lack of memory.
+fn tells_apart_what_ended_a_compiler(fixture: &Fixture) {
+    const LARGE: &[u8] = b"char a[9000000] = {1};\n";
+    let narrow = bounds(Limits {
+        file_size: Some(1 << 20),
+        ..Limits::default()
+    });
+    let full = Bounds {
+        room: Room {
+            bytes: 1 << 20,
+            files: 64,
+        },
+        ..Bounds::default()
+    };
+    let crash: &[u8] = b"#pragma clang __debug crash\n";
+    for (compiler, source, bounds, expected) in [
+        ("gcc", LARGE, narrow, Trouble::FileSize),
+        ("clang", LARGE, narrow, Trouble::FileSize),
+        ("gcc", LARGE, full, Trouble::Disk),
+        ("clang", LARGE, full, Trouble::Disk),
+        ("clang", crash, Bounds::default(), Trouble::Crashed),
+    ] {
+        let finished = fixture
+            .runtime
+            .block_on(fixture.bounded(order(compiler, &["-c"]), source, bounds))
+            .unwrap();
+        assert_eq!(
+            trouble(&finished),
+            Some(expected),
+            "{compiler}: {finished:?}"
+        );
+        assert!(finished.out_of_memory && finished.status == STATUS_KILLED);
     }
 }
 

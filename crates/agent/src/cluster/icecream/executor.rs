@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use icecream::{CompileResult, Message, UseCs};
-use job::{Phase, Reason};
+use job::{Phase, Reason, Trouble};
 use tokio::time::timeout;
 use transport::{Channel, Options, Sent, TransportError};
 
@@ -211,7 +211,7 @@ pub(super) fn early(word: Result<Option<Message>, TransportError>) -> Failure {
         }
         Ok(Some(Message::CompileResult(result))) if is_handed_back(&result) => handed_back(),
         Ok(Some(Message::CompileResult(result))) if result.out_of_memory => Failure::elsewhere(
-            Reason::RemoteMemory,
+            trouble(&result).reason(),
             first_line(&result.stderr)
                 .unwrap_or_else(|| "it gave up before it had the whole text".to_owned()),
         ),
@@ -242,10 +242,11 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
             let detail = first_line(&result.stderr)
                 .unwrap_or_else(|| "the executor ran out of memory or disk, or stopped".to_owned());
             let larger_host_helps = job::answer::lacks_memory(&result.stderr);
+            let trouble = trouble(&result);
             Err(Failure {
                 // A crashed compiler is answered so too, and crashes anywhere.
-                retry: larger_host_helps,
-                ..Failure::here(Reason::RemoteMemory, detail)
+                retry: larger_host_helps || trouble.is_the_hosts(),
+                ..Failure::here(trouble.reason(), detail)
             })
         }
         Message::CompileResult(result) if result.status == KILLED => Err(Failure::here(
@@ -260,6 +261,11 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
         }),
         other => Err(early(Ok(Some(other)))),
     }
+}
+
+/// icecream's executors have one answer for all, and the compiler's words beside it.
+fn trouble(result: &CompileResult) -> Trouble {
+    Trouble::answered(&result.stderr).unwrap_or(Trouble::Memory)
 }
 
 /// What an executor or its compiler said, for people; `None`: nothing.
@@ -296,7 +302,10 @@ mod tests {
         let memory = Reason::RemoteMemory;
         assert_eq!(tried(job::answer::TOO_LARGE), Some((memory, true)));
         let crash = "gcc: fatal error: Segmentation fault signal terminated program cc1";
-        assert_eq!(tried(crash), Some((memory, false)));
+        assert_eq!(tried(crash), Some((Reason::RemoteCrashed, false)));
+        assert_eq!(tried(""), Some((memory, false)));
+        let full = Trouble::Disk.answer("");
+        assert_eq!(tried(&full), Some((Reason::RemoteDisk, true)));
         assert_eq!(tried(job::HANDED_BACK), Some((Reason::HandedBack, true)));
     }
 }
