@@ -1,0 +1,239 @@
+//! `docs/protocol.md`, written from the definitions.
+
+use std::fmt::Write as _;
+
+use crate::define::{Definition, FieldDefinition};
+use crate::frame::{HEADER, Kind, Scope};
+use crate::grant::{Grant, SignedGrant};
+use crate::id::ResetCode;
+use crate::limits::{
+    LONGEST_DATA, LONGEST_MESSAGE, Limits, MOST_CREDIT, MOST_PONGS, PIECE, Patience,
+};
+use crate::message::{Address, Holder, JobLimits, Member, Message, Placed, Taking, Usage};
+
+macro_rules! list_parts {
+    ($($name:ident),* $(,)?) => {
+        &[$(Definition {
+            number: None,
+            name: stringify!($name),
+            way: "",
+            doc: $name::ABOUT,
+            fields: $name::FIELDS,
+        }),*]
+    };
+}
+
+/// What stands inside messages.
+const PARTS: &[Definition] = list_parts!(
+    Taking,
+    SignedGrant,
+    Grant,
+    JobLimits,
+    Usage,
+    Placed,
+    Address,
+    Holder,
+    Member,
+);
+
+/// The whole document.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _infallible = write_all(&mut text);
+    text
+}
+
+fn write_all(out: &mut String) -> std::fmt::Result {
+    out.write_str(
+        "# floe's protocol\n\n\
+         What members of a cluster say to each other. Generated from the definitions in `crates/wire`; \
+         change those and run `cargo xtask generate`.\n\n",
+    )?;
+    frames(out)?;
+    streams(out)?;
+    credit(out)?;
+    releases(out)?;
+    out.write_str(
+        "## Messages\n\n\
+         Fields are those of Protocol Buffers (proto3). What a field does not accept ends its stream with \
+         \"invalid field\"; a field that is marked \"may be absent\" may be left out, any other has the value \
+         0, empty or none then, and must accept it.\n",
+    )?;
+    for definition in Message::DEFINITIONS.iter().chain(PARTS) {
+        definition_section(out, definition)?;
+    }
+    Ok(())
+}
+
+fn frames(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "## Frames\n\n\
+         A connection is a sequence of frames in both directions: {HEADER} bytes of header and a payload. The header is the \
+         kind (1 byte), the stream (4 bytes) and the payload's length (4 bytes), highest byte first. A frame \
+         that is out of range is refused from its header.\n\n\
+         | kind | number | stream | payload, bytes | meaning |\n|---|---|---|---|---|"
+    )?;
+    for kind in Kind::ALL {
+        let lengths = kind.lengths();
+        let length = if lengths.start() == lengths.end() {
+            lengths.start().to_string()
+        } else {
+            format!("{} to {}", lengths.start(), lengths.end())
+        };
+        let scope = match kind.scope() {
+            Scope::Stream => "any but 0",
+            Scope::Connection => "0",
+            Scope::Either => "any",
+        };
+        writeln!(
+            out,
+            "| {kind} | {} | {scope} | {length} | {} |",
+            *kind as u8,
+            kind.meaning().trim()
+        )?;
+    }
+    writeln!(
+        out,
+        "\nA message's payload is its number (2 bytes, highest first) and its body. The longest that anybody \
+         accepts is {LONGEST_MESSAGE} bytes; the hello may say less. Data frames carry up to {LONGEST_DATA} bytes; floe sends \
+         {PIECE} at a time.\n"
+    )
+}
+
+fn streams(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "## Streams\n\n\
+         The first frame of each end is its Hello, on stream 0. Neither waits for the other's. Whoever made the \
+         connection opens the streams 1, 3, 5, …, the other end 2, 4, 6, …, without gaps. On a stream, messages and \
+         data keep their order; between streams there is no order: messages go before data, and data of several \
+         streams takes turns.\n\n\
+         A stream is over when both ends have sent an end, or when both have sent a reset: who receives a reset \
+         answers with one. Until that has come, frames that were on their way are passed over, within the \
+         stream's credit. A reset must be answered before any ping that came after it.\n\n\
+         | code | word | meaning |\n|---|---|---|"
+    )?;
+    for (code, word, meaning) in ResetCode::ALL {
+        writeln!(out, "| {} | {word} | {} |", code.0, meaning.trim())?;
+    }
+    let patience = Patience::default();
+    writeln!(
+        out,
+        "\nWhatever else breaks a rule of this page ends the connection with a go-away that says what it was.\n\n\
+         floe waits {} s for a hello. After {} s without a whole frame it sends a ping, and after {} s more \
+         without one it ends the connection. At most {MOST_PONGS} pings may be unanswered.\n",
+        patience.hello.as_secs(),
+        patience.quiet.as_secs(),
+        patience.answer.as_secs()
+    )
+}
+
+fn credit(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "## Credit\n\n\
+         Data costs credit, byte for byte: of its stream and of the connection. Messages cost none. The hello says \
+         how much an end gives at first; credit frames give more, when data was used up. A stream that nobody reads \
+         thus stops only itself. Nobody may have more than {MOST_CREDIT}.\n\n\
+         Before the hello has come, the other end is taken to give the least that is allowed:\n\n\
+         | limit | least | usual |\n|---|---|---|"
+    )?;
+    let values = |limits: Limits| {
+        [
+            ("open streams", limits.streams()),
+            ("credit of a stream, bytes", limits.stream_credit()),
+            ("credit of a connection, bytes", limits.connection_credit()),
+            ("longest message, bytes", limits.longest_message()),
+        ]
+    };
+    for ((name, least), (_, usual)) in values(Limits::LEAST).into_iter().zip(values(Limits::USUAL))
+    {
+        writeln!(out, "| {name} | {least} | {usual} |")?;
+    }
+    out.write_str("\n")
+}
+
+fn releases(out: &mut String) -> std::fmt::Result {
+    out.write_str(
+        "## Releases\n\n\
+         There is no version of the protocol. Each hello lists what its end can do beyond the first release, \
+         by name, and what both can do may be used. Fields that are not known are passed over, except in a Grant, which \
+         is refused then. A message of an unknown kind ends its stream with \"unknown message\"; an unknown kind of frame \
+         ends the connection, so new kinds need a name in the hello. Numbers are never used again for something else. \
+         This release lists no names.\n\n",
+    )
+}
+
+fn definition_section(out: &mut String, definition: &Definition) -> std::fmt::Result {
+    writeln!(out, "\n### {}\n", definition.name)?;
+    match definition.number {
+        Some(number) => writeln!(out, "Number {number}; {}.\n", definition.way)?,
+        None => out.write_str("Part of messages.\n\n")?,
+    }
+    writeln!(out, "{}", definition.doc.trim())?;
+    if definition.fields.is_empty() {
+        return Ok(());
+    }
+    out.write_str("\n| field | name | type | meaning | accepted |\n|---|---|---|---|---|\n")?;
+    for field in definition.fields {
+        let FieldDefinition {
+            number, name, doc, ..
+        } = field;
+        writeln!(
+            out,
+            "| {number} | `{name}` | {} | {} | {} |",
+            wire_type(field.wire),
+            doc.trim(),
+            (field.accepts)()
+        )?;
+    }
+    Ok(())
+}
+
+/// What is given to prost, in words.
+fn wire_type(given: &str) -> String {
+    let plain = given.replace(" = \"vec\"", "");
+    let mut words = plain.split(',').map(str::trim);
+    let base = words.next().unwrap_or_default();
+    match words.next() {
+        Some("repeated") => format!("repeated {base}"),
+        _ => base.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_and_every_field_number_is_used_once() {
+        let mut numbers: Vec<_> = Message::DEFINITIONS
+            .iter()
+            .filter_map(|definition| definition.number)
+            .collect();
+        let count = numbers.len();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count);
+        assert!(numbers.is_sorted(), "the document goes by number");
+        for definition in Message::DEFINITIONS.iter().chain(PARTS) {
+            let fields: Vec<_> = definition.fields.iter().map(|field| field.number).collect();
+            let expected: Vec<_> = (1..).take(fields.len()).collect();
+            assert_eq!(fields, expected, "{}", definition.name);
+        }
+    }
+
+    #[test]
+    fn every_part_that_a_field_names_is_in_the_document() {
+        let text = markdown();
+        for link in text.split("](#").skip(1) {
+            let name = link.split(')').next().unwrap_or_default();
+            let found = text.lines().any(|line| {
+                line.strip_prefix("### ")
+                    .is_some_and(|h| h.to_lowercase() == name)
+            });
+            assert!(found, "{name}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Toolchains by content: the manifest first, then the files that are missing, each on a stream of
+//! its own, from whoever has them. A file that was cut off goes on where it was.
+
+use job::Digest;
+
+use super::compile::{Packing, Retry};
+use super::login::Address;
+use crate::define::{messages, parts};
+use crate::field::{Line, List};
+use crate::name::{Count, Size};
+
+parts! {
+    /// Who has a toolchain.
+    Holder {
+        /// Its manifest.
+        1 (bytes = "vec") manifest: Digest;
+        /// Hosts that have it whole, each with its best address.
+        2 (message, repeated) addresses: List<Address, 64>;
+    }
+}
+
+messages! {
+    /// The sender has this toolchain and wants to use it there.
+    Offer = 64, "agent → executor, opens a stream" {
+        /// The digest of the manifest.
+        1 (bytes = "vec") manifest: Digest;
+        /// The manifest's length.
+        2 (uint64) manifest_size: Size;
+        /// How many files it names.
+        3 (uint32) files: Count;
+        /// Their length together.
+        4 (uint64) total: Size;
+    }
+
+    /// The manifest is to be sent.
+    ManifestWanted = 65, "executor → agent" {}
+
+    /// The data up to the next message or the end is the manifest.
+    Manifest = 66, "holder → asker; data follows" {
+        /// The digest of the data, unpacked.
+        1 (bytes = "vec") manifest: Digest;
+        /// Its length, unpacked.
+        2 (uint64) size: Size;
+        /// How the data is packed.
+        3 (uint32) packing: Packing;
+    }
+
+    /// These files are to be sent, each on a stream that Blob opens.
+    Missing = 67, "executor → agent" {
+        /// Digests of files that the manifest names.
+        1 (bytes = "vec", repeated) files: List<Digest, 16384>;
+        /// More such messages follow.
+        2 (bool) more: bool;
+    }
+
+    /// The data up to the end is a file, or its rest.
+    Blob = 68, "holder → asker, opens a stream or answers FetchBlob; data follows" {
+        /// The manifest that names it.
+        1 (bytes = "vec") manifest: Digest;
+        /// The digest of the whole file.
+        2 (bytes = "vec") file: Digest;
+        /// Where the data begins in the file, unpacked.
+        3 (uint64) offset: Size;
+        /// The length of the whole file.
+        4 (uint64) size: Size;
+        /// How the data is packed.
+        5 (uint32) packing: Packing;
+    }
+
+    /// The manifest is wanted.
+    FetchManifest = 69, "executor → holder, opens a stream" {
+        /// Which.
+        1 (bytes = "vec") manifest: Digest;
+    }
+
+    /// A file is wanted, from an offset on.
+    FetchBlob = 70, "executor → holder, opens a stream" {
+        /// The manifest that names it: nothing else of the holder can be asked for.
+        1 (bytes = "vec") manifest: Digest;
+        /// The digest of the whole file.
+        2 (bytes = "vec") file: Digest;
+        /// What is there already.
+        3 (uint64) offset: Size;
+        /// The packings in which it may come; unpacked is always allowed.
+        4 (uint32, repeated) accepted: List<Packing, 16>;
+    }
+
+    /// How far it is, for people who wait.
+    Progress = 71, "executor → agent" {
+        /// Bytes of the toolchain that are there.
+        1 (uint64) have: Size;
+        /// Bytes that it has.
+        2 (uint64) total: Size;
+    }
+
+    /// The toolchain is whole, was compared with its manifest, and can be used.
+    Verified = 72, "executor → agent, the last on its stream" {
+        /// Which.
+        1 (bytes = "vec") manifest: Digest;
+    }
+
+    /// Who has these toolchains?
+    FindHolders = 73, "executor → scheduler, opens a stream" {
+        /// Their manifests.
+        1 (bytes = "vec", repeated) manifests: List<Digest, 64>;
+    }
+
+    /// Who has them. Those that nobody has are left out.
+    Holders = 74, "scheduler → executor, the last on its stream" {
+        /// For each its holders.
+        1 (message, repeated) holders: List<Holder, 64>;
+    }
+
+    /// What was asked for is not done: toolchains and membership alike.
+    Denied = 75, "whoever was asked, the last on its stream" {
+        /// Why, for people.
+        1 (string) text: Line<400>;
+        /// Whether another try may help, and where.
+        2 (uint32) retry: Retry;
+    }
+}
