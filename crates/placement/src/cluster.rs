@@ -14,7 +14,9 @@ use crate::algorithm::Chance;
 use crate::index::Index;
 use crate::queue::{Pass, Queue};
 use crate::speed::Records;
-use crate::{Action, Algorithm, Event, Host, Task, Time, Toolchain};
+use crate::{Action, Algorithm, Event, Host, Task, Time, Toolchain, WhyHome};
+
+use choose::Outlook;
 
 /// What a cluster is started with.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,9 @@ pub struct Cluster {
     turns: u64,
     /// Changes whenever a waiting job may find a host that it did not find before.
     state: u64,
+    /// With so many jobs waiting, one may get a place behind others that it did not get before;
+    /// or with more, if hosts have come and gone since.
+    crowd: usize,
     blocked: BTreeSet<String>,
     /// When each running installation must be over.
     installs: BTreeSet<(Time, HostId)>,
@@ -53,6 +58,9 @@ pub struct Cluster {
 impl Cluster {
     /// How long a host may be busy installing.
     pub const INSTALL_LIMIT: Duration = Duration::from_secs(120);
+    /// How long a job waits while all hosts that could take it refuse work. Two load reports of a
+    /// daemon are at most half of that apart.
+    pub const WILL_PATIENCE: Duration = Duration::from_secs(5);
     /// Jobs that one host may have open: waiting, assigned, running and local ones.
     pub const MAX_OPEN_JOBS: usize = 10_000;
     /// Entries of the list of blocked hosts.
@@ -70,6 +78,7 @@ impl Cluster {
             last_job: 0,
             turns: 0,
             state: 0,
+            crowd: usize::MAX,
             blocked: BTreeSet::new(),
             installs: BTreeSet::new(),
             overall: Records::default(),
@@ -81,10 +90,10 @@ impl Cluster {
     /// Takes note of what happened. Waiting jobs get hosts only in [`Self::place`].
     pub fn apply(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         match event {
-            Event::Login { host, login } => self.login(host, login, actions),
+            Event::Login { host, login } => self.login(now, host, login, actions),
             Event::Toolchains { host, toolchains } => self.renewed(host, toolchains),
-            Event::Load { host, load } => self.loaded(host, load, actions),
-            Event::Probed { host, reachable } => self.probed(host, reachable),
+            Event::Load { host, load } => self.loaded(now, host, load, actions),
+            Event::Probed { host, reachable } => self.probed(now, host, reachable),
             Event::Lost { host } => self.lost(host, actions),
             Event::Requested { host, request } => self.requested(now, host, request, actions),
             Event::Began { host, begin } => self.began(now, host, begin, actions),
@@ -106,21 +115,37 @@ impl Cluster {
 
     /// Gives waiting jobs to hosts, as far as there are any that can take them.
     pub fn place(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.queue.movable() >= self.crowd {
+            self.state += 1; // who was not sent behind others before may be now
+            self.crowd = usize::MAX;
+        }
         let mut pass = Pass::default();
         while let Some(next) = self.queue.next(&mut pass, self.state) {
             if let Some(pick) = self.choose(&next.wants, next.submitter) {
                 self.assign(now, &next, pick, actions);
-            } else if let Some(hope) = self.hope(&next) {
-                self.queue.stuck(&next, self.state, hope);
-            } else {
-                self.send_home(now, &next, actions);
+                continue;
+            }
+            match self.outlook(&next) {
+                Outlook::Hope(host) => self.queue.stuck(&next, self.state, Some(host), None),
+                Outlook::Unwilling(since) => {
+                    let end = Time(since.0 + Self::WILL_PATIENCE);
+                    if end <= now {
+                        self.send_home(now, &next, WhyHome::NobodyWilling, actions);
+                    } else {
+                        self.queue.stuck(&next, self.state, None, Some(end));
+                    }
+                }
+                Outlook::Nobody => {
+                    self.send_home(now, &next, WhyHome::NoSuitableHost, actions);
+                }
             }
         }
     }
 
     /// When [`Event::Tick`] is due; `None` for not before something else happens.
     pub fn deadline(&self) -> Option<Time> {
-        self.installs.first().map(|(end, _)| *end)
+        let install = self.installs.first().map(|(end, _)| *end);
+        install.into_iter().chain(self.queue.patience()).min()
     }
 
     pub fn algorithm(&self) -> Algorithm {

@@ -226,6 +226,8 @@ pub enum WhyHome {
     Best,
     /// Every other host is busy and the submitter has a slot.
     OthersBusy,
+    /// The hosts that could take it refuse work, and have for some time.
+    NobodyWilling,
     /// No host will ever be able to take it.
     NoSuitableHost,
     /// The submitter has requests of too many different kinds waiting.

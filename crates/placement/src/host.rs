@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use job::{ClientId, HostId, JobId, NodeName, Platform};
 
-use crate::speed::{Pace, Records};
+use crate::speed::{Pace, Records, Way};
 use crate::{Load, Login, Time, Toolchain, Wants};
 
 /// What is known of the way to a host's port.
@@ -39,6 +39,8 @@ pub struct Host {
     pub reach: Reach,
     pub(crate) toolchains: HashSet<Toolchain>,
     pub(crate) load: Option<Load>,
+    /// Since when no other host's job would be given to it; `None` while one would.
+    pub(crate) unwilling_since: Option<Time>,
     pub(crate) installing: Option<Installing>,
     /// Jobs of the cluster that run here or are on their way.
     pub(crate) placed: BTreeSet<JobId>,
@@ -54,6 +56,7 @@ pub struct Host {
     pub(crate) client_count: u32,
     pub(crate) records: Records,
     pub(crate) pace: Pace,
+    pub(crate) way: Way,
     /// When it got its last job, in the count of all assignments.
     pub(crate) turn: u64,
 }
@@ -64,7 +67,7 @@ impl Host {
     /// More distrusted toolchains than this are ignored.
     pub(crate) const MAX_DISTRUSTS: usize = 4096;
 
-    pub(crate) fn new(id: HostId, login: Login) -> Self {
+    pub(crate) fn new(now: Time, id: HostId, login: Login) -> Self {
         Self {
             id,
             name: login.name,
@@ -83,6 +86,7 @@ impl Host {
                 .take(Self::MAX_TOOLCHAINS)
                 .collect(),
             load: None,
+            unwilling_since: Some(now),
             installing: None,
             placed: BTreeSet::new(),
             local: HashMap::new(),
@@ -93,6 +97,7 @@ impl Host {
             client_count: 0,
             records: Records::default(),
             pace: Pace::default(),
+            way: Way::default(),
             turn: 0,
         }
     }
@@ -146,6 +151,27 @@ impl Host {
     /// Whether its last report allows work.
     pub(crate) fn is_willing(&self) -> bool {
         self.shown_load() < 1000
+    }
+
+    /// Whether it would take a job of another host now, had it a slot for it.
+    pub(crate) fn takes_work(&self) -> bool {
+        self.serves_others() && self.is_willing() && self.reach == Reach::Open
+    }
+
+    /// To be called when a report or a probe may have changed its mind. Only the first of several
+    /// refusals counts, or a host that repeats its own would keep others waiting.
+    pub(crate) fn note_will(&mut self, now: Time) {
+        self.unwilling_since = match self.takes_work() {
+            true => None,
+            false => self.unwilling_since.or(Some(now)),
+        };
+    }
+
+    /// Whether it will come to a job of its own that waits: now, or when others of its own end.
+    pub(crate) fn comes_home(&self) -> bool {
+        self.is_willing()
+            || self.local_slots > 0
+            || self.placed.iter().any(|job| self.submitted.contains(job))
     }
 
     /// Whether name or address is `wanted`, literally.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use job::{HostId, Platform};
 
-use crate::host::{Host, Reach};
+use crate::host::Host;
 use crate::{Algorithm, Toolchain};
 
 /// Whether a host has a slot of its own for the next job.
@@ -47,13 +47,18 @@ pub(crate) struct Index {
     all: Vec<HostId>,
     by_platform: HashMap<Platform, BTreeSet<Rank>>,
     by_toolchain: HashMap<Toolchain, BTreeSet<Rank>>,
+    /// Of the hosts that take work, with room or without: the slots that they have for it.
+    slots: HashMap<HostId, u32>,
+    slots_by_platform: HashMap<Platform, u64>,
 }
 
 impl Index {
     /// Puts the host where it belongs now. To be called after every change of it.
     pub(crate) fn update(&mut self, host: &Host, algorithm: Algorithm) {
+        let slots = host.slots.saturating_sub(host.local_slots);
+        self.tally(host, if host.takes_work() { slots } else { 0 });
         let Some(rank) = rank(host, algorithm) else {
-            self.remove(host.id);
+            self.forget(host.id);
             return;
         };
         let installs = host.installing.is_none() && rank.room == Room::Free;
@@ -77,7 +82,7 @@ impl Index {
             }
             return;
         }
-        self.remove(host.id);
+        self.forget(host.id);
         let entry = Entry {
             rank,
             installs,
@@ -101,7 +106,31 @@ impl Index {
         self.entries.insert(host.id, entry);
     }
 
-    pub(crate) fn remove(&mut self, host: HostId) {
+    /// The host is gone.
+    pub(crate) fn remove(&mut self, host: &Host) {
+        self.tally(host, 0);
+        self.forget(host.id);
+    }
+
+    /// Takes note of how many slots the host has for jobs of the cluster.
+    fn tally(&mut self, host: &Host, slots: u32) {
+        let before = self.slots.get(&host.id).copied().unwrap_or(0);
+        if before == slots {
+            return;
+        }
+        match slots {
+            0 => self.slots.remove(&host.id),
+            _ => self.slots.insert(host.id, slots),
+        };
+        let all = self.slots_by_platform.get(&host.platform).copied();
+        let all = all.unwrap_or(0) + u64::from(slots) - u64::from(before);
+        match all {
+            0 => self.slots_by_platform.remove(&host.platform),
+            _ => self.slots_by_platform.insert(host.platform.clone(), all),
+        };
+    }
+
+    fn forget(&mut self, host: HostId) {
         let Some(entry) = self.entries.remove(&host) else {
             return;
         };
@@ -146,6 +175,13 @@ impl Index {
             .map(|entry| (entry.rank, entry.installs))
     }
 
+    /// The slots for jobs of the cluster, free or not, of the hosts that take work and run tools of one of `platforms`.
+    pub(crate) fn slots(&self, platforms: &BTreeSet<&Platform>) -> u64 {
+        let all = self.slots_by_platform.iter();
+        let fit = all.filter(|(host, _)| platforms.iter().any(|platform| host.runs(platform)));
+        fit.map(|(_, slots)| slots).sum()
+    }
+
     /// All hosts that can take work, in no useful order.
     pub(crate) fn all(&self) -> &[HostId] {
         &self.all
@@ -154,7 +190,7 @@ impl Index {
 
 /// The rank of a host for jobs of others; `None` when it takes none now.
 fn rank(host: &Host, algorithm: Algorithm) -> Option<Rank> {
-    if !host.serves_others() || !host.is_willing() || host.reach != Reach::Open {
+    if !host.takes_work() {
         return None;
     }
     let occupied = host.occupied();

@@ -7,7 +7,10 @@
 //! The rules are those of icecream's scheduler (protocols 43 and 44) where a peer could tell the difference, with these changes, each on purpose:
 //!
 //! - An eligible host with a free slot never idles while a job that it could take waits; slots
-//!   beyond a host's own ("preload") are used only when no host has a free one.
+//!   beyond a host's own ("preload") are used only when no host has a free one and either so many
+//!   jobs wait that the others' slots will not stand empty, or the way to the host is long.
+//! - When all hosts that could take a job refuse work (load 1000), it waits for them for five
+//!   seconds, and then its submitter compiles it.
 //! - `fastest` treats hosts without statistics as average ones, ignores differences that are
 //!   within the noise of its measurements, and takes turns among equals, so that equal hosts get
 //!   equal shares.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use job::{HostId, JobId};
 
-use crate::Wants;
+use crate::{Time, Wants};
 
 /// Waiting jobs of one submitter with the same needs.
 #[derive(Debug)]
@@ -15,8 +15,10 @@ struct Line {
     jobs: BTreeSet<JobId>,
     /// The state of the cluster in which no host was found for them.
     stuck_at: Option<u64>,
-    /// A host that could take them at some time, when last looked at.
+    /// A host that takes work and could take them, when last looked at.
     hope: Option<HostId>,
+    /// When they are to be looked at again although nothing has changed.
+    until: Option<Time>,
 }
 
 /// Waiting jobs of one submitter with the same niceness.
@@ -35,6 +37,10 @@ struct Level {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     levels: BTreeMap<u32, Level>,
+    /// No line has to be looked at again before.
+    patience: Option<Time>,
+    /// Waiting jobs that may go to more than one host.
+    movable: usize,
 }
 
 /// The job that a pass over the queue has come to.
@@ -77,6 +83,7 @@ impl Queue {
         if let Some(line) = group.lines.iter_mut().find(same) {
             *wants = Arc::clone(&line.wants);
             line.jobs.insert(job);
+            self.movable += usize::from(wants.preferred.is_empty());
             return true;
         }
         if group.lines.len() >= Self::MAX_KINDS {
@@ -87,7 +94,9 @@ impl Queue {
             jobs: BTreeSet::from([job]),
             stuck_at: None,
             hope: None,
+            until: None,
         });
+        self.movable += usize::from(wants.preferred.is_empty());
         true
     }
 
@@ -106,6 +115,7 @@ impl Queue {
         else {
             return;
         };
+        self.movable -= usize::from(group.lines[at].wants.preferred.is_empty());
         if group.lines[at].jobs.is_empty() {
             group.lines.remove(at);
         }
@@ -163,16 +173,53 @@ impl Queue {
         }
     }
 
-    /// Nothing was found for the job, nor will be for its like until the cluster changes; `hope`
-    /// could take it at some time.
-    pub(crate) fn stuck(&mut self, next: &Next, state: u64, hope: HostId) {
+    /// Nothing was found for the job, nor will be for its like until the cluster changes or the time
+    /// has come; `hope` could take it when it has room.
+    pub(crate) fn stuck(
+        &mut self,
+        next: &Next,
+        state: u64,
+        hope: Option<HostId>,
+        until: Option<Time>,
+    ) {
+        self.patience = self.patience.into_iter().chain(until).min();
         if let Some(level) = self.levels.get_mut(&next.niceness)
             && let Some(group) = level.groups.get_mut(&next.submitter)
             && let Some(line) = group.lines.get_mut(next.line)
         {
             line.stuck_at = Some(state);
-            line.hope = Some(hope);
+            line.hope = hope;
+            line.until = until;
         }
+    }
+
+    /// When [`Self::lose_patience`] is due. It may turn out to be for nobody: whoever waited for
+    /// that moment may have left before.
+    pub(crate) fn patience(&self) -> Option<Time> {
+        self.patience
+    }
+
+    /// Lets the next pass look again at the jobs whose time has come.
+    pub(crate) fn lose_patience(&mut self, now: Time) {
+        if self.patience.is_none_or(|patience| patience > now) {
+            return;
+        }
+        self.patience = None;
+        let levels = self.levels.values_mut();
+        let groups = levels.flat_map(|level| level.groups.values_mut());
+        for line in groups.flat_map(|group| &mut group.lines) {
+            let Some(until) = line.until else { continue };
+            if until <= now {
+                (line.stuck_at, line.until) = (None, None);
+            } else {
+                self.patience = self.patience.into_iter().chain([until]).min();
+            }
+        }
+    }
+
+    /// How many of the waiting jobs may go to more than one host.
+    pub(crate) fn movable(&self) -> usize {
+        self.movable
     }
 }
 

@@ -1,6 +1,7 @@
 //! How fast hosts compile, measured by what their jobs produced.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::Figures;
 
@@ -89,6 +90,14 @@ impl Records {
         }
     }
 
+    /// Milliseconds that a job takes on average; 0 without records.
+    pub(crate) fn usual_msec(&self) -> f64 {
+        match self.samples.len() {
+            0 => 0.0,
+            count => self.msec / count as f64,
+        }
+    }
+
     /// The figure that monitors show: few records count more, as icecream has it.
     pub(crate) fn shown(&self) -> f64 {
         let count = self.samples.len();
@@ -131,6 +140,33 @@ impl Pace {
     /// How much faster than the average.
     pub(crate) fn factor(self) -> f64 {
         Self::STEP.powi(i32::from(self.0))
+    }
+}
+
+/// How long jobs take from their placement to their begin where a slot is free: the time that a
+/// slot stands empty between two jobs when none waits beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Way {
+    msec: Option<f64>,
+}
+
+impl Way {
+    /// The part of a new figure in the average.
+    const PART: f64 = 0.125;
+    /// The part of a usual job that does not matter.
+    const TRIFLE: f64 = 0.05;
+
+    pub(crate) fn add(&mut self, took: Duration) {
+        let took = took.as_secs_f64() * 1000.0;
+        let known = self.msec.unwrap_or(took);
+        self.msec = Some(known + (took - known) * Self::PART);
+    }
+
+    /// Whether it is known to be long, compared with the CPU time of a usual job.
+    pub(crate) fn is_long(self, usual_msec: f64) -> bool {
+        self.msec
+            .is_some_and(|msec| msec > usual_msec * Self::TRIFLE)
+            && usual_msec > 0.0
     }
 }
 

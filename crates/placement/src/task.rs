@@ -78,6 +78,8 @@ pub struct Placed {
     pub(crate) arg_flags: u32,
     /// Others came with the same request and must get the same toolchain.
     pub(crate) has_siblings: bool,
+    /// It was ready to be sent when it got a free slot: until it begins, only the way is to be gone.
+    pub(crate) prompt: bool,
 }
 
 impl Task {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Cluster;
 use crate::host::Reach;
 use crate::task::Kind;
-use crate::{Stage, Task};
+use crate::{Host, Stage, Task, Time};
 
 impl Cluster {
     /// Panics with the first thing that is not as it must be.
@@ -106,7 +106,8 @@ impl Cluster {
                 host.id
             );
             let ranked = self.index.rank_of(host.id).is_some();
-            let takes = host.serves_others() && host.is_willing() && host.reach == Reach::Open;
+            let takes = host.takes_work();
+            assert_eq!(takes, host.unwilling_since.is_none(), "host {}", host.id);
             assert!(
                 !ranked || takes,
                 "host {} is offered and takes nothing",
@@ -118,8 +119,46 @@ impl Cluster {
                 host.id
             );
         }
+        let platforms: BTreeSet<_> = self.hosts.values().map(|host| &host.platform).collect();
+        for platform in platforms {
+            let willing = self.hosts.values().filter(|host| host.takes_work());
+            let fit = willing.filter(|host| host.platform.runs(platform));
+            let slots: u64 = fit
+                .map(|host| u64::from(host.slots.saturating_sub(host.local_slots)))
+                .sum();
+            assert_eq!(self.index.slots(&BTreeSet::from([platform])), slots);
+        }
         let timed: BTreeSet<_> = self.installs.iter().map(|(_, host)| *host).collect();
         assert_eq!(installs, timed, "each installation has its deadline");
+    }
+
+    /// Panics when a job waits longer than it may while nobody is willing, or nobody will look at
+    /// it in time. To be called after placing.
+    pub(crate) fn audit_patience(&self, now: Time) {
+        let pending = self.tasks.values();
+        for task in pending.filter(|task| task.stage() == Stage::Pending) {
+            let Kind::Placed(placed) = &task.kind else {
+                continue;
+            };
+            let from = &self.hosts[&task.submitter];
+            let could = self.hosts.values();
+            let could: Vec<_> = could
+                .filter(|host| host.could_ever(&placed.wants, from))
+                .collect();
+            let comes = |host: &&Host| match host.id == from.id {
+                true => host.comes_home(),
+                false => host.takes_work(),
+            };
+            assert!(!could.is_empty(), "job {} waits for nobody", task.id);
+            if could.iter().any(comes) {
+                continue;
+            }
+            let last = could.iter().filter_map(|host| host.unwilling_since).max();
+            let end = last.map(|last| Time(last.0 + Self::WILL_PATIENCE));
+            assert!(end > Some(now), "job {} waits too long", task.id);
+            let deadline = self.deadline();
+            assert!(deadline.is_some() && deadline <= end, "job {}", task.id);
+        }
     }
 
     /// Panics when a job waits although a host could take it. To be called after placing.

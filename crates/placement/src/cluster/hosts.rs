@@ -12,8 +12,8 @@ use crate::{Action, Dismissal, Figures, Host, Load, Login, Notice, Time, Toolcha
 const HOST_LOST: i32 = 255;
 
 impl Cluster {
-    pub(super) fn login(&mut self, id: HostId, login: Login, actions: &mut Vec<Action>) {
-        let host = Host::new(id, login);
+    pub(super) fn login(&mut self, now: Time, id: HostId, login: Login, actions: &mut Vec<Action>) {
+        let host = Host::new(now, id, login);
         if self.blocked.iter().any(|entry| host.is_called(entry)) {
             actions.push(Action::Disconnect {
                 host: id,
@@ -41,18 +41,19 @@ impl Cluster {
         self.reindex(id);
     }
 
-    pub(super) fn loaded(&mut self, id: HostId, load: Load, actions: &mut Vec<Action>) {
+    pub(super) fn loaded(&mut self, now: Time, id: HostId, load: Load, actions: &mut Vec<Action>) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;
         };
         host.load = Some(load);
+        host.note_will(now);
         host.client_count = 0; // never part of the report, and reset by it in icecream's scheduler
         actions.push(Action::Notice(Notice::HostLoad { host: id }));
         self.state += 1;
         self.reindex(id);
     }
 
-    pub(super) fn probed(&mut self, id: HostId, reachable: bool) {
+    pub(super) fn probed(&mut self, now: Time, id: HostId, reachable: bool) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;
         };
@@ -65,6 +66,7 @@ impl Cluster {
             return;
         }
         host.reach = reach;
+        host.note_will(now);
         self.state += 1;
         self.reindex(id);
     }
@@ -87,7 +89,7 @@ impl Cluster {
         let Some(host) = self.hosts.remove(&id) else {
             return;
         };
-        self.index.remove(id);
+        self.index.remove(&host);
         self.end_install(host.installing, id);
         let node = (host.address, host.name);
         if self.nodes.get(&node) == Some(&id) {
@@ -153,6 +155,7 @@ impl Cluster {
     }
 
     pub(super) fn tick(&mut self, now: Time, actions: &mut Vec<Action>) {
+        self.queue.lose_patience(now);
         while let Some((end, host)) = self.installs.first().copied()
             && end <= now
         {
@@ -193,9 +196,8 @@ impl Cluster {
 
     /// Brings the index up to date with a host.
     pub(super) fn reindex(&mut self, id: HostId) {
-        match self.hosts.get(&id) {
-            Some(host) => self.index.update(host, self.algorithm),
-            None => self.index.remove(id),
+        if let Some(host) = self.hosts.get(&id) {
+            self.index.update(host, self.algorithm);
         }
     }
 

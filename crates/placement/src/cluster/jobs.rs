@@ -1,6 +1,7 @@
 //! Jobs are asked for, placed, begun and ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use job::{ClientId, HostId, JobId};
 
@@ -16,6 +17,8 @@ use crate::{
 
 /// Answers that one request may ask for. icecream's client asks for one or three.
 const MAX_COUNT: u32 = 8;
+/// A client that has waited for so long has its source ready.
+const PREPARATION: Duration = Duration::from_millis(500);
 /// The highest nice value there is.
 const MAX_NICENESS: u32 = 20;
 
@@ -56,6 +59,7 @@ impl Cluster {
                 niceness,
                 arg_flags: request.arg_flags,
                 has_siblings: count > 1,
+                prompt: false,
             };
             let shown = (Arc::clone(&request.file), request.language);
             let task = Task::new(job, (id, request.client), shown, Kind::Placed(placed), now);
@@ -100,15 +104,15 @@ impl Cluster {
     }
 
     /// The job goes back to its submitter, whatever that is doing.
-    pub(super) fn send_home(&mut self, now: Time, next: &Next, actions: &mut Vec<Action>) {
+    pub(super) fn send_home(
+        &mut self,
+        now: Time,
+        next: &Next,
+        why: WhyHome,
+        actions: &mut Vec<Action>,
+    ) {
         self.queue.placed(next);
-        self.hand_over(
-            now,
-            next.job,
-            next.submitter,
-            actions,
-            Place::Home(WhyHome::NoSuitableHost),
-        );
+        self.hand_over(now, next.job, next.submitter, actions, Place::Home(why));
     }
 
     fn hand_over(
@@ -122,8 +126,21 @@ impl Cluster {
         let Some(task) = self.tasks.get_mut(&job) else {
             return;
         };
+        let waited = now.since(task.since);
         task.advance(Stage::Assigned { host: id }, now);
         let (submitter, client) = (task.submitter, task.client);
+        let free = self.hosts.get(&id);
+        let free = free.is_some_and(|host| host.occupied() < host.slots);
+        if let Kind::Placed(placed) = &mut task.kind {
+            let goes = matches!(
+                place,
+                Place::Host {
+                    has_toolchain: true,
+                    ..
+                }
+            );
+            placed.prompt = goes && free && waited >= PREPARATION;
+        }
         if let Some(from) = self.hosts.get_mut(&submitter) {
             from.pending.remove(&(client, job));
         }
@@ -192,6 +209,14 @@ impl Cluster {
                 host: id,
             }));
             return;
+        }
+        if matches!(&task.kind, Kind::Placed(placed) if placed.prompt) {
+            let usual = self.overall.usual_msec();
+            let before = host.way.is_long(usual);
+            host.way.add(now.since(task.since));
+            if host.way.is_long(usual) && !before {
+                self.state += 1; // jobs may wait there from now on
+            }
         }
         task.advance(Stage::Running { host: id }, now);
         task.start_time = begin.start_time;

@@ -6,6 +6,7 @@ mod home;
 mod queue;
 mod slots;
 mod toolchains;
+mod will;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -116,6 +117,7 @@ impl Bench {
         self.cluster.place(self.now, &mut actions);
         self.cluster.audit();
         self.cluster.audit_idle();
+        self.cluster.audit_patience(self.now);
         actions
     }
 

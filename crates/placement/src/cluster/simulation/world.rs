@@ -26,6 +26,12 @@ pub(super) struct Shape {
     pub(super) submitters: Vec<u32>,
     /// Whether hosts come and go, clients give up, and local jobs run.
     pub(super) troubles: bool,
+    /// Jobs of the whole build; without end when `None`.
+    pub(super) jobs: Option<u64>,
+    /// Seconds from a placement to the source's arrival.
+    pub(super) way: f64,
+    /// The part of jobs that take ten times as long as others.
+    pub(super) heavy: f64,
 }
 
 impl Shape {
@@ -37,6 +43,9 @@ impl Shape {
             speeds: Vec::new(),
             submitters: Vec::new(),
             troubles: false,
+            jobs: None,
+            way: 0.03,
+            heavy: 0.0,
         }
     }
 }
@@ -119,6 +128,11 @@ pub(super) struct World {
     /// Clients with a job, waiting or not.
     busy: HashSet<(usize, u32)>,
     pub(super) ended: u64,
+    left: Option<u64>,
+    /// When the last job ended.
+    pub(super) last: Duration,
+    /// Seconds that jobs waited on hosts while others had free slots.
+    pub(super) astray: f64,
 }
 
 impl World {
@@ -152,7 +166,11 @@ impl World {
             asked: HashMap::new(),
             busy: HashSet::new(),
             ended: 0,
+            left: None,
+            last: Duration::ZERO,
+            astray: 0.0,
         };
+        world.left = world.shape.jobs;
         for node in 0..world.nodes.len() {
             world.join(node);
         }
@@ -165,19 +183,19 @@ impl World {
     /// Goes on for a while; with `thorough`, checks everything after each step.
     pub(super) fn run(&mut self, time: Duration, thorough: bool) {
         let end = self.now + time;
-        while let Some(Reverse((at, _, _))) = self.coming.peek()
-            && *at <= end
-        {
-            if let Some(deadline) = self.cluster.deadline().filter(|deadline| deadline.0 <= *at) {
-                self.now = deadline.0;
-                self.tell(Event::Tick);
-                continue;
-            }
-            let Some(Reverse((at, _, coming))) = self.coming.pop() else {
-                return;
+        loop {
+            let next = self.coming.peek().map(|Reverse((at, _, _))| *at);
+            let due = self.cluster.deadline().map(|deadline| deadline.0);
+            let Some(at) = next.into_iter().chain(due).min().filter(|at| *at <= end) else {
+                break;
             };
+            self.astray += (at - self.now).as_secs_f64() * self.waiting_in_vain() as f64;
             self.now = at;
-            self.step(coming);
+            if due == Some(at) {
+                self.tell(Event::Tick);
+            } else if let Some(Reverse((_, _, coming))) = self.coming.pop() {
+                self.step(coming);
+            }
             if thorough {
                 self.audit();
             }
@@ -188,6 +206,7 @@ impl World {
     pub(super) fn audit(&self) {
         self.cluster.audit();
         self.cluster.audit_idle();
+        self.cluster.audit_patience(Time(self.now));
     }
 
     /// Lets everything end and checks that nothing is left over.
@@ -242,6 +261,16 @@ impl World {
             .collect()
     }
 
+    /// Jobs that wait on hosts for slots while other hosts have free ones.
+    fn waiting_in_vain(&self) -> usize {
+        let free = self.nodes.iter().map(|node| {
+            let busy = node.running.len() + node.waiting.len();
+            (node.slots as usize).saturating_sub(busy)
+        });
+        let waiting: usize = self.nodes.iter().map(|node| node.waiting.len()).sum();
+        waiting.min(free.sum())
+    }
+
     fn later(&mut self, seconds: f64, coming: Coming) {
         self.sequence += 1;
         let at = self.now + Duration::from_secs_f64(seconds);
@@ -255,7 +284,11 @@ impl World {
     /// Compile times as builds have them: many short ones, a few long ones.
     fn size(&mut self) -> f64 {
         let chance = self.chance();
-        0.1 + 0.6 * -(1.0 - chance).ln()
+        let usual = 0.1 + 0.6 * -(1.0 - chance).ln();
+        if self.shape.heavy > 0.0 && self.chance() < self.shape.heavy {
+            return 10.0 * usual;
+        }
+        usual
     }
 
     fn step(&mut self, coming: Coming) {
@@ -288,6 +321,7 @@ impl World {
                 Action::Assign(assignment) => self.assigned(&assignment),
                 Action::Notice(Notice::Ended { job, .. }) => {
                     self.ended += 1;
+                    self.last = self.now;
                     *ended.entry(job).or_default() += 1;
                     assert!(
                         self.cluster.task(job).is_none(),
@@ -344,7 +378,7 @@ impl World {
                 let seconds = 0.5 + self.chance();
                 self.later(seconds, Coming::Installed { host, job });
             }
-            Some(host) => self.later(0.03, Coming::Arrives { host, job }),
+            Some(host) => self.later(self.shape.way, Coming::Arrives { host, job }),
             // At home: ends with the client's report.
             None => self.later(seconds, Coming::GivesUp { job }),
         }

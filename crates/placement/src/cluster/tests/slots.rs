@@ -11,15 +11,47 @@ fn equal_hosts_take_turns() {
 
 #[test]
 fn slots_beyond_a_hosts_own_are_used_last_and_few() {
-    let mut bench = Bench::with(&[4, 1]);
-    let hosts: Vec<_> = (0..8).map(|_| bench.place(wants()).unwrap()).collect();
-    assert_eq!(hosts.iter().filter(|host| **host == 2).count(), 6);
-    assert_eq!(
-        hosts[..5].iter().filter(|host| **host == 3).count(),
-        1,
-        "{hosts:?}"
-    );
-    assert_eq!(bench.place(wants()), None);
+    let mut bench = Bench::with(&[4]);
+    let hosts: Vec<_> = (0..7).map(|_| bench.place(wants())).collect();
+    assert_eq!(hosts[..6], [Some(2); 6], "two beyond its four");
+    assert_eq!(hosts[6], None);
+}
+
+#[test]
+fn a_job_waits_at_a_host_only_while_others_have_enough_to_do() {
+    let mut bench = Bench::with(&[1, 1]);
+    let both: Vec<_> = (0..2).flat_map(|_| bench.ask(1, wants())).collect();
+    let waiting: Vec<_> = (0..2).map(|_| bench.place(wants())).collect();
+    assert_eq!(waiting, [None; 2], "whichever host is free first");
+    let third = bench.ask(1, wants());
+    assert_eq!(third.len(), 1, "two more wait for the other host's slot");
+    let behind = on(&third[0].place);
+    let free = both.iter().find(|one| on(&one.place) != behind).unwrap();
+    let next = bench.done(on(&free.place), free.job);
+    assert_eq!(next.len(), 1, "{next:?}");
+    assert_ne!(on(&next[0].place), behind);
+}
+
+#[test]
+fn a_long_way_is_worth_waiting_at_a_host() {
+    let mut bench = Bench::with(&[1, 1]);
+    let running: Vec<_> = (0..2).flat_map(|_| bench.ask(1, wants())).collect();
+    for _ in 0..2 {
+        assert_eq!(bench.place(wants()), None, "nothing is known of the way");
+    }
+    bench.now.0 += Duration::from_millis(600);
+    for one in running {
+        let next = bench.done(on(&one.place), one.job);
+        bench.now.0 += Duration::from_millis(90); // jobs of these tests take 100
+        let begin = Begin {
+            job: next[0].job,
+            start_time: 1,
+            client_count: 1,
+        };
+        let host = HostId(on(&next[0].place));
+        bench.event(Event::Began { host, begin });
+    }
+    assert!(bench.place(wants()).is_some());
 }
 
 #[test]

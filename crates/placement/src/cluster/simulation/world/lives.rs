@@ -78,6 +78,12 @@ impl World {
         if !self.busy.insert((node, client)) {
             return; // it asked again after its host had been away
         }
+        if let Some(left) = &mut self.left {
+            if *left == 0 {
+                return;
+            }
+            *left -= 1;
+        }
         let size = self.size();
         self.asked.insert((node, client), size);
         let name = if self.shape.troubles && self.chance() < 0.3 {
@@ -264,7 +270,11 @@ impl World {
         match self.chance.below(7) {
             0 if self.chance() < 0.3 => self.leave(node),
             1 => {
-                let load = self.chance.below(1001) as u32;
+                let refuses = self.chance() < 0.3;
+                let load = match refuses {
+                    true => 1000,
+                    false => self.chance.below(1000) as u32,
+                };
                 self.tell(Event::Load {
                     host,
                     load: Load {
