@@ -1,0 +1,139 @@
+//! One stream of a connection, as its owner has it.
+
+use tokio::sync::mpsc;
+use wire::message::Body;
+use wire::{Mistake, ResetCode, StreamId};
+
+use super::LinkError;
+use super::inbox::{Inbox, Incoming};
+use super::pump::{self, Order};
+use crate::stream::Endpoint;
+
+/// A stream. Dropped before both ends have finished, it is reset, and the other end learns that
+/// nobody waits any more.
+#[derive(Debug)]
+pub struct Exchange {
+    stream: StreamId,
+    inbox: Inbox,
+    orders: mpsc::Sender<Order>,
+    peer: Endpoint,
+    finished: bool,
+    ended: bool,
+    /// What the other end is told if this is dropped too early.
+    code: ResetCode,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        stream: StreamId,
+        inbox: Inbox,
+        orders: mpsc::Sender<Order>,
+        peer: Endpoint,
+    ) -> Self {
+        Self {
+            stream,
+            inbox,
+            orders,
+            peer,
+            finished: false,
+            ended: false,
+            code: ResetCode::CANCELLED,
+        }
+    }
+
+    /// What arrives next; None when the other end has finished. Dropping the wait loses nothing.
+    pub async fn next(&mut self) -> Result<Option<Incoming>, LinkError> {
+        let next = self.inbox.next().await;
+        match &next {
+            Ok(Some(Incoming::Data(bytes))) => {
+                let (stream, count) = (self.stream, bytes.len() as u64);
+                let granting = Order::do_it(move |pump| pump.grant(stream, count));
+                // A connection that is over needs no credit.
+                let _over = self.orders.send(granting).await;
+            }
+            Ok(Some(Incoming::Message(_))) => {}
+            Ok(None) | Err(_) => self.ended = true,
+        }
+        next
+    }
+
+    pub async fn send<M>(&mut self, message: M) -> Result<(), LinkError>
+    where
+        M: Body + Send + Sync + 'static,
+    {
+        let stream = self.stream;
+        let sent = self.ask(move |pump| pump.connection.send_message(stream, &message));
+        let sent = sent.await?;
+        sent.map_err(|mistake| self.mistake(mistake))
+    }
+
+    /// Sends data, and waits while the other end does not take it.
+    pub async fn send_data(&mut self, mut bytes: Vec<u8>) -> Result<(), LinkError> {
+        let stream = self.stream;
+        while !bytes.is_empty() {
+            let asked = self.ask(move |pump| {
+                let taken = pump.connection.send_data(stream, &bytes);
+                (taken, bytes)
+            });
+            let (taken, rest) = asked.await?;
+            bytes = rest;
+            match taken {
+                Ok(taken) => drop(bytes.drain(..taken)),
+                Err(mistake) => return Err(self.mistake(mistake)),
+            }
+            if !bytes.is_empty() {
+                self.inbox.writable().await;
+                if let Some(error) = self.inbox.failure() {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// This end sends nothing more.
+    pub async fn finish(&mut self) -> Result<(), LinkError> {
+        let stream = self.stream;
+        self.finished = true;
+        let finished = self.ask(move |pump| pump.connection.finish(stream)).await?;
+        finished.map_err(|mistake| self.mistake(mistake))
+    }
+
+    /// Ends the stream in both directions.
+    pub fn reset(mut self, code: ResetCode) {
+        self.code = code;
+        self.ended = false;
+    }
+
+    pub fn peer_addr(&self) -> &Endpoint {
+        &self.peer
+    }
+
+    /// A stream that was reset says why, rather than that it is over.
+    fn mistake(&self, mistake: Mistake) -> LinkError {
+        self.inbox.failure().unwrap_or(LinkError::Mistake {
+            peer: self.peer.clone(),
+            mistake,
+        })
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut pump::Pump) -> T + Send + 'static,
+    ) -> Result<T, LinkError> {
+        let answered = pump::ask(&self.orders, &self.peer, work).await;
+        answered.map_err(|error| self.inbox.failure().unwrap_or(error))
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let over = self.finished && self.ended;
+        let (stream, reset) = (self.stream, (!over).then_some(self.code));
+        let order = Order::do_it(move |pump| pump.forget(stream, reset));
+        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(order) {
+            let orders = self.orders.clone();
+            tokio::spawn(async move { orders.send(order).await });
+        }
+    }
+}

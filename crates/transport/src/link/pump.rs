@@ -1,0 +1,350 @@
+//! The task that moves a connection's bytes: it waits in one place and applies what happened.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use wire::message::{Body, Hello, Message};
+use wire::{Connection, Event, Mistake, Moment, ResetBy, ResetCode, StreamId};
+
+use super::LinkError;
+use super::exchange::Exchange;
+use super::inbox::Inbox;
+use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
+
+/// Bytes taken from the socket at a time.
+const READ: usize = 64 << 10;
+/// For last words.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Something to be done with the connection.
+pub(super) struct Order(Box<dyn FnOnce(&mut Pump) + Send>);
+
+impl Order {
+    pub(super) fn do_it(work: impl FnOnce(&mut Pump) + Send + 'static) -> Self {
+        Self(Box::new(work))
+    }
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Order")
+    }
+}
+
+/// Has the task do something, and waits for what it gives.
+pub(super) async fn ask<T: Send + 'static>(
+    orders: &mpsc::Sender<Order>,
+    peer: &Endpoint,
+    work: impl FnOnce(&mut Pump) -> T + Send + 'static,
+) -> Result<T, LinkError> {
+    let (answer, answered) = oneshot::channel();
+    let order = Order::do_it(move |pump| {
+        // Who asked may have left.
+        let _gone = answer.send(work(pump));
+    });
+    let sent = orders.send(order).await.is_ok();
+    let given = if sent { answered.await.ok() } else { None };
+    given.ok_or_else(|| LinkError::Ended {
+        peer: peer.clone(),
+        why: "it was closed".into(),
+    })
+}
+
+/// What happened.
+enum Input {
+    /// None: nobody has a handle any more.
+    Order(Option<Order>),
+    Read(std::io::Result<usize>),
+    Wrote(std::io::Result<usize>),
+    Due,
+}
+
+pub(super) struct Pump {
+    pub(super) connection: Connection,
+    read: ReadHalf,
+    write: WriteHalf,
+    peer: Endpoint,
+    buffer: Vec<u8>,
+    out: Vec<u8>,
+    /// How much of `out` is written.
+    written: usize,
+    /// What was written may still be on this side of the kernel.
+    unflushed: bool,
+    began: Instant,
+    orders: mpsc::Receiver<Order>,
+    /// For the exchanges.
+    handle: mpsc::WeakSender<Order>,
+    arrived: mpsc::Sender<(Message, Exchange)>,
+    inboxes: HashMap<StreamId, Inbox>,
+    hello: Option<Arc<Hello>>,
+    want_hello: Vec<oneshot::Sender<Arc<Hello>>>,
+}
+
+impl Pump {
+    pub(super) fn new(
+        stream: Stream,
+        connection: Connection,
+        orders: mpsc::Receiver<Order>,
+        handle: mpsc::WeakSender<Order>,
+        arrived: mpsc::Sender<(Message, Exchange)>,
+    ) -> Self {
+        let peer = stream.peer();
+        let (read, write) = stream.into_halves();
+        Self {
+            connection,
+            read,
+            write,
+            peer,
+            buffer: vec![0; READ],
+            out: Vec::new(),
+            written: 0,
+            unflushed: false,
+            began: Instant::now(),
+            orders,
+            handle,
+            arrived,
+            inboxes: HashMap::new(),
+            hello: None,
+            want_hello: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, began: Instant) {
+        self.began = began;
+        let error = loop {
+            self.prepare();
+            let input = self.wait().await;
+            if let Err(error) = self.apply(input) {
+                break error;
+            }
+            self.deliver();
+        };
+        self.deliver();
+        // Orders that come too late are not to wait for the farewell.
+        self.orders.close();
+        for inbox in self.inboxes.values() {
+            inbox.end(Err(error.clone()));
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            drop(order);
+        }
+        let _in_vain = timeout(FAREWELL, self.last_words()).await;
+    }
+
+    /// Fills what is to be written.
+    fn prepare(&mut self) {
+        if self.written == self.out.len() {
+            self.out.clear();
+            self.written = 0;
+            self.connection.poll_transmit(&mut self.out);
+            self.deliver();
+        }
+    }
+
+    async fn wait(&mut self) -> Input {
+        let due = self.connection.next_timeout();
+        let due = due.map_or_else(Instant::now, |moment| self.began + moment.0);
+        let pending = &self.out[self.written..];
+        let writing = async {
+            if pending.is_empty() {
+                self.write.flush().await.map(|()| 0)
+            } else {
+                self.write.write(pending).await
+            }
+        };
+        tokio::select! {
+            order = self.orders.recv() => Input::Order(order),
+            read = self.read.read(&mut self.buffer) => Input::Read(read),
+            wrote = writing, if self.unflushed || !pending.is_empty() => Input::Wrote(wrote),
+            () = sleep_until(due) => Input::Due,
+        }
+    }
+
+    fn apply(&mut self, input: Input) -> Result<(), LinkError> {
+        match input {
+            Input::Order(Some(order)) => order.0(self),
+            Input::Order(None) => return Err(self.ended("nobody needs it any more")),
+            Input::Read(Ok(0)) => return Err(self.ended("the other end closed it")),
+            Input::Read(Ok(count)) => {
+                let received = self.connection.receive(&self.buffer[..count]);
+                received.map_err(|fault| self.failed(fault))?;
+            }
+            Input::Wrote(Ok(0)) if self.written < self.out.len() => {
+                return Err(self.ended("the kernel takes no more bytes"));
+            }
+            Input::Wrote(Ok(count)) => {
+                self.unflushed = self.written < self.out.len();
+                self.written += count;
+            }
+            Input::Read(Err(error)) | Input::Wrote(Err(error)) => {
+                return Err(self.ended(&error.to_string()));
+            }
+            Input::Due => {
+                let now = self.now();
+                let checked = self.connection.handle_timeout(now);
+                checked.map_err(|fault| self.failed(fault))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what the connection has to tell.
+    fn deliver(&mut self) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Hello(hello) => self.greeted((*hello).into()),
+                Event::Opened { stream, message } => self.opened(stream, message),
+                Event::Message { stream, message } => {
+                    let taken = self
+                        .inboxes
+                        .get(&stream)
+                        .map(|inbox| inbox.message(message));
+                    if let Some(Err(_flood)) = taken {
+                        self.over(
+                            stream,
+                            ResetCode::BUSY,
+                            "it sends messages that nobody reads",
+                        );
+                        self.connection.reset(stream, ResetCode::BUSY);
+                    }
+                }
+                Event::Data { stream, bytes } => match self.inboxes.get(&stream) {
+                    Some(inbox) => inbox.data(bytes),
+                    None => self.grant(stream, bytes.len() as u64),
+                },
+                Event::Ended { stream } => {
+                    if let Some(inbox) = self.inboxes.get(&stream) {
+                        inbox.end(Ok(()));
+                    }
+                }
+                Event::Reset { stream, code, why } => {
+                    let why = match why {
+                        ResetBy::Peer => code.to_string(),
+                        ResetBy::Us(text) => text,
+                    };
+                    self.over(stream, code, &why);
+                }
+                Event::Writable { stream } => {
+                    if let Some(inbox) = self.inboxes.get(&stream) {
+                        inbox.has_room();
+                    }
+                }
+                Event::Pong { .. } => {}
+                Event::GoAway { text } => tracing::debug!("{} goes away: {text}", self.peer),
+            }
+        }
+    }
+
+    fn greeted(&mut self, hello: Arc<Hello>) {
+        for want in self.want_hello.drain(..) {
+            let _gone = want.send(Arc::clone(&hello));
+        }
+        self.hello = Some(hello);
+    }
+
+    fn opened(&mut self, stream: StreamId, message: Message) {
+        let Some(handle) = self.handle.upgrade() else {
+            return self.connection.reset(stream, ResetCode::GOING_AWAY);
+        };
+        let exchange = self.exchange(stream, handle);
+        if let Err(refused) = self.arrived.try_send((message, exchange)) {
+            // Dropping it resets the stream.
+            drop(refused);
+        }
+    }
+
+    pub(super) fn open<M: Body>(&mut self, message: &M) -> Result<Exchange, Mistake> {
+        let handle = self.handle.upgrade().ok_or(Mistake::Over)?;
+        let stream = self.connection.open(message)?;
+        Ok(self.exchange(stream, handle))
+    }
+
+    fn exchange(&mut self, stream: StreamId, handle: mpsc::Sender<Order>) -> Exchange {
+        let inbox = Inbox::default();
+        self.inboxes.insert(stream, inbox.clone());
+        Exchange::new(stream, inbox, handle, self.peer.clone())
+    }
+
+    pub(super) fn tell_hello(&mut self, want: oneshot::Sender<Arc<Hello>>) {
+        match &self.hello {
+            Some(hello) => {
+                let _gone = want.send(Arc::clone(hello));
+            }
+            None => self.want_hello.push(want),
+        }
+    }
+
+    pub(super) fn grant(&mut self, stream: StreamId, count: u64) {
+        if let Err(mistake) = self.connection.grant_credit(stream, count) {
+            tracing::debug!("{}: stream {stream}: {mistake}", self.peer);
+        }
+    }
+
+    /// Its owner is gone. A stream that is over on both sides is not reset.
+    pub(super) fn forget(&mut self, stream: StreamId, reset: Option<ResetCode>) {
+        if let Some(code) = reset {
+            self.connection.reset(stream, code);
+        }
+        self.inboxes.remove(&stream);
+    }
+
+    pub(super) fn go_away(&mut self, text: &str) {
+        self.connection.go_away(text);
+    }
+
+    fn over(&mut self, stream: StreamId, code: ResetCode, why: &str) {
+        if let Some(inbox) = self.inboxes.remove(&stream) {
+            inbox.end(Err(LinkError::Reset {
+                peer: self.peer.clone(),
+                code,
+                why: why.into(),
+            }));
+        }
+    }
+
+    /// What the connection still wants to say, so that the other end knows why.
+    async fn last_words(&mut self) {
+        loop {
+            if self.written == self.out.len() {
+                self.out.clear();
+                self.written = 0;
+                if !self.connection.poll_transmit(&mut self.out) {
+                    break;
+                }
+            }
+            if self
+                .write
+                .write_all(&self.out[self.written..])
+                .await
+                .is_err()
+            {
+                return;
+            }
+            self.written = self.out.len();
+        }
+        let _gone = self.write.shutdown().await;
+    }
+
+    fn now(&self) -> Moment {
+        Moment(self.began.elapsed())
+    }
+
+    fn ended(&self, why: &str) -> LinkError {
+        LinkError::Ended {
+            peer: self.peer.clone(),
+            why: why.into(),
+        }
+    }
+
+    fn failed(&self, fault: wire::Fault) -> LinkError {
+        LinkError::Failed {
+            peer: self.peer.clone(),
+            fault,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! floe's own protocol over streams in memory and over TCP: one task at each end.
+
+#![allow(clippy::unwrap_used)] // in helpers too, a failure is a failed test
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use transport::{Arrivals, Exchange, Incoming, Link, LinkError, Stream};
+use wire::message::{Capabilities, Hello, ListMembers, Members, Message};
+use wire::{Fault, Limits, Side};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn hello() -> Hello {
+    Hello::new("floe", "test", Capabilities::default())
+}
+
+struct Pair {
+    near: Link,
+    far: Link,
+    arrivals: Arrivals,
+    _none: Arrivals,
+}
+
+fn pair() -> Pair {
+    let (one, other) = tokio::io::duplex(64 << 10);
+    let (near, none) = start(one.into(), Side::Connecting);
+    let (far, arrivals) = start(other.into(), Side::Accepting);
+    Pair {
+        near,
+        far,
+        arrivals,
+        _none: none,
+    }
+}
+
+fn start(stream: Stream, side: Side) -> (Link, Arrivals) {
+    Link::start(stream, side, &hello(), Limits::USUAL)
+}
+
+impl Pair {
+    /// Both ends of a new stream.
+    async fn stream(&mut self) -> (Exchange, Exchange) {
+        let near = self.near.open(ListMembers {}).await.unwrap();
+        let (message, far) = self.arrivals.next().await.unwrap();
+        assert_eq!(message, ListMembers {}.into());
+        (near, far)
+    }
+}
+
+fn answer() -> Members {
+    Members {
+        members: Default::default(),
+        more: false,
+    }
+}
+
+async fn all_data(exchange: &mut Exchange) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(incoming) = exchange.next().await.unwrap() {
+        match incoming {
+            Incoming::Data(bytes) => all.extend_from_slice(&bytes),
+            Incoming::Message(other) => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn messages_and_data_arrive_whole_and_in_order() {
+    let mut pair = pair();
+    let (mut near, mut far) = pair.stream().await;
+    let bulk: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let sent = bulk.clone();
+    let sending = tokio::spawn(async move {
+        near.send_data(sent).await.unwrap();
+        near.finish().await.unwrap();
+        near
+    });
+    assert_eq!(all_data(&mut far).await, bulk);
+    far.send(answer()).await.unwrap();
+    far.finish().await.unwrap();
+    let mut near = sending.await.unwrap();
+    let answered = near.next().await.unwrap();
+    let expected = Message::from(answer());
+    assert_eq!(answered, Some(Incoming::Message(expected.into())));
+    assert_eq!(near.next().await.unwrap(), None);
+    assert_eq!(
+        pair.far.hello(SOON).await.unwrap().software.as_str(),
+        "floe"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_holds_up_itself_only() {
+    let mut pair = pair();
+    let (mut stuck, _unread) = pair.stream().await;
+    let stuck = tokio::spawn(async move { stuck.send_data(vec![7; 64 << 20]).await });
+    for _ in 0..20 {
+        let (mut near, mut far) = pair.stream().await;
+        near.send_data(vec![1; 300_000]).await.unwrap();
+        near.finish().await.unwrap();
+        assert_eq!(all_data(&mut far).await.len(), 300_000);
+    }
+    assert!(!stuck.is_finished());
+}
+
+#[tokio::test]
+async fn who_leaves_an_exchange_tells_the_other_end() {
+    let mut pair = pair();
+    let (near, mut far) = pair.stream().await;
+    drop(near);
+    let Err(LinkError::Reset { why, .. }) = far.next().await else {
+        panic!("not reset");
+    };
+    assert_eq!(&*why, "cancelled");
+    assert!(far.send(answer()).await.is_err());
+    // The connection goes on.
+    pair.stream().await;
+}
+
+#[tokio::test]
+async fn an_end_that_goes_away_ends_what_is_open() {
+    let mut pair = pair();
+    let (mut near, far) = pair.stream().await;
+    drop((far, pair.far, pair.arrivals));
+    let error = loop {
+        match near.next().await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(error, LinkError::Reset { .. } | LinkError::Ended { .. }),
+        "{error}"
+    );
+    timeout(SOON, async {
+        while !pair.near.is_over() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    let again = pair.near.open(ListMembers {}).await;
+    assert!(again.is_err_and(|error| error.is_final()));
+}
+
+#[tokio::test]
+async fn what_is_not_this_protocol_is_told_so_and_left() {
+    let (one, mut other) = tokio::io::duplex(64 << 10);
+    let (link, mut arrivals) = start(one.into(), Side::Accepting);
+    other
+        .write_all(&[42, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+        .await
+        .unwrap();
+    assert!(arrivals.next().await.is_none());
+    let error = link.open(ListMembers {}).await.unwrap_err();
+    assert!(error.is_final(), "{error}");
+    let mut last_words = Vec::new();
+    timeout(SOON, other.read_to_end(&mut last_words))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!last_words.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_end_is_given_up() {
+    let (one, _other) = tokio::io::duplex(64 << 10);
+    let (link, _arrivals) = start(one.into(), Side::Connecting);
+    let mut exchange = link.open(ListMembers {}).await.unwrap();
+    let error = exchange.next().await.unwrap_err();
+    let LinkError::Failed { fault, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(fault, Fault::HelloTooLate);
+}
