@@ -7,6 +7,7 @@
 mod burden;
 mod cluster;
 mod door;
+mod excerpt;
 mod hub;
 mod job;
 mod outputs;

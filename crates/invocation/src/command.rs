@@ -14,6 +14,8 @@
 //! | `-E`, the mode, `-MF`/`-MQ` | added | – |
 //! | `-fdirectives-only`; clang's compilation directory, `-undef`, `-x cpp-output` | – | added |
 //! | a colour option | added | added |
+//!
+//! A third one, for gcc, is the compile without its outputs: for what there is to say.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +24,7 @@ use std::path::Path;
 use crate::input::{Source, base_name, with_extension};
 use crate::plan::{Family, Language};
 use crate::reading::{Reading, Sent};
+use crate::table::Meaning;
 
 /// The arguments of the preprocessing step; its text goes to standard output.
 pub(crate) fn preprocess(
@@ -123,6 +126,33 @@ pub(crate) fn compile(
         line.push("-fdirectives-only".into());
     }
     line
+}
+
+/// The arguments of a run that is a compile but for its outputs: the object, dependency files.
+pub(crate) fn front_end(reading: &Reading<'_>, source: Source) -> Option<Vec<OsString>> {
+    let odd = source.preprocessed || reading.directives_only || !reading.extra_files.is_empty();
+    if reading.family != Family::Gcc || odd {
+        return None;
+    }
+    let mut line: Vec<OsString> = Vec::new();
+    for (at, part) in reading
+        .parts
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| part.here)
+    {
+        if part.word.is_about_dependencies() {
+            continue;
+        }
+        let for_preprocessor = reading.handed_on(at, Meaning::PreprocessorWords).is_some();
+        match &part.sent {
+            Sent::No if for_preprocessor => {}
+            Sent::AsMacroReplaced(replaced) => line.push(replaced.clone()),
+            _ => line.extend_from_slice(part.word.arguments),
+        }
+    }
+    line.extend(["-c".into(), "-fsyntax-only".into()]);
+    Some(line)
 }
 
 fn preprocessed_name(language: Language) -> &'static str {

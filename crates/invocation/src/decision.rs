@@ -107,6 +107,7 @@ fn travel(
         } else {
             command::preprocess(reading, includes_only, &output, colour)
         },
+        front_end: command::front_end(reading, source),
         compile: command::compile(reading, source, includes_only, colour),
         extra_files: reading.extra_files.clone(),
         tool_options: reading.tool_options.clone(),

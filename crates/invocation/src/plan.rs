@@ -119,6 +119,9 @@ pub struct Remote {
     pub native_options: Vec<OsString>,
     /// Diagnostics of the remote compiler would lack source lines: repeat locally if there are any.
     pub repeat_on_diagnostics: bool,
+    /// Full argument list of a run that writes nothing and says what the front end has to say of
+    /// the source; `None` where that is not known to be the same as in a compile.
+    pub front_end: Option<Vec<OsString>>,
     /// icecream's `arg_flags` (debug and optimisation level).
     pub weight_flags: u32,
 }

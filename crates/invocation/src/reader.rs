@@ -38,6 +38,12 @@ impl<'a> Word<'a> {
             .collect();
         words.join(" ")
     }
+
+    /// Whether it asks for a dependency file, or says what is in it.
+    pub(crate) fn is_about_dependencies(&self) -> bool {
+        matches!(self.kind, Kind::Listed { spec, .. }
+            if spec.spelling.starts_with("-M") || spec.spelling.ends_with("-dependencies"))
+    }
 }
 
 /// Sorts `arguments` into options, their values, and inputs.

@@ -29,6 +29,9 @@ pub enum Phase {
     Receive = 6,
     /// Writing and renaming the outputs.
     Write = 7,
+    /// Running the compiler's front end here for the warnings of a remote compile, which lack
+    /// source lines. Their object is the remote one all the same.
+    Warnings = 8,
 }
 
 impl Phase {
@@ -40,6 +43,7 @@ impl Phase {
         Self::Prepare,
         Self::Wait,
         Self::Receive,
+        Self::Warnings,
         Self::Write,
     ];
 
@@ -54,6 +58,7 @@ impl Phase {
             Self::Wait => "wait",
             Self::Receive => "receive",
             Self::Write => "write",
+            Self::Warnings => "warnings",
         }
     }
 }

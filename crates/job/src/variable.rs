@@ -44,7 +44,7 @@ variables! {
     ICECC_IGNORE_UNVERIFIED = "ICECC_IGNORE_UNVERIFIED", [Agent], "accepted: every host that floe talks to can verify toolchains";
     ICECC_EXTRAFILES = "ICECC_EXTRAFILES", [Agent], "colon list of files to add to the automatic toolchain archive";
     ICECC_COLOR_DIAGNOSTICS = "ICECC_COLOR_DIAGNOSTICS", [Agent], "`1`: the compiler colours its messages; `0`: it does not";
-    ICECC_CARET_WORKAROUND = "ICECC_CARET_WORKAROUND", [Agent], "`0`: accept diagnostics of the remote compiler; otherwise a compile with diagnostics is repeated locally";
+    ICECC_CARET_WORKAROUND = "ICECC_CARET_WORKAROUND", [Agent], "`0`: accept diagnostics of the remote compiler; otherwise the local compiler says them, and compiles again where it has to";
     ICECC_COMPRESSION = "ICECC_COMPRESSION", [Agent, Daemon], "zstd level of data that is sent; by default 1, less for texts that a fast network carries";
     ICECC_ENV_COMPRESSION = "ICECC_ENV_COMPRESSION", [Agent, CreateEnv], "compression of the automatic toolchain archive: none, gzip, bzip2, zstd or xz";
     ICECC_SLOW_NETWORK = "ICECC_SLOW_NETWORK", [Agent, Daemon], "`1`: send at most 10 KiB at a time";

@@ -14,3 +14,4 @@ mod odd;
 mod owner;
 mod projects;
 mod smoke;
+mod warnings;

@@ -279,6 +279,12 @@ const ROWS: &[Row] = &[
         command: "CC -Wall -fdiagnostics-show-caret -c unused_variable.c -o unused_variable.o",
         outputs: &["unused_variable.o"],
         place: Place::RemoteThenLocal,
+        instead: Some((
+            Floe,
+            With::Gcc,
+            Place::Remote,
+            "the object is kept: the source lines are from a run of the compiler's front end",
+        )),
         ..ROW
     },
     Row {

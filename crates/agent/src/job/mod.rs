@@ -10,6 +10,7 @@ mod prepare;
 mod progress;
 mod remote;
 mod versions;
+mod warnings;
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ pub(crate) struct Outline {
     pub(crate) environment: Environment,
     pub(crate) umask: u32,
     pub(crate) niceness: u32,
-    stderr_is_terminal: bool,
+    pub(crate) stderr_is_terminal: bool,
     never_distribute: bool,
 }
 

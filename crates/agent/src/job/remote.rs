@@ -7,8 +7,9 @@ use job::{Phase, Reason};
 use super::hold::Hold;
 use super::local::{self, find_daemon};
 use super::outline::Outline;
-use super::{Chronicle, Fate, Stay, prepare};
+use super::{Chronicle, Fate, Stay, prepare, warnings};
 use crate::cluster::{Failure, Place, Seat, Verdict, Wish, Work};
+use crate::excerpt::first_line;
 use crate::outputs::{Targets, Writer};
 use crate::shared::Shared;
 use crate::state::Pool;
@@ -169,7 +170,7 @@ impl Travel<'_> {
                 self.shared.paces.learn(ip, sent, production.took);
             }
         }
-        judge(&verdict, self.plan)?;
+        let stands = judge(&verdict, self.outline, self.plan)?;
         chronicle.enter(Phase::Receive);
         let writer = Writer::start(Targets {
             object: self.outline.directory.join(&self.plan.output),
@@ -181,6 +182,15 @@ impl Travel<'_> {
             umask: self.outline.umask,
         });
         seat.receive(&writer, verdict.has_dwo).await?;
+        let stderr = match stands {
+            true => verdict.stderr,
+            false => {
+                chronicle.enter(Phase::Warnings);
+                let shown = warnings::shown(self.outline, self.shared, self.plan, &verdict.stderr);
+                let shown = shown.await;
+                shown.ok_or_else(|| diagnostics(&verdict))?
+            }
+        };
         chronicle.enter(Phase::Write);
         let written = writer.finish().await;
         let bytes =
@@ -189,7 +199,7 @@ impl Travel<'_> {
         chronicle.leave();
         Ok(handover::Finished {
             stdout: verdict.stdout,
-            stderr: verdict.stderr,
+            stderr,
             exit_code: verdict.status,
         })
     }
@@ -211,32 +221,26 @@ fn wants_larger_host(failure: &Failure) -> bool {
     failure.reason == Reason::RemoteMemory && failure.retry
 }
 
-/// Whether the remote compiler's verdict may stand. What does not is repeated by the local
-/// compiler, which sees the sources and the user's environment.
-fn judge(verdict: &Verdict, plan: &Remote) -> Result<(), Failure> {
-    let said = [&verdict.stderr, &verdict.stdout];
-    let first_line = || {
-        let text = said
-            .iter()
-            .find(|text| !text.is_empty())
-            .map(|text| String::from_utf8_lossy(text));
-        let text = text.unwrap_or_default();
-        text.lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(300)
-            .collect::<String>()
-    };
+/// Whether the remote compiler's verdict may stand; true: with all it said. What may not is
+/// repeated by the local compiler, which sees the sources and the user's environment.
+fn judge(verdict: &Verdict, outline: &Outline, plan: &Remote) -> Result<bool, Failure> {
+    let failed = |detail| Err(Failure::here(Reason::RemoteFailed, detail));
     if verdict.status != 0 {
-        let detail = format!("status {}: {}", verdict.status, first_line());
-        return Err(Failure::here(Reason::RemoteFailed, detail));
+        return failed(format!(
+            "status {}: {}",
+            verdict.status,
+            first_said(verdict)
+        ));
     }
     if contains(&verdict.stderr, b"file not found") {
-        return Err(Failure::here(Reason::RemoteFailed, first_line()));
+        return failed(first_said(verdict));
     }
-    if plan.repeat_on_diagnostics && said.iter().any(|text| !text.is_empty()) {
-        return Err(Failure::here(Reason::Diagnostics, first_line()));
+    let silent = verdict.stderr.is_empty() && verdict.stdout.is_empty();
+    let stands = silent || !plan.repeat_on_diagnostics;
+    let may_be_shown =
+        verdict.stdout.is_empty() && warnings::may_do(outline, plan, &verdict.stderr);
+    if !stands && !may_be_shown {
+        return Err(diagnostics(verdict));
     }
     // None may be right: clang's -gsplit-dwarf alone, and -g0 after it, make none.
     if verdict.has_dwo && plan.dwo.is_none() {
@@ -245,7 +249,19 @@ fn judge(verdict: &Verdict, plan: &Remote) -> Result<(), Failure> {
             "a .dwo file came that was not asked for",
         ));
     }
-    Ok(())
+    Ok(stands)
+}
+
+/// Only a whole compile here says it as the user is to see it.
+fn diagnostics(verdict: &Verdict) -> Failure {
+    Failure::here(Reason::Diagnostics, first_said(verdict))
+}
+
+fn first_said(verdict: &Verdict) -> String {
+    let said = [&verdict.stderr, &verdict.stdout];
+    said.into_iter()
+        .find_map(|text| first_line(text))
+        .unwrap_or_default()
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use job::Reason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub(crate) use pragmas::Pragmas;
-use process::Process;
+pub(crate) use process::{Process, command};
 pub(crate) use produce::{Order, Source};
 
 use crate::cluster::{Effort, Piece};

@@ -1,12 +1,31 @@
 //! A child process that can be ended from elsewhere, at any moment and never by mistake another.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::Mode;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group};
+
+/// A compiler or preprocessor as it would be started for the user.
+pub(crate) fn command(
+    program: &Path,
+    arguments: &[OsString],
+    environment: &[(OsString, OsString)],
+    directory: &Path,
+) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(directory)
+        .stdin(Stdio::null());
+    command
+}
 
 /// One child in a process group of its own.
 #[derive(Debug, Default)]
@@ -23,13 +42,24 @@ enum State {
 
 impl Process {
     /// Starts the child with this mask for the files that it makes.
-    pub(crate) fn start(&self, command: &mut Command, umask: u32) -> io::Result<Child> {
+    pub(crate) fn start(
+        &self,
+        command: &mut Command,
+        umask: u32,
+        niceness: u32,
+    ) -> io::Result<Child> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Over) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let child = with_umask(umask, || command.process_group(0).spawn())?;
-        *state = State::Running(Pid::from_child(&child));
+        let pid = Pid::from_child(&child);
+        if niceness > 0 {
+            let nice = i32::try_from(niceness).unwrap_or(19);
+            // It may be over already.
+            let _ = rustix::process::setpriority_process(Some(pid), nice);
+        }
+        *state = State::Running(pid);
         Ok(child)
     }
 
@@ -81,7 +111,7 @@ mod tests {
         let process = Process::default();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "sleep 1000 & wait"]);
-        let mut child = process.start(&mut command, 0o022).unwrap();
+        let mut child = process.start(&mut command, 0o022, 0).unwrap();
         process.end();
         assert!(!process.wait(&mut child).unwrap().success());
         process.end();
@@ -91,7 +121,7 @@ mod tests {
     fn what_was_ended_before_it_began_never_begins() {
         let process = Process::default();
         process.end();
-        let started = process.start(&mut Command::new("/bin/true"), 0o022);
+        let started = process.start(&mut Command::new("/bin/true"), 0o022, 0);
         assert_eq!(started.unwrap_err().kind(), io::ErrorKind::Interrupted);
     }
 
@@ -103,7 +133,7 @@ mod tests {
             let process = Process::default();
             let path = dir.path().join(mask.to_string());
             let mut child = process
-                .start(Command::new("/bin/touch").arg(&path), mask)
+                .start(Command::new("/bin/touch").arg(&path), mask, 0)
                 .unwrap();
             assert!(process.wait(&mut child).unwrap().success());
             assert_eq!(

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::doubts::Doubts;
 use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{Effort, PIECE_LEN, Piece};
+use crate::excerpt::first_line;
 use crate::hub::Permit;
 use crate::pace;
 use crate::shared::{BUDGET_UNIT, TEXT_BUDGET_HIGH};
@@ -114,13 +115,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             packer.doubts = includes_only
                 .as_ref()
                 .map(|(family, pragmas)| Doubts::new(*family, arguments, pragmas));
-            let mut command = Command::new(program);
-            command
-                .args(arguments)
-                .env_clear()
-                .envs(order.environment.iter().map(|(name, value)| (name, value)))
-                .current_dir(&order.directory)
-                .stdin(Stdio::null());
+            let command = super::command(program, arguments, &order.environment, &order.directory);
             preprocess(&mut packer, command, order, process)
                 .and_then(|()| packer.pack())
                 .and_then(|()| match packer.doubts.take() {
@@ -156,14 +151,9 @@ fn preprocess(
         .map_err(failed("duplicating a descriptor"))?;
     command.stdout(end).stderr(copy);
     let mut child = process
-        .start(&mut command, order.umask)
+        .start(&mut command, order.umask, order.niceness)
         .map_err(failed("starting the preprocessor"))?;
     drop(command); // and with it our copy of the pipe's other end
-    if order.niceness > 0 {
-        let nice = i32::try_from(order.niceness).unwrap_or(19);
-        // It may be over already.
-        let _ = rustix::process::setpriority_process(Some(Pid::from_child(&child)), nice);
-    }
     let nap = if enlarged { NAP } else { SHORT_NAP };
     let taken = packer.take_pipe(&pipe, &stderr, &child, nap);
     if taken.is_err() {
@@ -173,7 +163,7 @@ fn preprocess(
     let status = process
         .wait(&mut child)
         .map_err(failed("waiting for the preprocessor"))?;
-    let said = first_line(&mut stderr);
+    let said = said(&mut stderr);
     taken?;
     if !status.success() {
         let detail = said.unwrap_or_else(|| status.to_string());
@@ -368,20 +358,12 @@ fn wait_for(what: impl AsFd, limit: Duration) -> Result<bool, NoText> {
     }
 }
 
-/// The first line that was said, shortened; `None` when nothing was.
-fn first_line(said: &mut File) -> Option<String> {
+/// What there is on standard error, shortened; `None`: nothing.
+fn said(stderr: &mut File) -> Option<String> {
     let mut text = Vec::new();
-    said.seek(SeekFrom::Start(0)).ok()?;
-    said.take(4096).read_to_end(&mut text).ok()?;
-    if text.is_empty() {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&text);
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    Some(line.chars().take(300).collect())
+    stderr.seek(SeekFrom::Start(0)).ok()?;
+    stderr.take(4096).read_to_end(&mut text).ok()?;
+    (!text.is_empty()).then(|| first_line(&text).unwrap_or_default())
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> NoText {

@@ -233,6 +233,12 @@ fn long(record: &JobRecord) -> String {
         Compiled::Here => writeln!(text, "{name} was compiled here: {}.", reason.sentence()),
         Compiled::Nowhere => writeln!(text, "{name} was not compiled: {}.", reason.sentence()),
     };
+    if record.compiled() == Compiled::Remote && spent(record, Phase::Warnings) > 0 {
+        let _infallible = writeln!(
+            text,
+            "  its warnings, with source lines, are from a run of the compiler's front end here"
+        );
+    }
     if !record.detail.is_empty() {
         let _infallible = writeln!(text, "  cause: {}", record.detail);
     }
@@ -248,12 +254,7 @@ fn long(record: &JobRecord) -> String {
         let _infallible = writeln!(text, "  what helps: {}", reason.remedy());
     }
     for phase in Phase::ALL {
-        let spent: u64 = record
-            .phases
-            .iter()
-            .filter(|time| time.phase() == *phase)
-            .map(|time| time.duration_us)
-            .sum();
+        let spent = spent(record, *phase);
         if spent > 0 {
             let _infallible = writeln!(text, "  {:<10} {:>9.1} ms", phase.name(), millis(spent));
         }
@@ -266,6 +267,12 @@ fn long(record: &JobRecord) -> String {
         );
     }
     text
+}
+
+/// Microseconds in a phase.
+fn spent(record: &JobRecord, phase: Phase) -> u64 {
+    let times = record.phases.iter().filter(|time| time.phase() == phase);
+    times.map(|time| time.duration_us).sum()
 }
 
 fn millis(micros: u64) -> f64 {
@@ -292,6 +299,25 @@ mod tests {
         assert!(concerns(&record(), Path::new("/src/a.c")));
         assert!(concerns(&record(), Path::new("/src/build/a.o")));
         assert!(!concerns(&record(), Path::new("/src/build/a.c")));
+    }
+
+    #[test]
+    fn a_remote_compile_says_where_its_warnings_are_from() {
+        let mut remote = JobRecord {
+            compiled: Compiled::Remote.into(),
+            reason: Reason::Remote.into(),
+            ..record()
+        };
+        assert!(!long(&remote).contains("front end"));
+        remote.phases.push(PhaseTime {
+            phase: Phase::Warnings.into(),
+            start_us: 1,
+            duration_us: 2000,
+        });
+        let text = long(&remote);
+        assert!(text.contains("front end here\n"), "{text}");
+        remote.compiled = Compiled::Here.into();
+        assert!(!long(&remote).contains("front end"));
     }
 
     #[test]

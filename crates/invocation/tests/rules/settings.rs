@@ -165,3 +165,34 @@ fn native_options_are_named_and_replaced() {
     assert!(remote.native_options.is_empty());
     assert_eq!(remote.weight_flags, 8);
 }
+
+#[test]
+fn the_front_end_is_asked_without_outputs() {
+    let asked = |line: &str| {
+        let remote = with(line, &Settings::default());
+        remote.front_end.map(|line| shown(&line))
+    };
+    for (line, front_end) in [
+        ("gcc -O2 -Wall -c -o x.o a.c -DX", "-O2 -Wall a.c -DX"),
+        ("gcc -MD -MF x.d -MT t -MP -Iinc -c a.c -S", "-Iinc a.c"),
+        ("gcc --write-dependencies -c a.c", "a.c"),
+        ("gcc -Wp,-MD,x.d -Wp,-MMD,y.d,-DX -c a.c", "-Wp,-DX a.c"),
+        (
+            "gcc -Xpreprocessor -MP -Xpreprocessor -DX -c a.c",
+            "-Xpreprocessor -DX a.c",
+        ),
+        (
+            "gcc -g -gsplit-dwarf -flto -x c -c a.c",
+            "-g -gsplit-dwarf -flto -x c a.c",
+        ),
+    ] {
+        assert_eq!(
+            asked(line),
+            Some(format!("{front_end} -c -fsyntax-only")),
+            "{line}"
+        );
+    }
+    for line in ["gcc -c a.i", "gcc -fdirectives-only -c a.c", "clang -c a.c"] {
+        assert_eq!(asked(line), None, "{line}");
+    }
+}

@@ -13,6 +13,7 @@ use transport::{Channel, Options, Sent, TransportError};
 
 use super::{Piece, broken, next, words};
 use crate::cluster::{Failure, Toolchain, Verdict, Work};
+use crate::excerpt::first_line;
 use crate::job::Chronicle;
 use crate::outputs::Writer;
 use crate::text::Text;
@@ -266,13 +267,6 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
 /// icecream's executors have one answer for all, and the compiler's words beside it.
 fn trouble(result: &CompileResult) -> Trouble {
     Trouble::answered(&result.stderr).unwrap_or(Trouble::Memory)
-}
-
-/// What an executor or its compiler said, for people; `None`: nothing.
-fn first_line(said: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(said);
-    let line = text.lines().find(|line| !line.trim().is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(300).collect())
 }
 
 fn incomplete(failure: Failure) -> Failure {
