@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use icecream::Version;
+use membership::Role;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -160,7 +161,7 @@ async fn accept(
     options: Options,
 ) -> Result<Channel, TransportError> {
     let began = Instant::now();
-    let stream = gate.admit(stream, HANDSHAKE).await?;
+    let (stream, _) = gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
     let left = HANDSHAKE.saturating_sub(began.elapsed());
     Channel::accept_with(stream, left, options).await
 }

@@ -86,6 +86,8 @@ pub const OVERLAP: Duration = RENEWAL_GRACE;
 
 /// Between members: mutual TLS.
 pub const ALPN: &[u8] = b"floe/1";
+/// Between members: mutual TLS around icecream's messages.
+pub const ALPN_ICECREAM: &[u8] = b"floe-icecream/1";
 /// To the authority, without a certificate: [`Request::Join`] only.
 pub const ALPN_JOIN: &[u8] = b"floe-join/1";
 /// To the authority, with a certificate that may have ended within [`RENEWAL_GRACE`]: everything else.

@@ -14,7 +14,9 @@ use crate::name::HostName;
 use crate::role::{Role, Roles};
 use crate::subject::Subject;
 use crate::trust::{Distrust, Trust};
-use crate::{ALPN, ALPN_AUTHORITY, RENEWAL_GRACE, time};
+use crate::{ALPN, ALPN_AUTHORITY, ALPN_ICECREAM, RENEWAL_GRACE, time};
+
+const BETWEEN_MEMBERS: &[&[u8]] = &[ALPN, ALPN_ICECREAM];
 
 /// A member, as its certificate and this cluster's trust had it when it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Peer {
     /// read, of each connection: a resumed one shows what was verified hours ago, to a verifier that
     /// was not asked again.
     pub fn accepted(tls: &CommonState, live: &Live, now: UnixTime) -> Result<Self, Distrust> {
-        let leaf = leaf(tls, ALPN, &live.trust(), now, Duration::ZERO)?;
+        let leaf = leaf(tls, BETWEEN_MEMBERS, &live.trust(), now, Duration::ZERO)?;
         Self::of(leaf)
     }
 
@@ -46,14 +48,14 @@ impl Peer {
         live: &Live,
         now: UnixTime,
     ) -> Result<Self, Distrust> {
-        let leaf = leaf(tls, ALPN, &live.trust(), now, Duration::ZERO)?;
+        let leaf = leaf(tls, BETWEEN_MEMBERS, &live.trust(), now, Duration::ZERO)?;
         expect.check(&leaf)?;
         Self::of(leaf)
     }
 
     /// Who connected to the authority, perhaps with a certificate that has ended.
     pub fn at_authority(tls: &CommonState, trust: &Trust, now: UnixTime) -> Result<Self, Distrust> {
-        let leaf = leaf(tls, ALPN_AUTHORITY, trust, now, RENEWAL_GRACE)?;
+        let leaf = leaf(tls, &[ALPN_AUTHORITY], trust, now, RENEWAL_GRACE)?;
         Self::of(leaf)
     }
 
@@ -104,12 +106,13 @@ impl Peer {
 /// The checked certificate of the other end.
 pub(crate) fn leaf(
     tls: &CommonState,
-    protocol: &[u8],
+    protocols: &[&[u8]],
     trust: &Trust,
     now: UnixTime,
     grace: Duration,
 ) -> Result<Leaf, Distrust> {
-    if tls.alpn_protocol() != Some(protocol) {
+    let agreed = tls.alpn_protocol();
+    if !agreed.is_some_and(|agreed| protocols.contains(&agreed)) {
         return Err(Distrust::OtherProtocol);
     }
     let chain = tls.peer_certificates().ok_or(Distrust::NoCertificate)?;

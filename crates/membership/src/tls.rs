@@ -28,7 +28,7 @@ use crate::invite::Invite;
 use crate::join::RootData;
 use crate::live::Shared;
 use crate::trust::{Distrust, Trust, provider};
-use crate::{ALPN, ALPN_AUTHORITY, ALPN_JOIN, RENEWAL_GRACE};
+use crate::{ALPN, ALPN_AUTHORITY, ALPN_ICECREAM, ALPN_JOIN, RENEWAL_GRACE};
 
 /// A configuration cannot be made: this program's fault, or the kernel gives no random numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(crate) fn member_server(shared: Arc<Shared>, clock: Clock) -> Result<ServerC
         .with_protocol_versions(ONLY_TLS13)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(Shown(shared)));
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![ALPN.to_vec(), ALPN_ICECREAM.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     Ok(config)

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use icecream::Message;
+use membership::{Distrust, Peer as Member, Role};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -20,6 +21,9 @@ const GREETING_DEADLINE: Duration = Duration::from_secs(15);
 const MAX_GREETING: usize = 4096;
 /// Messages of one connection that are handed over together.
 const MAX_BATCH: usize = 256;
+
+/// Whoever may do one of these has something to say here.
+const WELCOME: &[Role] = &[Role::Submit, Role::Execute, Role::Monitor];
 
 /// One login. Never used twice; a daemon's is also its host number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,11 +96,12 @@ impl Door {
     }
 
     async fn greet(&self, stream: TcpStream) -> Result<(Newcomer, Reader), GreetingError> {
-        let stream = self.gate.admit(stream, GREETING_DEADLINE).await?;
+        let admitted = self.gate.admit(WELCOME, stream, GREETING_DEADLINE);
+        let (stream, member) = admitted.await?;
         let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
         let peer_name = channel.peer_addr().to_string();
         let (mut receiver, sender) = channel.split();
-        let hello = match timeout(GREETING_DEADLINE, receiver.receive()).await {
+        let mut hello = match timeout(GREETING_DEADLINE, receiver.receive()).await {
             Ok(Ok(Some(Message::Login(login)))) => Hello::Daemon(Box::new(login)),
             Ok(Ok(Some(Message::MonLogin))) => Hello::Monitor,
             Ok(Ok(Some(other))) => {
@@ -109,6 +114,12 @@ impl Door {
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => return Err(GreetingError::Silent { peer: peer_name }),
         };
+        if let Some(member) = &member {
+            within_its_roles(member, &mut hello).map_err(|why| GreetingError::NotAllowed {
+                peer: peer_name,
+                why,
+            })?;
+        }
         let peer = Peer(
             self.last_peer
                 .fetch_add(1, Ordering::Relaxed)
@@ -133,6 +144,22 @@ impl Door {
     }
 }
 
+/// A member that may not execute is a host without slots for others.
+fn within_its_roles(member: &Member, hello: &mut Hello) -> Result<(), Distrust> {
+    match hello {
+        Hello::Monitor => member.needs(Role::Monitor),
+        Hello::Daemon(login) => {
+            if member.needs(Role::Execute).is_err() {
+                login.no_remote = true;
+            }
+            match member.needs(Role::Submit) {
+                Ok(()) => Ok(()),
+                Err(_) => member.needs(Role::Execute),
+            }
+        }
+    }
+}
+
 /// Why a connection does not become a daemon's or a monitor's. Always the peer's doing.
 #[derive(Debug, thiserror::Error)]
 enum GreetingError {
@@ -145,6 +172,8 @@ enum GreetingError {
     },
     #[error("{peer} did not log in within {} s", GREETING_DEADLINE.as_secs())]
     Silent { peer: String },
+    #[error("{peer} is refused: {why}")]
+    NotAllowed { peer: String, why: Distrust },
     #[error("the peer left without logging in")]
     Left,
 }
@@ -154,7 +183,7 @@ impl GreetingError {
         match self {
             Self::Transport(error) => error.is_probe(),
             Self::Left => true,
-            Self::WrongMessage { .. } | Self::Silent { .. } => false,
+            Self::WrongMessage { .. } | Self::Silent { .. } | Self::NotAllowed { .. } => false,
         }
     }
 }

@@ -33,6 +33,12 @@ pub enum TransportError {
         "{peer} speaks icecream's protocol, which says nothing of who it is, and only members of the cluster are admitted; `floe join` makes its host one"
     )]
     MembersOnly { peer: Endpoint },
+    /// It showed a certificate that is not good enough.
+    #[error("{peer} is refused: {why}")]
+    Distrusted {
+        peer: Endpoint,
+        why: membership::Distrust,
+    },
     /// The peer did not accept us, or we it.
     #[error("no encrypted connection with {peer}: {source}{}", tls_advice(source))]
     Tls {
@@ -80,6 +86,7 @@ impl TransportError {
             Self::Protocol { source, .. } => source.fault(),
             Self::Closed { .. }
             | Self::MembersOnly { .. }
+            | Self::Distrusted { .. }
             | Self::Probe { .. }
             | Self::HandshakeTimeout { .. } => Fault::Peer,
             Self::Tls { source, .. } => tls_fault(source),

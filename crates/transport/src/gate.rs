@@ -2,82 +2,63 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use membership::{ALPN_ICECREAM, Distrust, Expect, Live, Peer, Role};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::channel::{Channel, Options};
 use crate::error::TransportError;
-use crate::secure::{Dialect, accept_tls, connect_tls, dialect};
+use crate::secure::{self, Dialect, dialect};
 use crate::stream::{Endpoint, Stream};
 
-/// What a member of a cluster shows and whom it trusts. All holders of one see what is put in later: a
-/// certificate lives for hours, a daemon for months.
-#[derive(Clone)]
-pub struct Credentials(Arc<RwLock<Pair>>);
-
-#[derive(Clone)]
-struct Pair {
-    server: Arc<ServerConfig>,
-    client: Arc<ClientConfig>,
-}
-
-impl Credentials {
-    pub fn new(server: Arc<ServerConfig>, client: Arc<ClientConfig>) -> Self {
-        Self(Arc::new(RwLock::new(Pair { server, client })))
-    }
-
-    /// For connections from now on.
-    pub fn replace(&self, server: Arc<ServerConfig>, client: Arc<ClientConfig>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Pair { server, client };
-    }
-
-    fn current(&self) -> Pair {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Credentials")
-    }
-}
-
 /// Whom a listening port admits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Gate {
     /// Anybody who speaks icecream's protocol.
     Open,
     /// Members of the cluster, by TLS.
-    Members(Credentials),
+    Members(Live),
     /// Members by TLS, and anybody who speaks icecream's protocol.
-    Mixed(Credentials),
+    Mixed(Live),
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Open => "Open",
+            Self::Members(_) => "Members",
+            Self::Mixed(_) => "Mixed",
+        })
+    }
 }
 
 impl Gate {
-    /// Lets a connection in, as far as TLS is concerned, or says why not.
+    /// Lets a connection in, or says why not. Whose it is, is known of members only; a member needs one of
+    /// `roles`.
     pub async fn admit(
         &self,
+        roles: &[Role],
         stream: TcpStream,
         deadline: Duration,
-    ) -> Result<Stream, TransportError> {
-        let credentials = match self {
-            Self::Open => return Ok(stream.into()),
-            Self::Members(credentials) | Self::Mixed(credentials) => credentials,
+    ) -> Result<(Stream, Option<Peer>), TransportError> {
+        let live = match self {
+            Self::Open => return Ok((stream.into(), None)),
+            Self::Members(live) | Self::Mixed(live) => live,
         };
         let began = Instant::now();
         match dialect(&stream, deadline).await? {
             Dialect::Tls => {
                 let left = deadline.saturating_sub(began.elapsed());
-                accept_tls(stream, credentials.current().server, left).await
+                let (stream, member) = secure::accept(stream, live, left).await?;
+                may_one_of(&member, roles).map_err(|why| TransportError::Distrusted {
+                    peer: stream.peer(),
+                    why,
+                })?;
+                Ok((stream, Some(member)))
             }
-            Dialect::Icecream if matches!(self, Self::Mixed(_)) => Ok(stream.into()),
+            Dialect::Icecream if matches!(self, Self::Mixed(_)) => Ok((stream.into(), None)),
             Dialect::Icecream => Err(TransportError::MembersOnly {
                 peer: stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp),
             }),
@@ -85,31 +66,54 @@ impl Gate {
     }
 }
 
+fn may_one_of(member: &Peer, roles: &[Role]) -> Result<(), Distrust> {
+    let mut refusal = Ok(());
+    for role in roles {
+        match member.needs(*role) {
+            Ok(()) => return Ok(()),
+            lacking => refusal = lacking,
+        }
+    }
+    refusal
+}
+
 /// How this host connects to others.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub enum Passport {
     /// As icecream does: without a name, in the clear.
     #[default]
     None,
     /// As a member of a cluster, to members of it only.
-    Member(Credentials),
+    Member(Live),
+}
+
+impl fmt::Debug for Passport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::None => "None",
+            Self::Member(_) => "Member",
+        })
+    }
 }
 
 impl Passport {
-    /// Connects and shakes hands; the deadline is for everything together.
+    /// Connects, to a host with this role if this host is a member, for icecream's messages. The deadline is
+    /// for all handshakes together.
     pub async fn connect(
         &self,
+        role: Role,
         address: SocketAddr,
         deadline: Duration,
         bind: Option<IpAddr>,
         options: Options,
     ) -> Result<Channel, TransportError> {
-        let Self::Member(credentials) = self else {
+        let Self::Member(live) = self else {
             return Channel::connect_tcp_with(address, deadline, bind, options).await;
         };
         let began = Instant::now();
-        let config = credentials.current().client;
-        let stream = connect_tls(address, config, deadline, bind).await?;
+        let expect = Expect::Any(role);
+        let connecting = secure::connect(address, expect, ALPN_ICECREAM, live, deadline, bind);
+        let (stream, _) = connecting.await?;
         let left = deadline.saturating_sub(began.elapsed());
         Channel::accept_with(stream, left, options).await
     }

@@ -9,10 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use membership::{Expect, Live, Peer, UnixTime};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::channel::connect_tcp_stream;
@@ -25,13 +24,16 @@ const TLS_HANDSHAKE: u8 = 22;
 
 /// What a connecting peer speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     Tls,
     Icecream,
 }
 
 /// Waits for the first byte of a connection and leaves it there.
-pub async fn dialect(stream: &TcpStream, deadline: Duration) -> Result<Dialect, TransportError> {
+pub(crate) async fn dialect(
+    stream: &TcpStream,
+    deadline: Duration,
+) -> Result<Dialect, TransportError> {
     let peer = || stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
     let mut first = [0];
     match timeout(deadline, stream.peek(&mut first)).await {
@@ -53,35 +55,48 @@ pub async fn dialect(stream: &TcpStream, deadline: Duration) -> Result<Dialect, 
     }
 }
 
-/// The server's side of the handshake on an accepted connection.
-pub async fn accept_tls(
+/// The server's side of the handshake on an accepted connection, and whose it is.
+pub(crate) async fn accept(
     stream: TcpStream,
-    config: Arc<ServerConfig>,
+    live: &Live,
     deadline: Duration,
-) -> Result<Stream, TransportError> {
-    let peer = stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
+) -> Result<(Stream, Peer), TransportError> {
+    let endpoint = stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
     set_tcp_options(&stream);
-    let accepting = TlsAcceptor::from(config).accept(stream);
-    let accepted = within(deadline, &peer, accepting).await?;
-    Ok(tokio_rustls::TlsStream::from(accepted).into())
+    let accepting = TlsAcceptor::from(live.server()).accept(stream);
+    let accepted = within(deadline, &endpoint, accepting).await?;
+    let peer = Peer::accepted(accepted.get_ref().1, live, UnixTime::now());
+    let peer = peer.map_err(|why| TransportError::Distrusted {
+        peer: endpoint,
+        why,
+    })?;
+    Ok((tokio_rustls::TlsStream::from(accepted).into(), peer))
 }
 
-/// Connects and does the client's side of the handshake; the deadline is for both together. Whom the configuration
-/// trusts is decided by the certificate alone: `address` serves as the name under which sessions are resumed.
-pub async fn connect_tls(
+/// Connects and does the client's side of the handshake; the deadline is for both together.
+pub(crate) async fn connect(
     address: SocketAddr,
-    config: Arc<ClientConfig>,
+    expect: Expect,
+    protocol: &'static [u8],
+    live: &Live,
     deadline: Duration,
     bind: Option<IpAddr>,
-) -> Result<Stream, TransportError> {
+) -> Result<(Stream, Peer), TransportError> {
     let began = Instant::now();
+    let endpoint = Endpoint::tcp(address);
     let stream = connect_tcp_stream(address, deadline, bind).await?;
     set_tcp_options(&stream);
-    let name = ServerName::IpAddress(address.ip().into());
-    let connecting = TlsConnector::from(config).connect(name, stream);
+    let mut config = (*live.client()).clone();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let connecting = TlsConnector::from(Arc::new(config)).connect(expect.server_name(), stream);
     let left = deadline.saturating_sub(began.elapsed());
-    let connected = within(left, &Endpoint::tcp(address), connecting).await?;
-    Ok(tokio_rustls::TlsStream::from(connected).into())
+    let connected = within(left, &endpoint, connecting).await?;
+    let peer = Peer::connected(connected.get_ref().1, expect, live, UnixTime::now());
+    let peer = peer.map_err(|why| TransportError::Distrusted {
+        peer: endpoint,
+        why,
+    })?;
+    Ok((tokio_rustls::TlsStream::from(connected).into(), peer))
 }
 
 async fn within<T>(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icecream::{Message, Version};
+use membership::Role;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use transport::{Channel, Options, Sender, TransportError};
@@ -106,7 +107,9 @@ async fn connect(config: &Config) -> Result<Channel, String> {
         slow_network: config.slow_network,
         ..Options::default()
     };
-    let connecting = config.passport.connect(address, CONNECT, bind, options);
+    let connecting = config
+        .passport
+        .connect(Role::Schedule, address, CONNECT, bind, options);
     connecting.await.map_err(|error| refused(address, &error))
 }
 
