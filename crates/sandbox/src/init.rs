@@ -14,11 +14,12 @@ use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into
 use crate::cgroup::Hold;
 use crate::codec::{Report, Request, encode_report};
 use crate::gauge::Gauge;
+use crate::held::Held;
 use crate::kernel::{self, Crowd};
 use crate::kit::{Kit, open_scratch};
 use crate::landlock::Rules;
 use crate::step::At as _;
-use crate::supervise::{Post, supervise};
+use crate::supervise::{Disk, Post, supervise};
 use crate::{Ended, Rung, StartError, Step, Wall, launch, mounts, packet, privileges, users};
 
 /// What the zygote gives a job besides the request.
@@ -103,7 +104,11 @@ pub(crate) fn run(request: &Request<'_>, belongings: &Belongings<'_>) -> ! {
                     .limits
                     .disk
                     .filter(|_| request.scratch.is_some() && kit.protection.has(Wall::Quota))
-                    .map(|limit| (scratch.as_fd(), limit)),
+                    .map(|limit| Disk {
+                        directory: scratch.as_fd(),
+                        held: Held::new(belongings.proc_directory, scratch.as_fd(), kit.user),
+                        limit,
+                    }),
                 set_up,
             };
             (supervise(&post, ready), Some(scratch))

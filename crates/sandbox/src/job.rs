@@ -80,7 +80,8 @@ pub struct Limits {
     /// times a second, so a job may have a little more for a moment. With a limit the caller is told
     /// what the job has.
     pub memory: Option<u64>,
-    /// Bytes of a scratch directory on disk, which has no quota of its own. Looked at as often.
+    /// Bytes of a scratch directory on disk, which has no quota of its own, and of files without a
+    /// name. Looked at as often.
     pub disk: Option<u64>,
     /// Bytes of the largest file.
     pub file_size: Option<u64>,

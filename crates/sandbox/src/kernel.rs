@@ -251,6 +251,21 @@ pub(crate) fn kill_each(processes: &[u64]) {
     }
 }
 
+/// For this thread's questions about files. Neither call says whether it worked.
+pub(crate) fn set_file_system_user(user: u32, group: u32) {
+    // SAFETY: numbers only.
+    unsafe {
+        // Whoever is no longer user 0 may not choose a group.
+        if user != 0 {
+            libc::setfsgid(group);
+        }
+        libc::setfsuid(user);
+        if user == 0 {
+            libc::setfsgid(group);
+        }
+    }
+}
+
 /// Whatever else wants the processor or the disk goes first. For this thread and what it starts.
 pub(crate) fn run_when_idle() -> Result<(), Errno> {
     const THIS_PROCESS: c_int = 1;

@@ -33,6 +33,7 @@ mod codec;
 mod files;
 mod findings;
 mod gauge;
+mod held;
 mod inherited;
 mod init;
 mod job;

@@ -11,6 +11,7 @@ use rustix::process::Pid;
 use crate::cgroup::Deaths;
 use crate::codec::Report;
 use crate::gauge::{Gauge, Teller};
+use crate::held::Held;
 use crate::kernel::{self, Crowd};
 use crate::watch::{bytes_below, children};
 use crate::{Ended, StartError, Step, Usage, packet};
@@ -40,11 +41,19 @@ pub(crate) struct Post<'a> {
     pub(crate) gauge: Option<Gauge<'a>>,
     /// Bytes that the job may have, unless the kernel sees to that.
     pub(crate) memory: Option<u64>,
-    /// A scratch directory on disk, and the bytes that may be in it.
-    pub(crate) disk: Option<(BorrowedFd<'a>, u64)>,
+    /// A scratch directory on disk.
+    pub(crate) disk: Option<Disk<'a>>,
     /// The kernel watches the memory, and kills for it.
     pub(crate) deaths: Option<&'a Deaths>,
     pub(crate) set_up: Duration,
+}
+
+/// Where a job writes without a quota of the kernel's.
+pub(crate) struct Disk<'a> {
+    pub(crate) directory: BorrowedFd<'a>,
+    pub(crate) held: Held<'a>,
+    /// Bytes.
+    pub(crate) limit: u64,
 }
 
 /// Until the program ends, uses too much, or the caller hangs up. No process of the job is left
@@ -149,8 +158,11 @@ fn uses_too_much(post: &Post<'_>, teller: &mut Teller) -> bool {
 }
 
 fn fills_too_much(post: &Post<'_>) -> bool {
-    post.disk
-        .is_some_and(|(directory, limit)| bytes_below(directory) > limit)
+    post.disk.as_ref().is_some_and(|disk| {
+        let named = bytes_below(disk.directory);
+        // What loses its name between the two looks is counted twice, and not never.
+        named > disk.limit || named.saturating_add(disk.held.bytes()) > disk.limit
+    })
 }
 
 fn add(total: &mut Usage, one: &Usage) {

@@ -1,5 +1,5 @@
 //! How much memory the processes of a job use, asked of the host's `/proc`, and how much room its
-//! files take on disk.
+//! files with names take on disk ([`crate::held`] sees to the others).
 //!
 //! Only where the kernel does not count for us: a control group would, and a scratch directory in
 //! memory does. Needs CONFIG_PROC_CHILDREN, which distributions set.
@@ -34,26 +34,32 @@ pub(crate) fn threads_of_user(proc_directory: BorrowedFd<'_>, user: u32) -> u64 
 /// Bytes of memory that all descendants of this process use. Shared memory counts for each, so
 /// this is a little too much. `None` where it cannot be known.
 pub(crate) fn memory_of_descendants(proc_directory: BorrowedFd<'_>) -> Option<u64> {
-    let mut waiting = numbers(&read(proc_directory, "thread-self/children").ok()?);
     let mut pages = 0;
-    let mut seen = 0;
+    for pid in descendants(proc_directory)? {
+        // A process that has just ended uses nothing.
+        if let Ok(figures) = read(proc_directory, &format!("{pid}/statm")) {
+            pages += numbers(&figures).get(1).copied().unwrap_or(0);
+        }
+    }
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
+/// Their numbers. `None` where they cannot be known.
+pub(crate) fn descendants(proc_directory: BorrowedFd<'_>) -> Option<Vec<u64>> {
+    let mut waiting = numbers(&read(proc_directory, "thread-self/children").ok()?);
+    let mut found = Vec::new();
     while let Some(pid) = waiting.pop() {
-        seen += 1;
-        if seen > MOST {
+        if found.len() >= MOST {
             break;
         }
-        // A process that has just ended uses nothing.
-        let Ok(figures) = read(proc_directory, &format!("{pid}/statm")) else {
-            continue;
-        };
-        pages += numbers(&figures).get(1).copied().unwrap_or(0);
+        found.push(pid);
         for thread in numbers_in(proc_directory, &format!("{pid}/task")) {
             if let Ok(children) = read(proc_directory, &format!("{pid}/task/{thread}/children")) {
                 waiting.extend(numbers(&children));
             }
         }
     }
-    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+    Some(found)
 }
 
 /// Bytes that the files below `directory` take. A file with two names counts twice.
@@ -101,7 +107,7 @@ fn bytes_in(parent: BorrowedFd<'_>, visited: &mut usize) -> u64 {
 }
 
 /// The names in a directory that are numbers.
-fn numbers_in(proc_directory: BorrowedFd<'_>, name: &str) -> Vec<u64> {
+pub(crate) fn numbers_in(proc_directory: BorrowedFd<'_>, name: &str) -> Vec<u64> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(directory) = openat(proc_directory, name, flags, Mode::empty()) else {
         return Vec::new();

@@ -1,5 +1,6 @@
 /* Taking more than one's share. Each is bounded: the host must survive when nothing else holds it. */
 #include "attack.h"
+#include <sys/mman.h>
 
 /* COUNT processes at once. */
 int fork_bomb(int count, char **words) {
@@ -42,6 +43,45 @@ int disk_bomb(int count, char **words) {
     /* Where nothing holds the single write, somebody looks at the sum now and then. */
     usleep(200000);
     tell(made == wanted, "bytes on disk");
+    return 0;
+}
+
+/* FILES of MEBIBYTES each that have no name, held open by HOW: descriptors, mappings, or children that hand them on. */
+int nameless_bomb(int count, char **words) {
+    if (count < 3) return 1;
+    int files = atoi(words[0]), made = 0;
+    size_t bytes = (size_t)atoi(words[1]) << 20;
+    char name_of_end[1];
+    const char *how = words[2];
+    int handed = strcmp(how, "handed") == 0, ends[2];
+    if (handed) {
+        if (pipe(ends)) return 1;
+        if (fork() > 0) {
+            close(ends[1]);
+            return read(ends[0], name_of_end, 1);
+        }
+    }
+    static char mebibyte[1 << 20];
+    char name[32];
+    for (; made < files; made++) {
+        snprintf(name, sizeof name, "nameless%d", made);
+        int file = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+        if (file < 0 || unlink(name)) break;
+        size_t done = 0;
+        for (; done < bytes; done += sizeof mebibyte)
+            if (write(file, mebibyte, sizeof mebibyte) != sizeof mebibyte) break;
+        if (done < bytes) break;
+        if (strcmp(how, "mapped") == 0) {
+            if (mmap(0, 4096, PROT_READ, MAP_SHARED, file, 0) == MAP_FAILED) break;
+            close(file);
+        }
+    }
+    if (handed)
+        for (int i = 0; i < 3000; i++)
+            if (fork() > 0) _exit(0);
+    /* Somebody looks now and then. */
+    usleep(300000);
+    tell(made == files, "bytes without a name");
     return 0;
 }
 

@@ -61,6 +61,12 @@ fn fills_no_more_memory_than_it_may(stage: &Stage) {
 /// The stage's quota is 8 MiB in 64 files.
 fn fills_no_more_disk_than_it_may(stage: &Stage) {
     limited(&["disk", "32"], Wall::Quota, Limits::default(), stage);
+    limited(
+        &["nameless", "8", "4", "open"],
+        Wall::Quota,
+        Limits::default(),
+        stage,
+    );
     limited(&["files", "100"], Wall::Quota, Limits::default(), stage);
 }
 

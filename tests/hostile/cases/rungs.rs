@@ -26,6 +26,7 @@ pub(crate) const CASES: &[Case] = &[
         "holds_processes_without_namespaces",
         holds_processes_without_namespaces,
     ),
+    ("counts_files_without_names", counts_files_without_names),
     (
         "holds_the_network_without_namespaces",
         holds_the_network_without_namespaces,
@@ -178,6 +179,32 @@ fn holds_processes_without_namespaces(stage: &Stage) {
         ..Limits::default()
     };
     holds(stage, &["disk", "32"], &[Wall::Quota], limits);
+}
+
+/// What a job unlinks and keeps has no name by which it could be counted.
+fn counts_files_without_names(stage: &Stage) {
+    let limits = Limits {
+        disk: Some(8 << 20),
+        ..Limits::default()
+    };
+    for how in ["open", "mapped"] {
+        let words = ["nameless", "8", "4", how];
+        holds(stage, &words, &[Wall::Quota], limits);
+    }
+    let lower = [Rung::Installed, Rung::Chroot];
+    for rung in lower.into_iter().filter(|rung| rungs(stage).contains(rung)) {
+        let setting = Setting { limits, ..on(rung) };
+        for how in ["open", "mapped", "handed"] {
+            let report = stage.attack(setting, &["nameless", "8", "4", how]);
+            assert!(is_shut(&report), "{rung}: {how}: {report:?}");
+            if how != "handed" {
+                assert_eq!(report.ended, Ended::OutOfDisk, "{rung}: {how}: {report:?}");
+            }
+        }
+        // One that has a name again, or none for a moment only, is nobody's trouble.
+        let report = stage.attack(setting, &["nameless", "1", "4", "open"]);
+        assert_eq!(report.ended, Ended::Exited(0), "{rung}: {report:?}");
+    }
 }
 
 fn holds_the_network_without_namespaces(stage: &Stage) {
