@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use crate::step;
 
 const DOCUMENTS: &str = "docs/generated";
+/// Written beside that directory, for people who look through `docs`.
+const PROTOCOL: &str = "protocol.md";
 
 pub(crate) fn write() -> Result<()> {
     let directory = Path::new(DOCUMENTS);
@@ -17,28 +19,38 @@ pub(crate) fn write() -> Result<()> {
         fs::remove_dir_all(directory)?;
     }
     generate(directory)?;
-    println!("{DOCUMENTS}");
+    println!("{DOCUMENTS} {}", beside(directory).display());
     Ok(())
 }
 
 /// Documents that are not what the code says.
 pub(crate) fn stale() -> Result<Vec<String>> {
-    let fresh = step::target()?.join("generated");
+    let fresh = step::target()?.join("documents/generated");
     let _ = fs::remove_dir_all(&fresh);
     generate(&fresh)?;
     let (wanted, found) = (contents(&fresh)?, contents(Path::new(DOCUMENTS))?);
     let names = wanted
         .keys()
         .chain(found.keys().filter(|name| !wanted.contains_key(*name)));
-    Ok(names
+    let mut stale: Vec<PathBuf> = names
         .filter(|name| wanted.get(*name) != found.get(*name))
-        .map(|name| {
-            format!(
-                "{DOCUMENTS}/{} is not up to date: run `cargo xtask generate`",
-                name.display()
-            )
-        })
-        .collect())
+        .map(|name| Path::new(DOCUMENTS).join(name))
+        .collect();
+    let protocol = beside(Path::new(DOCUMENTS));
+    if fs::read(&protocol).ok() != Some(fs::read(beside(&fresh))?) {
+        stale.push(protocol);
+    }
+    let complaint = |path: PathBuf| {
+        format!(
+            "{} is not up to date: run `cargo xtask generate`",
+            path.display()
+        )
+    };
+    Ok(stale.into_iter().map(complaint).collect())
+}
+
+fn beside(directory: &Path) -> PathBuf {
+    directory.with_file_name(PROTOCOL)
 }
 
 fn generate(directory: &Path) -> Result<()> {

@@ -27,19 +27,34 @@ pub struct FieldDefinition {
     pub doc: &'static str,
 }
 
+/// An enum in messages, for the document.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub values: &'static [(u32, &'static str)],
+    /// What an unknown value is taken for.
+    pub otherwise: Option<u32>,
+}
+
+/// What can be sent as a message.
+pub trait Outgoing {
+    /// The payload of its frame: its number in two bytes, then its body.
+    fn payload(&self) -> Vec<u8>;
+}
+
 /// A message: something with a number and a body that prost reads and writes.
-pub trait Body: Field<Wire: prost::Message + Default> {
+pub trait Body: Outgoing + Field<Wire: prost::Message + Default> {
     const NUMBER: u16;
     const DEFINITION: Definition;
+}
 
-    /// The payload of its frame: its number, then its body.
-    fn payload(&self) -> Vec<u8> {
-        let body = self.write();
-        let mut payload = Vec::with_capacity(2 + prost::Message::encoded_len(&body));
-        payload.extend_from_slice(&Self::NUMBER.to_be_bytes());
-        prost::Message::encode_raw(&body, &mut payload);
-        payload
-    }
+pub(crate) fn payload<M: Body>(message: &M) -> Vec<u8> {
+    let body = message.write();
+    let mut payload = Vec::with_capacity(2 + prost::Message::encoded_len(&body));
+    payload.extend_from_slice(&M::NUMBER.to_be_bytes());
+    prost::Message::encode_raw(&body, &mut payload);
+    payload
 }
 
 /// Defines what stands inside messages.
@@ -113,6 +128,12 @@ macro_rules! messages {
         $crate::define::parts! { $($(#[doc = $doc])+ $name { $($fields)* })* }
 
         $(
+            impl $crate::define::Outgoing for $name {
+                fn payload(&self) -> Vec<u8> {
+                    $crate::define::payload(self)
+                }
+            }
+
             impl $crate::define::Body for $name {
                 const NUMBER: u16 = $number;
                 const DEFINITION: $crate::define::Definition = $crate::define::Definition {

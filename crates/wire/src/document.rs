@@ -2,14 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::define::{Definition, FieldDefinition};
+use crate::define::{Choice, Definition, FieldDefinition};
 use crate::frame::{HEADER, Kind, Scope};
 use crate::grant::{Grant, SignedGrant};
 use crate::id::ResetCode;
 use crate::limits::{
     LONGEST_DATA, LONGEST_MESSAGE, Limits, MOST_CREDIT, MOST_PONGS, PIECE, Patience,
 };
-use crate::message::{Address, Holder, JobLimits, Member, Message, Placed, Taking, Usage};
+use crate::message::{
+    Address, Ending, Family, Holder, InputKind, JobLimits, Language, Member, Message, OutputKind,
+    Packing, Placed, Refusal, Retry, Role, Taking, Usage,
+};
 
 macro_rules! list_parts {
     ($($name:ident),* $(,)?) => {
@@ -36,6 +39,55 @@ const PARTS: &[Definition] = list_parts!(
     Member,
 );
 
+/// The enums in them.
+const CHOICES: &[Choice] = &[
+    Family::DEFINITION,
+    Language::DEFINITION,
+    InputKind::DEFINITION,
+    Packing::DEFINITION,
+    OutputKind::DEFINITION,
+    Refusal::DEFINITION,
+    Retry::DEFINITION,
+    Ending::DEFINITION,
+    Role::DEFINITION,
+];
+
+/// Where each conversation begins, and how it goes.
+const CONVERSATIONS: &[(u16, &str, &str)] = &[
+    (1, "Beginning", "Each end introduces itself."),
+    (
+        16,
+        "A job at its executor",
+        "The agent opens a stream with Compile and sends the input as data behind it, without waiting for \
+         anything; the end says that the input is whole. The executor answers with Accepted, Started, each output, and Finished, \
+         or at any point with Refused. The agent takes its wish back by a reset. A result counts only if it is whole: \
+         Finished and the end have come, as many outputs as Finished says, each as long as announced.",
+    ),
+    (
+        32,
+        "Executors for jobs",
+        "An agent asks ahead of need. It opens one stream for each kind of job that it has, and keeps it \
+         as long as it has such jobs. Each grant is for one executor and some jobs; jobs are ordered there without asking again.",
+    ),
+    (
+        48,
+        "A daemon at its scheduler",
+        "One stream, open as long as the connection.",
+    ),
+    (
+        64,
+        "Toolchains by content",
+        "The manifest first, then only the files that are missing, in parallel, from whoever has them. A \
+         file that was cut off goes on where it was. An executor that has a toolchain answers Offer with Verified only \
+         to those who may know that it has it; others send it anew.",
+    ),
+    (
+        80,
+        "Membership",
+        "Certificates and requests for them are opaque bytes here.",
+    ),
+];
+
 /// The whole document.
 pub fn markdown() -> String {
     let mut text = String::new();
@@ -60,8 +112,20 @@ fn write_all(out: &mut String) -> std::fmt::Result {
          \"invalid field\"; a field that is marked \"may be absent\" may be left out, any other has the value \
          0, empty or none then, and must accept it.\n",
     )?;
-    for definition in Message::DEFINITIONS.iter().chain(PARTS) {
+    for definition in Message::DEFINITIONS {
+        for (number, title, story) in CONVERSATIONS {
+            if definition.number == Some(*number) {
+                writeln!(out, "\n## {title}\n\n{story}")?;
+            }
+        }
         definition_section(out, definition)?;
+    }
+    out.write_str("\n## What stands inside messages\n")?;
+    for part in PARTS {
+        definition_section(out, part)?;
+    }
+    for choice in CHOICES {
+        choice_section(out, choice)?;
     }
     Ok(())
 }
@@ -168,9 +232,8 @@ fn releases(out: &mut String) -> std::fmt::Result {
 
 fn definition_section(out: &mut String, definition: &Definition) -> std::fmt::Result {
     writeln!(out, "\n### {}\n", definition.name)?;
-    match definition.number {
-        Some(number) => writeln!(out, "Number {number}; {}.\n", definition.way)?,
-        None => out.write_str("Part of messages.\n\n")?,
+    if let Some(number) = definition.number {
+        writeln!(out, "Number {number}; {}.\n", definition.way)?;
     }
     writeln!(out, "{}", definition.doc.trim())?;
     if definition.fields.is_empty() {
@@ -188,6 +251,23 @@ fn definition_section(out: &mut String, definition: &Definition) -> std::fmt::Re
             doc.trim(),
             (field.accepts)()
         )?;
+    }
+    Ok(())
+}
+
+fn choice_section(out: &mut String, choice: &Choice) -> std::fmt::Result {
+    let unknown = match choice.otherwise {
+        Some(value) => format!("Any other value is taken for {value}."),
+        None => "No other value is accepted.".to_owned(),
+    };
+    writeln!(
+        out,
+        "\n### {}\n\n{} {unknown}\n\n| value | meaning |\n|---|---|",
+        choice.name,
+        choice.doc.trim()
+    )?;
+    for (value, meaning) in choice.values {
+        writeln!(out, "| {value} | {} |", meaning.trim())?;
     }
     Ok(())
 }

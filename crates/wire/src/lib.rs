@@ -15,6 +15,8 @@ pub mod document;
 mod error;
 pub mod field;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod grant;
 mod id;
 pub mod limits;
@@ -23,7 +25,7 @@ pub mod message;
 pub mod name;
 
 pub use connection::{Connection, Event, Held, ResetBy};
-pub use define::{Definition, FieldDefinition};
+pub use define::{Choice, Definition, FieldDefinition};
 pub use error::{Fault, Mistake, Owner};
 pub use id::{ResetCode, Side, StreamId};
 pub use limits::{Limits, Moment, Patience};

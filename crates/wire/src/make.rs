@@ -1,7 +1,5 @@
 //! Makes types for fields: numbers with a range, and choices.
 
-use std::fmt::Write as _;
-
 /// Makes a whole number with a range and a meaning.
 macro_rules! numbers {
     ($($(#[doc = $doc:literal])+ $name:ident: $raw:ty = $least:expr => $most:expr;)*) => {$(
@@ -64,6 +62,12 @@ macro_rules! choices {
 
         impl $name {
             pub const ALL: &[Self] = &[$(Self::$variant),*];
+            pub(crate) const DEFINITION: $crate::define::Choice = $crate::define::Choice {
+                name: stringify!($name),
+                doc: concat!($($doc),+),
+                values: &[$(($number, concat!($($vdoc),+))),*],
+                otherwise: [$(Some(Self::$fallback as u32),)? None][0],
+            };
         }
 
         impl $crate::field::Field for $name {
@@ -84,20 +88,10 @@ macro_rules! choices {
             }
 
             fn describe() -> String {
-                $crate::make::join_choices(&[$(($number, concat!($($vdoc),+))),*])
+                let name = stringify!($name);
+                format!("[{name}](#{})", name.to_lowercase())
             }
         }
     )*};
 }
 pub(crate) use choices;
-
-pub(crate) fn join_choices(choices: &[(u32, &str)]) -> String {
-    let mut text = String::new();
-    for (number, meaning) in choices {
-        let comma = if text.is_empty() { "" } else { "; " };
-        let meaning = meaning.trim().trim_end_matches('.');
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{comma}{number}: {meaning}");
-    }
-    text
-}

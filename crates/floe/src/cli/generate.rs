@@ -1,5 +1,5 @@
-//! Writes what is generated from the definitions: man pages, completions, and the reference of
-//! variables and reasons. `cargo xtask generate` calls it; `cargo xtask tidy` fails when what is
+//! Writes what is generated from the definitions: man pages, completions, the reference of
+//! variables and reasons, and, beside the directory of these, the protocol. `cargo xtask generate` calls it; `cargo xtask tidy` fails when what is
 //! checked in differs.
 
 use std::fmt::Write as _;
@@ -50,7 +50,11 @@ fn write_all(directory: &Path) -> io::Result<()> {
     }
     fs::write(directory.join("daemon.toml"), super::config_file::sample())?;
     fs::write(directory.join("reasons.md"), reasons())?;
-    fs::write(directory.join("variables.md"), variables())
+    fs::write(directory.join("variables.md"), variables())?;
+    fs::write(
+        directory.with_file_name("protocol.md"),
+        wire::document::markdown(),
+    )
 }
 
 /// One page for the command and one for each subcommand that is shown.

@@ -20,7 +20,7 @@ use crate::error::{Fault, Mistake};
 use crate::frame::Parser;
 use crate::id::{ResetCode, Side, StreamId};
 use crate::limits::{DATA_QUEUE, Limits, MESSAGE_QUEUE, MOST_CREDIT, Moment, PIECE, STREAM_QUEUE};
-use crate::message::{Body, Hello};
+use crate::message::{Hello, Outgoing};
 use event::Waiting;
 use send::Sending;
 use stream::{Item, Resetting, Stream};
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     /// Opens a stream with its first message.
-    pub fn open<M: Body>(&mut self, message: &M) -> Result<StreamId, Mistake> {
+    pub fn open<M: Outgoing>(&mut self, message: &M) -> Result<StreamId, Mistake> {
         self.check()?;
         if self.peer_leaves {
             return Err(Mistake::GoingAway);
@@ -143,7 +143,11 @@ impl Connection {
     }
 
     /// Puts a message behind what the stream has to send.
-    pub fn send_message<M: Body>(&mut self, stream: StreamId, message: &M) -> Result<(), Mistake> {
+    pub fn send_message<M: Outgoing>(
+        &mut self,
+        stream: StreamId,
+        message: &M,
+    ) -> Result<(), Mistake> {
         self.check()?;
         let payload = self.payload(message)?;
         let length = payload.len();
@@ -320,7 +324,7 @@ impl Connection {
     }
 
     /// A message's bytes, if the other end takes them and there is room for them.
-    fn payload<M: Body>(&self, message: &M) -> Result<Vec<u8>, Mistake> {
+    fn payload<M: Outgoing>(&self, message: &M) -> Result<Vec<u8>, Mistake> {
         let payload = message.payload();
         let most = self.peer.longest_message();
         if payload.len() > most as usize {

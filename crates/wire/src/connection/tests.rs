@@ -6,7 +6,7 @@ use super::*;
 use crate::error::Owner;
 use crate::frame::{self, Kind};
 use crate::limits::MOST_PONGS;
-use crate::message::{Accepted, Capabilities, FetchManifest, Message, Started};
+use crate::message::{Accepted, Capabilities, FetchManifest, Message, Outgoing, Started};
 use crate::name::Count;
 use job::Digest;
 

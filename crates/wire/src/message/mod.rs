@@ -15,8 +15,8 @@ pub use place::*;
 pub use session::{Capabilities, Capability, Hello, Taking};
 pub use toolchain::*;
 
-pub use crate::define::Body;
 use crate::define::Definition;
+pub use crate::define::{Body, Outgoing};
 use crate::field::Invalid;
 
 /// More fields than any message needs: what a message of a mebibyte could unpack to has a bound.
@@ -64,14 +64,15 @@ macro_rules! all {
                 }
             }
 
-            /// The payload of its frame.
-            pub fn payload(&self) -> Vec<u8> {
-                match self { $(Self::$name(message) => message.payload(),)* }
-            }
-
             /// Its name, for logs.
             pub fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => stringify!($name),)* }
+            }
+        }
+
+        impl Outgoing for Message {
+            fn payload(&self) -> Vec<u8> {
+                match self { $(Self::$name(message) => message.payload(),)* }
             }
         }
 

@@ -1,0 +1,6 @@
+//! Recorded sessions and the fuzzers' corpus.
+#![allow(clippy::unwrap_used)] // in helpers too, a failure is a failed test
+
+mod corpus;
+mod sessions;
+mod vectors;

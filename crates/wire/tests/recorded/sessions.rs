@@ -1,0 +1,425 @@
+//! Sessions that are recorded: who says what, in order. Every message is said at least once.
+
+use job::{Digest, NodeName, Platform};
+use wire::ResetCode;
+use wire::field::{Line, List, Opaque};
+use wire::grant::{Grant, Nonce, SignedGrant};
+use wire::message::*;
+use wire::name::*;
+
+/// What one end does on the session's stream of this index; streams are numbered as they open.
+pub(crate) enum Act {
+    Open(Message),
+    Say(usize, Message),
+    Data(usize, Vec<u8>),
+    End(usize),
+    Reset(usize, ResetCode),
+}
+
+/// Whether the connecting end does it.
+pub(crate) type Step = (bool, Act);
+
+const CONNECTING: bool = true;
+const ACCEPTING: bool = false;
+
+pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
+        ("job", job()),
+        ("refused", refused()),
+        ("placement", placement()),
+        ("daemon", daemon()),
+        ("toolchain", toolchain()),
+        ("membership", membership()),
+    ]
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest::from_bytes([byte; 32])
+}
+
+fn member(byte: u8) -> MemberId {
+    MemberId::from_bytes([byte; 32])
+}
+
+fn platform() -> Platform {
+    Platform::parse("x86_64").unwrap()
+}
+
+fn count(number: u32) -> Count {
+    Count::new(number).unwrap()
+}
+
+fn size(number: u64) -> Size {
+    Size::new(number).unwrap()
+}
+
+fn micros(number: u64) -> Micros {
+    Micros::new(number).unwrap()
+}
+
+fn list<T, const MOST: usize>(entries: Vec<T>) -> List<T, MOST> {
+    List::new(entries).unwrap()
+}
+
+fn opaque<const MOST: usize>(bytes: &[u8]) -> Opaque<MOST> {
+    Opaque::new(bytes.to_vec()).unwrap()
+}
+
+fn path(text: &str) -> SubmitPath {
+    SubmitPath::new(text.into()).unwrap()
+}
+
+fn host() -> NodeName {
+    NodeName::display("anvil")
+}
+
+fn addresses() -> List<Address, 16> {
+    let at = |host, port| Address {
+        host: HostText::parse(host).unwrap(),
+        port: Port::new(port).unwrap(),
+    };
+    list(vec![at("anvil.example", 10245), at("2001:db8::1", 10245)])
+}
+
+pub(crate) fn grant() -> Grant {
+    Grant {
+        number: GrantNumber::new(40_000).unwrap(),
+        executor: member(1),
+        submitter: member(2),
+        slots: Slots::new(2).unwrap(),
+        jobs: Slots::new(20).unwrap(),
+        not_before: UnixSeconds::new(1_800_000_000).unwrap(),
+        expires: UnixSeconds::new(1_800_000_060).unwrap(),
+        nonce: Nonce([9; 16]),
+    }
+}
+
+fn signed() -> SignedGrant {
+    grant().signed(vec![5; 64], member(3)).unwrap()
+}
+
+fn usage() -> Usage {
+    Usage {
+        user_us: micros(1_200_000),
+        system_us: micros(80_000),
+        peak_memory: size(190 << 20),
+        waited_us: micros(3_000),
+        ran_us: micros(1_300_000),
+    }
+}
+
+fn compile() -> Message {
+    let arguments = ["-O2", "-g", "-c", "-DNAME=\"ü\""];
+    Compile {
+        job: JobNumber::new(17).unwrap(),
+        grant: signed(),
+        toolchain: digest(8),
+        platform: platform(),
+        family: Family::Gcc,
+        language: Language::Cxx,
+        arguments: list(
+            arguments
+                .iter()
+                .map(|text| Argument::new(text.as_bytes().to_vec()).unwrap())
+                .collect(),
+        ),
+        source: path("src/main.cc"),
+        directory: path("/home/user/project"),
+        output: path("build/main.o"),
+        input: InputKind::Text,
+        packing: Packing::Zstd,
+        wanted: list(vec![OutputKind::Object, OutputKind::SplitDwarf]),
+        accepted: list(vec![Packing::Plain, Packing::Zstd]),
+        limits: JobLimits {
+            memory: Some(size(4 << 30)),
+            run_time_us: None,
+        },
+    }
+    .into()
+}
+
+fn output(kind: OutputKind, length: u64, packing: Packing) -> Message {
+    Output {
+        kind,
+        size: size(length),
+        packing,
+    }
+    .into()
+}
+
+fn job() -> Vec<Step> {
+    vec![
+        (CONNECTING, Act::Open(compile())),
+        (CONNECTING, Act::Data(0, b"int main() {}\n".to_vec())),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, Accepted { queued: count(3) }.into())),
+        (ACCEPTING, Act::Say(0, Started {}.into())),
+        (
+            ACCEPTING,
+            Act::Say(0, output(OutputKind::Object, 5, Packing::Plain)),
+        ),
+        (ACCEPTING, Act::Data(0, b"\x7fELF\x02".to_vec())),
+        (
+            ACCEPTING,
+            Act::Say(0, output(OutputKind::StandardError, 0, Packing::Plain)),
+        ),
+        (
+            ACCEPTING,
+            Act::Say(
+                0,
+                Finished {
+                    exit_code: Some(ExitCode::new(0).unwrap()),
+                    signal: None,
+                    outputs: count(2),
+                    usage: usage(),
+                }
+                .into(),
+            ),
+        ),
+        (ACCEPTING, Act::End(0)),
+    ]
+}
+
+fn refused() -> Vec<Step> {
+    let refusal = Refused {
+        reason: Refusal::Crowded,
+        text: Line::new("other compiles of this host have the memory that it needs"),
+        retry: Retry::Elsewhere,
+    };
+    vec![
+        (CONNECTING, Act::Open(compile())),
+        (ACCEPTING, Act::Say(0, refusal.into())),
+        (ACCEPTING, Act::End(0)),
+        (CONNECTING, Act::Reset(0, ResetCode::CANCELLED)),
+        (CONNECTING, Act::Open(compile())),
+        (CONNECTING, Act::Data(1, b"int".to_vec())),
+        (CONNECTING, Act::Reset(1, ResetCode::CANCELLED)),
+    ]
+}
+
+fn placement() -> Vec<Step> {
+    let want = Want {
+        count: count(30),
+        toolchain: digest(8),
+        platform: platform(),
+        memory: Some(size(300 << 20)),
+    };
+    let none = NoGrants {
+        text: Line::new("all 3 executors are busy"),
+        possible: true,
+    };
+    let placed = Placed {
+        grant: signed(),
+        addresses: addresses(),
+        has_toolchain: true,
+        platform: platform(),
+    };
+    let report = Report {
+        grant: grant().number,
+        ending: Ending::Refused,
+        refusal: Some(Refusal::Busy),
+        usage: Some(usage()),
+        total_us: micros(1_400_000),
+        sent: size(90_000),
+        received: size(40_000),
+    };
+    vec![
+        (CONNECTING, Act::Open(want.into())),
+        (ACCEPTING, Act::Say(0, none.into())),
+        (
+            ACCEPTING,
+            Act::Say(
+                0,
+                Grants {
+                    grants: list(vec![placed]),
+                }
+                .into(),
+            ),
+        ),
+        (CONNECTING, Act::Say(0, report.into())),
+        (
+            CONNECTING,
+            Act::Say(
+                0,
+                GiveBack {
+                    grants: list(vec![grant().number]),
+                }
+                .into(),
+            ),
+        ),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::End(0)),
+    ]
+}
+
+fn daemon() -> Vec<Step> {
+    let login = Login {
+        name: host(),
+        platforms: list(vec![platform(), Platform::parse("i686").unwrap()]),
+        slots: count(16),
+        addresses: addresses(),
+        roles: list(vec![Role::Submit, Role::Execute]),
+        memory: size(12 << 30),
+    };
+    let welcome = Welcome {
+        name: host(),
+        signer: member(3),
+        chain: list(vec![opaque(b"certificate"), opaque(b"authority")]),
+        load_every_ms: count(5_000),
+        revoked_epoch: 4,
+    };
+    let load = Load {
+        running: count(3),
+        queued: count(1),
+        slots: count(16),
+        busy: PerMille::new(310).unwrap(),
+        free_memory: size(9 << 30),
+        text: Line::new(""),
+    };
+    let holds = Holds {
+        afresh: true,
+        added: list(vec![digest(8), digest(9)]),
+        removed: list(vec![digest(10)]),
+    };
+    let elected = Elected {
+        scheduler: member(4),
+        addresses: addresses(),
+        why: Line::new("it was started first"),
+    };
+    vec![
+        (CONNECTING, Act::Open(login.into())),
+        (ACCEPTING, Act::Say(0, welcome.into())),
+        (CONNECTING, Act::Say(0, holds.into())),
+        (CONNECTING, Act::Say(0, load.into())),
+        (ACCEPTING, Act::Say(0, elected.into())),
+        (ACCEPTING, Act::End(0)),
+        (CONNECTING, Act::End(0)),
+    ]
+}
+
+fn toolchain() -> Vec<Step> {
+    let offer = Offer {
+        manifest: digest(8),
+        manifest_size: size(70_000),
+        files: count(60),
+        total: size(250 << 20),
+    };
+    let manifest = Manifest {
+        manifest: digest(8),
+        size: size(8),
+        packing: Packing::Plain,
+    };
+    let missing = Missing {
+        files: list(vec![digest(20), digest(21)]),
+        more: false,
+    };
+    let blob = Blob {
+        manifest: digest(8),
+        file: digest(20),
+        offset: size(1_000),
+        size: size(1_004),
+        packing: Packing::Plain,
+    };
+    let find = FindHolders {
+        manifests: list(vec![digest(8)]),
+    };
+    let holders = Holders {
+        holders: list(vec![Holder {
+            manifest: digest(8),
+            addresses: list(addresses().into_vec()),
+        }]),
+    };
+    let fetch = FetchBlob {
+        manifest: digest(8),
+        file: digest(21),
+        offset: size(0),
+        accepted: list(vec![Packing::Zstd]),
+    };
+    let denied = Denied {
+        text: Line::new("this host does not have it"),
+        retry: Retry::Elsewhere,
+    };
+    let progress = Progress {
+        have: size(100 << 20),
+        total: size(250 << 20),
+    };
+    let ask = FetchManifest {
+        manifest: digest(8),
+    };
+    vec![
+        (CONNECTING, Act::Open(offer.into())),
+        (ACCEPTING, Act::Say(0, ManifestWanted {}.into())),
+        (CONNECTING, Act::Say(0, manifest.into())),
+        (CONNECTING, Act::Data(0, b"manifest".to_vec())),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, missing.into())),
+        (CONNECTING, Act::Open(blob.into())),
+        (CONNECTING, Act::Data(1, b"rest".to_vec())),
+        (CONNECTING, Act::End(1)),
+        (ACCEPTING, Act::End(1)),
+        (ACCEPTING, Act::Say(0, progress.into())),
+        (
+            ACCEPTING,
+            Act::Say(
+                0,
+                Verified {
+                    manifest: digest(8),
+                }
+                .into(),
+            ),
+        ),
+        (ACCEPTING, Act::End(0)),
+        (ACCEPTING, Act::Open(fetch.into())),
+        (CONNECTING, Act::Say(2, denied.into())),
+        (CONNECTING, Act::End(2)),
+        (ACCEPTING, Act::End(2)),
+        (ACCEPTING, Act::Open(ask.into())),
+        (ACCEPTING, Act::Reset(3, ResetCode::TOO_SLOW)),
+        (CONNECTING, Act::Open(find.into())),
+        (ACCEPTING, Act::Say(4, holders.into())),
+    ]
+}
+
+fn membership() -> Vec<Step> {
+    let join = JoinRequest {
+        invite: opaque(&[1; 16]),
+        secret: opaque(&[2; 32]),
+        request: opaque(b"request"),
+        name: host(),
+    };
+    let certificate = Certificate {
+        chain: list(vec![opaque(b"certificate")]),
+        expires: UnixSeconds::new(1_800_086_400).unwrap(),
+        authorities: list(vec![opaque(b"authority")]),
+    };
+    let renew = Renew {
+        request: opaque(b"request"),
+    };
+    let members = Members {
+        members: list(vec![Member {
+            id: member(2),
+            name: host(),
+            roles: list(vec![Role::Submit]),
+            expires: UnixSeconds::new(1_800_086_400).unwrap(),
+            last_seen: Some(UnixSeconds::new(1_800_000_000).unwrap()),
+            addresses: addresses(),
+        }]),
+        more: false,
+    };
+    let revoked = Revoked {
+        epoch: 5,
+        serials: list(vec![opaque(&[7; 16])]),
+        signature: opaque(&[6; 64]),
+    };
+    vec![
+        (CONNECTING, Act::Open(join.into())),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, certificate.into())),
+        (ACCEPTING, Act::End(0)),
+        (CONNECTING, Act::Open(renew.into())),
+        (CONNECTING, Act::Open(ListMembers {}.into())),
+        (ACCEPTING, Act::Say(2, members.into())),
+        (ACCEPTING, Act::Open(revoked.into())),
+        (ACCEPTING, Act::End(3)),
+    ]
+}
