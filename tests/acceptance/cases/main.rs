@@ -1,6 +1,7 @@
 //! The acceptance tests, by theme. `cargo xtask test` runs them after building the programs.
 
 mod archives;
+mod cluster;
 mod doctor;
 mod faults;
 mod hosts;

@@ -57,15 +57,15 @@ fn write_all(directory: &Path) -> io::Result<()> {
     )
 }
 
-/// One page for the command and one for each subcommand that is shown.
+/// One page for the command and one for each subcommand that is shown, theirs included.
 fn manual(directory: &Path, command: &clap::Command) -> io::Result<()> {
-    page(directory, command, command.get_name())?;
+    pages(directory, command, command.get_name())
+}
+
+fn pages(directory: &Path, command: &clap::Command, name: &str) -> io::Result<()> {
+    page(directory, command, name)?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        page(
-            directory,
-            sub,
-            &format!("{}-{}", command.get_name(), sub.get_name()),
-        )?;
+        pages(directory, sub, &format!("{name}-{}", sub.get_name()))?;
     }
     Ok(())
 }

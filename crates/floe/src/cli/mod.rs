@@ -4,6 +4,7 @@
 pub(crate) mod options;
 
 mod agent;
+mod cluster;
 mod config_file;
 mod daemon;
 mod doctor;
@@ -35,6 +36,7 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
     };
     match parsed.command {
         Command::Agent(options) => agent::run(&options),
+        Command::Cluster(options) => cluster::run(&options),
         Command::CreateEnv { arguments } => create_env(&arguments),
         Command::Daemon(options) => {
             let (program, rest) = arguments.split_at(arguments.len().min(2));

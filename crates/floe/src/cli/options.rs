@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::cluster::ClusterOptions;
+
 use super::values;
 
 /// Spreads the compiler calls of a build over the machines of a network.
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Scheduler(SchedulerOptions),
     /// Run the agent behind this user's wrappers (the first wrapper starts it by itself)
     Agent(AgentOptions),
+    /// Make a cluster, invite hosts to it, list and revoke its members
+    Cluster(ClusterOptions),
     /// Pack a compiler into an archive that executors can run (icecc-create-env's options)
     CreateEnv {
         /// COMPILER [CXX] [--addfile FILE]… [--compression none|gzip|bzip2|zstd|xz]

@@ -1,0 +1,167 @@
+//! `floe cluster …`: the authority of a cluster, on the host where its files are. Nothing here uses the
+//! network: members learn of a change when they ask, from the process that answers for the authority.
+
+mod options;
+mod place;
+mod show;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use membership::{Authority, HostName, Identity, InviteOptions, Role, Roles, UnixTime};
+use serde_json::json;
+
+use super::complain;
+pub(super) use options::ClusterOptions;
+use options::{Act, Create, Invite, Members, Revoke, Rotate};
+
+pub(crate) fn run(options: &ClusterOptions) -> ExitCode {
+    let now = UnixTime::now();
+    let done = match &options.act {
+        Act::Create(options) => create(options, now),
+        Act::Invite(options) => invite(options, now),
+        Act::Members(options) => members(options, now),
+        Act::Revoke(options) => revoke(options, now),
+        Act::Rotate(options) => rotate(options, now),
+    };
+    match done {
+        Ok(text) => {
+            let printed = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::from(u8::from(printed.is_err()))
+        }
+        Err(error) => {
+            complain(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn create(options: &Create, now: UnixTime) -> Result<String> {
+    let place = place::Place::of(options.place.directory.as_deref())?;
+    let host = match &options.host_name {
+        Some(name) => name.clone(),
+        None => HostName::lossy(&place::node_name()),
+    };
+    let addresses = match options.advertise.as_slice() {
+        [] => place::addresses(),
+        given => given.to_vec(),
+    };
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => host.to_string().parse().context("name the cluster")?,
+    };
+    if !options.authority_only && Identity::exists(&place.member) {
+        let member = Identity::open(&place.member, now)?;
+        anyhow::bail!(
+            "this host is a member of the cluster {} already; --authority-only makes the authority of another one",
+            member.cluster_name()
+        );
+    }
+    let mut authority = Authority::create(&place.authority, name, addresses, now)?;
+    let member = if options.authority_only {
+        None
+    } else {
+        let made = enrol(&mut authority, &place, &host, now);
+        Some(made.with_context(|| {
+            let place = place.authority.display();
+            format!(
+                "the authority is in {place}, but this host is no member: invite it and `floe join`"
+            )
+        })?)
+    };
+    Ok(if options.json {
+        show::json(&json!({
+            "cluster": authority.cluster().to_string(),
+            "name": authority.name().to_string(),
+            "fingerprint": authority.fingerprint().to_string(),
+            "addresses": show::texts(authority.addresses()),
+            "authority": place.authority,
+            "member": member.map(|member| member.member().to_string()),
+        }))
+    } else {
+        show::created(&authority, &place, member.as_ref())
+    })
+}
+
+/// The host of the authority has its key: it may as well have all roles.
+fn enrol(
+    authority: &mut Authority,
+    place: &place::Place,
+    host: &HostName,
+    now: UnixTime,
+) -> Result<Identity> {
+    Identity::create(&place.member, now, |key, agent_key| {
+        let roles = Roles::only(Role::Admin);
+        Ok(authority.admit(host, roles, (key, agent_key), now)?)
+    })
+}
+
+fn invite(options: &Invite, now: UnixTime) -> Result<String> {
+    let mut authority = place::authority(&options.place)?;
+    let lifetime = options.expires;
+    let wanted = InviteOptions {
+        roles: Roles::of(&options.role)?,
+        uses: options.uses,
+        lifetime,
+        addresses: options.address.clone(),
+    };
+    let invite = authority.invite(&wanted, None, now)?;
+    let line = invite.to_string();
+    let until = now.as_secs().saturating_add(lifetime.as_secs());
+    if options.json {
+        return Ok(show::json(&json!({
+            "line": line,
+            "invite": invite.id.to_string(),
+            "roles": show::roles(wanted.roles),
+            "uses": wanted.uses,
+            "expires": until,
+            "addresses": show::texts(&invite.addresses),
+        })));
+    }
+    // The line alone goes to stdout, for scripts; it is a secret until it is used.
+    complain(format_args!(
+        "good for {} with the roles {} until {}; there: floe join LINE",
+        show::hosts(wanted.uses),
+        wanted.roles,
+        show::moment(until)
+    ));
+    Ok(line + "\n")
+}
+
+fn members(options: &Members, now: UnixTime) -> Result<String> {
+    let mut authority = place::authority(&options.place)?;
+    let rows = authority.members(now)?;
+    Ok(if options.json {
+        show::json(&rows.iter().map(show::member).collect())
+    } else {
+        show::table(&rows)
+    })
+}
+
+fn revoke(options: &Revoke, now: UnixTime) -> Result<String> {
+    let mut authority = place::authority(&options.place)?;
+    let member = authority.find(&options.member, now)?;
+    authority.revoke(member, None, now)?;
+    let rows = authority.members(now)?;
+    let row = rows.iter().find(|row| row.id == member);
+    let name = row.map_or_else(String::new, |row| row.name.to_string());
+    Ok(if options.json {
+        show::json(&json!({ "revoked": member.to_string(), "name": name }))
+    } else {
+        format!("revoked {name} ({member}); members refuse it when they have the new list\n")
+    })
+}
+
+fn rotate(options: &Rotate, now: UnixTime) -> Result<String> {
+    let mut authority = place::authority(&options.place)?;
+    let rotation = authority.rotate(options.overlap, now)?;
+    Ok(if options.json {
+        show::json(&json!({
+            "fingerprint": rotation.fingerprint.to_string(),
+            "old_until": rotation.until,
+        }))
+    } else {
+        show::rotated(&rotation)
+    })
+}

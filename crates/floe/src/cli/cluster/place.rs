@@ -1,0 +1,76 @@
+//! Where the files of the authority and of this member are, and where this host is reached.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use job::variable;
+use membership::{Address, Authority};
+
+use super::options::PlaceOptions;
+
+/// Of a host that is a service, and not somebody's desktop.
+const OF_ROOT: &str = "/var/lib/floe";
+/// Where a daemon listens unless told otherwise.
+const PORT: u16 = 10_245;
+/// As many as an invitation takes.
+const MOST_ADDRESSES: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) authority: PathBuf,
+    pub(super) member: PathBuf,
+}
+
+impl Place {
+    pub(super) fn of(directory: Option<&Path>) -> Result<Self> {
+        let base = match directory {
+            Some(directory) => std::path::absolute(directory)?,
+            None => usual().context(
+                "there is no place for the cluster's files: neither HOME nor FLOE_STATE_DIR is set; use --directory",
+            )?,
+        };
+        Ok(Self {
+            authority: base.join("authority"),
+            member: base.join("member"),
+        })
+    }
+}
+
+fn usual() -> Option<PathBuf> {
+    let is_named = std::env::var_os(variable::FLOE_STATE_DIR).is_some();
+    if rustix::process::geteuid().is_root() && !is_named {
+        return Some(OF_ROOT.into());
+    }
+    handover::state_dir()
+}
+
+pub(super) fn authority(options: &PlaceOptions) -> Result<Authority> {
+    let place = Place::of(options.directory.as_deref())?;
+    Ok(Authority::open(&place.authority)?)
+}
+
+pub(super) fn node_name() -> String {
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
+}
+
+/// The name, which may mean nothing to others, and then addresses that do.
+pub(super) fn addresses() -> Vec<Address> {
+    let name = format!("{}:{PORT}", node_name()).parse();
+    // Where interfaces cannot be listed, the name remains.
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut ips: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| !interface.is_loopback() && !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .collect();
+    ips.sort_unstable();
+    ips.dedup();
+    let found = ips.into_iter().map(|ip| Address::from((ip, PORT)));
+    name.ok()
+        .into_iter()
+        .chain(found)
+        .take(MOST_ADDRESSES)
+        .collect()
+}
