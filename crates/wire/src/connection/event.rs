@@ -70,3 +70,13 @@ impl Waiting {
         }
     }
 }
+
+/// What a connection holds in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Bytes received: an unfinished frame, events that wait, and data that was not granted anew,
+    /// wherever the owner keeps it.
+    pub received: usize,
+    /// Bytes of messages and of data that wait to be sent.
+    pub to_send: usize,
+}

@@ -14,7 +14,7 @@ mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 
-pub use event::{Event, ResetBy};
+pub use event::{Event, Held, ResetBy};
 
 use crate::error::{Fault, Mistake};
 use crate::frame::Parser;
@@ -62,16 +62,6 @@ pub struct Connection {
     /// The other end takes none.
     peer_leaves: bool,
     failed: Option<Fault>,
-}
-
-/// What a connection holds in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Bytes received: an unfinished frame, events that wait, and data that was not granted anew,
-    /// wherever the owner keeps it.
-    pub received: usize,
-    /// Bytes of messages and of data that wait to be sent.
-    pub to_send: usize,
 }
 
 impl Connection {
