@@ -1,7 +1,7 @@
 //! The seam to icecream: the core's reports and placements as messages, and back.
 
 use icecream::{GetCs, JobBegin, JobDone, JobLocalBegin, JobLocalDone, Message, NoCs, UseCs};
-use job::{ClientId, JobId};
+use job::{ClientId, JobId, Reason};
 
 use crate::core::{From as Role, Placement, Report, Usage, code};
 
@@ -110,16 +110,28 @@ pub(crate) fn use_host(client: ClientId, placement: Placement) -> Message {
 
 /// "Compile it yourself"; `port` is this daemon's own, 0 when it has none. icecream's clients do not
 /// look at the client's number, always 1 from its daemon; floe's take 0 for a missing scheduler.
-pub(crate) fn use_home(job: JobId, port: u16, has_scheduler: bool) -> Message {
+pub(crate) fn use_home(job: JobId, port: u16, has_scheduler: bool, why: Option<Reason>) -> Message {
     Message::UseCs(UseCs {
         job_id: job.0,
         port: port.into(),
         hostname: HOME.to_owned(),
         host_platform: String::new(),
         got_env: true,
-        client_id: has_scheduler.into(),
-        matched_job_id: 0,
+        client_id: match why {
+            Some(_) => UseCs::WITH_REASON,
+            None => has_scheduler.into(),
+        },
+        matched_job_id: why.map_or(0, |why| why as u32),
     })
+}
+
+/// Why a scheduler sends a job back, if the message says that it does and why.
+pub(crate) fn reason(message: &UseCs) -> Option<Reason> {
+    let number = i32::try_from(message.matched_job_id).unwrap_or_default();
+    message
+        .hostname
+        .is_empty()
+        .then(|| Reason::try_from(number).unwrap_or(Reason::NoHost))
 }
 
 /// The job that a scheduler sends back, and whose request that answers.

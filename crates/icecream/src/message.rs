@@ -58,8 +58,14 @@ pub struct Login {
     pub host_platform: String,
     pub chroot_possible: bool,
     pub no_remote: bool,
-    /// Bit 0: can unpack xz; bit 1: zstd.
+    /// Bit 0: can unpack xz; bit 1: zstd. Bits that they do not know mean nothing to icecream's
+    /// schedulers.
     pub features: u32,
+}
+
+impl Login {
+    /// In `features`, from floe's daemons to floe's schedulers: see [`UseCs::matched_job_id`].
+    pub const HEARS_REASONS: u32 = 1 << 31;
 }
 
 /// CS_CONF 92, scheduler to daemon.
@@ -135,8 +141,17 @@ pub struct UseCs {
     pub hostname: String,
     pub host_platform: String,
     pub got_env: bool,
+    /// In a daemon's "compile it yourself" (host 127.0.0.1): 1 from icecream's; from floe's 0 without
+    /// a scheduler, and [`UseCs::WITH_REASON`].
     pub client_id: u32,
+    /// Only informs. Where floe sends a job home with a reason, its number: a scheduler by an empty
+    /// `hostname`, to daemons that hear reasons; a daemon by `client_id`.
     pub matched_job_id: u32,
+}
+
+impl UseCs {
+    /// In `client_id` of a "compile it yourself": `matched_job_id` is the number of a reason.
+    pub const WITH_REASON: u32 = 2;
 }
 
 /// NO_CS 96, scheduler to daemon: compile on the submit host.

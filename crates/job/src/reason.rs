@@ -79,6 +79,8 @@ reasons! {
     Cancelled = 48, "cancelled", "the build went away before the job ended", "";
     AssignmentTimeout = 49, "assignment_timeout", "the scheduler did not answer in time", "see `floe status`";
 
+    NobodyWilling = 50, "nobody_willing", "every host that could have compiled it takes no work just now: its owner, memory or disk does not allow it", "see `floe status` for the hosts, and the daemon's log there for what it objects to";
+
     // Failed over: it travelled and came back without a result.
     ConnectFailed = 60, "connect_failed", "the executor could not be reached", "check that its port is open from here";
     PeerRefused = 61, "peer_refused", "the executor refused the job", "see the executor's log";

@@ -340,7 +340,11 @@ impl Core {
             match action {
                 Action::Assign(assignment) => {
                     self.log_assignment(&assignment);
-                    self.tell(Peer(assignment.submitter.0), translate::answer(&assignment));
+                    let from = self.cluster.host(assignment.submitter);
+                    let hears = from
+                        .is_some_and(|from| from.features & icecream::Login::HEARS_REASONS != 0);
+                    let answer = translate::answer(&assignment, hears);
+                    self.tell(Peer(assignment.submitter.0), answer);
                 }
                 Action::Disconnect { host, why } => {
                     tracing::info!("host {host} is disconnected: {why}");

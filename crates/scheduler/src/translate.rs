@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use icecream::{Message, MessageKind};
-use job::{ClientId, EnvironmentName, HostId, InvalidName, JobId, NodeName, Platform};
+use job::{ClientId, EnvironmentName, HostId, InvalidName, JobId, NodeName, Platform, Reason};
 use placement::{
     Assignment, Begin, Event, Figures, Load, LocalBegin, Login, Offer, Place, Report, Request,
-    Toolchain, Wants,
+    Toolchain, Wants, WhyHome,
 };
 
 /// File names are for display: longer ones are cut at the front.
@@ -126,10 +126,19 @@ pub(crate) fn meaning(host: HostId, message: Message) -> Meaning {
     Meaning::Event(Box::new(event))
 }
 
-/// The answer to a request.
-pub(crate) fn answer(assignment: &Assignment) -> Message {
+/// The answer to a request. `hears_reasons`: the submitter's daemon is one of floe's.
+pub(crate) fn answer(assignment: &Assignment, hears_reasons: bool) -> Message {
     let (job_id, client_id) = (assignment.job.0, assignment.client.0);
     match &assignment.place {
+        Place::Home(WhyHome::NobodyWilling) if hears_reasons => Message::UseCs(icecream::UseCs {
+            job_id,
+            port: 0,
+            hostname: String::new(),
+            host_platform: String::new(),
+            got_env: true,
+            client_id,
+            matched_job_id: Reason::NobodyWilling as u32,
+        }),
         Place::Home(_) => Message::NoCs(icecream::NoCs { job_id, client_id }),
         Place::Host {
             address,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job::JobId;
+use job::{JobId, Reason};
 
 use crate::memory::Likeness;
 
@@ -52,6 +52,8 @@ pub(super) struct HostJob {
     /// The session that the number belongs to; none when there was no scheduler to give one.
     pub(super) session: Option<Session>,
     pub(super) place: Place,
+    /// Why it came back to this host, if the scheduler said so.
+    pub(super) why: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

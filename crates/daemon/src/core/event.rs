@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use job::{ClientId, JobId};
+use job::{ClientId, JobId, Reason};
 
 use crate::load::{Lack, Pressure};
 use crate::memory::Likeness;
@@ -83,10 +83,11 @@ pub enum Event {
         client: ClientId,
         placement: Placement,
     },
-    /// The scheduler sent a client's job back to this host.
+    /// The scheduler sent a client's job back to this host, and perhaps said why.
     SentHome {
         client: ClientId,
         job: JobId,
+        why: Option<Reason>,
     },
     /// A new load sample.
     Pressure(Pressure),
@@ -156,7 +157,11 @@ pub enum Action {
         placement: Placement,
     },
     /// A slot is free: the client may compile its job itself, now.
-    CompileAtHome { client: ClientId, job: JobId },
+    CompileAtHome {
+        client: ClientId,
+        job: JobId,
+        why: Option<Reason>,
+    },
     /// A slot is free: the client may run its local job, now.
     StartLocal { client: ClientId, full: bool },
     /// A slot is free: run the foreign compile.

@@ -126,7 +126,7 @@ impl Core {
             Event::SchedulerFound => self.scheduler_found(),
             Event::SchedulerLost => self.scheduler_lost(),
             Event::Placed { client, placement } => self.placed(client, placement),
-            Event::SentHome { client, job } => self.sent_home(client, job),
+            Event::SentHome { client, job, why } => self.sent_home(client, job, why),
             Event::Pressure(pressure) => self.pressure = pressure,
             Event::MemoryAvailable(bytes) => self.memory.set_available(bytes),
             Event::Frozen(frozen) => {
@@ -304,6 +304,7 @@ impl Core {
                     let action = Action::CompileAtHome {
                         client: ticket.client,
                         job: ticket.job,
+                        why: job.why,
                     };
                     self.actions.push(action);
                 }

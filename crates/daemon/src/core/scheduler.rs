@@ -1,6 +1,6 @@
 //! What the scheduler decides and what it is told.
 
-use job::{ClientId, JobId};
+use job::{ClientId, JobId, Reason};
 
 use super::{
     Action, Class, Core, From, HostJob, Hosts, Place, Placement, Report, Session, Usage, Work, code,
@@ -40,6 +40,7 @@ impl Core {
             job: placement.job,
             session,
             place: Place::Away,
+            why: None,
         });
         self.actions.push(Action::Place {
             client: id,
@@ -47,7 +48,7 @@ impl Core {
         });
     }
 
-    pub(super) fn sent_home(&mut self, id: ClientId, job: JobId) {
+    pub(super) fn sent_home(&mut self, id: ClientId, job: JobId, why: Option<Reason>) {
         let session = self.session;
         let Some(hosts) = self.owed_answer(id, job) else {
             return;
@@ -57,6 +58,7 @@ impl Core {
             job,
             session,
             place: Place::HomeWaiting,
+            why,
         });
         self.queue.push(Class::Home, niceness, id, job);
     }
@@ -169,6 +171,7 @@ impl Core {
                 job,
                 session: None,
                 place: Place::HomeWaiting,
+                why: None,
             });
             self.queue.push(Class::Home, hosts.niceness, id, job);
         }

@@ -240,8 +240,8 @@ impl Desk {
                 Action::Place { client, placement } => {
                     self.order(client, Order::Send(wire::use_host(client, placement)));
                 }
-                Action::CompileAtHome { client, job } => {
-                    let answer = wire::use_home(job, self.port(), self.line.is_some());
+                Action::CompileAtHome { client, job, why } => {
+                    let answer = wire::use_home(job, self.port(), self.line.is_some(), why);
                     self.order(client, Order::Send(answer));
                 }
                 Action::StartLocal { client, .. } => {

@@ -40,11 +40,13 @@ impl Desk {
     fn scheduler_said(&mut self, message: Message) {
         match message {
             Message::UseCs(found) => {
+                let why = wire::reason(&found);
                 let (client, placement) = wire::placement(found);
-                let event = if self.is_here(&placement) {
+                let event = if why.is_some() || self.is_here(&placement) {
                     Event::SentHome {
                         client,
                         job: placement.job,
+                        why,
                     }
                 } else {
                     Event::Placed { client, placement }
@@ -53,7 +55,12 @@ impl Desk {
             }
             Message::NoCs(none) => {
                 let (client, job) = wire::sent_home(&none);
-                self.decide(Event::SentHome { client, job }, None);
+                let home = Event::SentHome {
+                    client,
+                    job,
+                    why: None,
+                };
+                self.decide(home, None);
             }
             Message::CsConf(conf) => {
                 let seconds = conf.max_scheduler_pong.clamp(1, 60);
@@ -105,6 +112,7 @@ impl Desk {
         let login = Login {
             port: self.port().into(),
             max_kids: self.config.slots,
+            features: self.config.features | Login::HEARS_REASONS,
             host_platform: self.shop.platform.as_str().to_owned(),
             ..self.renewal()
         };

@@ -270,3 +270,34 @@ async fn a_native_toolchain_is_packed_and_can_be_read_by_the_client() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_client_is_told_why_its_job_comes_home() {
+    let scheduler = FakeScheduler::new().await;
+    let rig = Rig::start(scheduler.address, &["--no-remote"]).await;
+    let mut line = scheduler.login().await;
+    let mut client = rig.local_client().await;
+    client.send(&Message::GetCs(get_cs("abc"))).await.unwrap();
+    let Message::GetCs(asked) = hear_decision(&mut line).await else {
+        panic!()
+    };
+    let why = job::Reason::NobodyWilling as u32;
+    let answer = UseCs {
+        job_id: 9,
+        port: 0,
+        hostname: String::new(),
+        host_platform: String::new(),
+        got_env: true,
+        client_id: asked.client_id,
+        matched_job_id: why,
+    };
+    line.send(&Message::UseCs(answer)).await.unwrap();
+    let Message::UseCs(home) = hear(&mut client).await else {
+        panic!()
+    };
+    assert_eq!((home.hostname.as_str(), home.job_id), ("127.0.0.1", 9));
+    assert_eq!(
+        (home.client_id, home.matched_job_id),
+        (UseCs::WITH_REASON, why)
+    );
+}

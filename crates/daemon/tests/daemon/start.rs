@@ -20,7 +20,7 @@ async fn a_login_names_the_host_and_the_load_follows_at_once() {
     };
     assert_eq!(
         (login.node_name.as_str(), login.max_kids, login.features),
-        ("rig", 2, 3)
+        ("rig", 2, 3 | icecream::Login::HEARS_REASONS)
     );
     assert_eq!(login.host_platform, platform());
     assert_eq!(

@@ -50,6 +50,12 @@ impl Core {
             Place::Home(WhyHome::NoSuitableHost) => {
                 tracing::info!("No suitable host found, assigning submitter (job {job})");
             }
+            Place::Home(WhyHome::NobodyWilling) => {
+                tracing::info!(
+                    "job {job} goes back to its submitter: every host that could take it has refused work for {} s",
+                    placement::Cluster::WILL_PATIENCE.as_secs()
+                );
+            }
             Place::Home(why) => tracing::debug!("job {job} stays with its submitter: {why:?}"),
             Place::Host {
                 host,

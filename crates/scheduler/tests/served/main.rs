@@ -109,6 +109,50 @@ async fn without_any_host_a_job_goes_home() {
 }
 
 #[tokio::test]
+async fn when_nobody_is_willing_a_job_goes_home_after_a_while() {
+    let served = Served::start(Config::default()).await;
+    let mut owned = served.executor("owned", 1).await;
+    let mut submitter = served.submitter("desk").await;
+    let mut floes = served.connect().await;
+    let Message::Login(login) = peers::login("floes", 0, 0) else {
+        panic!()
+    };
+    let features = login.features | icecream::Login::HEARS_REASONS;
+    let login = icecream::Login { features, ..login };
+    floes.send(&Message::Login(login)).await.unwrap();
+    let mut floes = Daemon {
+        channel: floes,
+        port: 0,
+    };
+    assert!(matches!(floes.next().await, Message::CsConf(_)));
+
+    let began = std::time::Instant::now();
+    owned.say(peers::load(1000)).await;
+    served.settled("load=1000").await;
+    submitter.say(Message::GetCs(request(3))).await;
+    floes.say(Message::GetCs(request(4))).await;
+    let Message::NoCs(plain) = submitter.next().await else {
+        panic!("it went somewhere")
+    };
+    assert_eq!(plain.client_id, 3);
+    let Message::UseCs(reasoned) = floes.next().await else {
+        panic!("it was told no reason")
+    };
+    assert_eq!(
+        (
+            reasoned.client_id,
+            reasoned.hostname.as_str(),
+            reasoned.matched_job_id
+        ),
+        (4, "", job::Reason::NobodyWilling as u32)
+    );
+    assert!(
+        began.elapsed() >= Duration::from_secs(5),
+        "it was too hasty"
+    );
+}
+
+#[tokio::test]
 async fn a_host_whose_port_is_closed_gets_nothing() {
     let served = Served::start(Config::default()).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -65,7 +65,8 @@ fn a_job_sent_home_waits_for_a_slot_and_is_reported_from_begin_to_end() {
             START,
             Event::SentHome {
                 client,
-                job: JobId(9)
+                job: JobId(9),
+                why: None
             }
         ),
         []
@@ -77,7 +78,8 @@ fn a_job_sent_home_waits_for_a_slot_and_is_reported_from_begin_to_end() {
             Action::Report(Report::LocalDone { client: local }),
             Action::CompileAtHome {
                 client,
-                job: JobId(9)
+                job: JobId(9),
+                why: None
             }
         ]
     );
@@ -147,6 +149,7 @@ fn a_client_that_asks_twice_at_once_is_dropped_and_one_after_the_other_is_fine()
         Event::SentHome {
             client,
             job: JobId(1),
+            why: None,
         },
     );
     core.apply(
@@ -180,6 +183,7 @@ fn a_job_that_the_client_does_not_have_is_not_reported() {
         Event::SentHome {
             client,
             job: JobId(1),
+            why: None,
         },
     );
     let usage = Usage::default();

@@ -7,7 +7,14 @@ fn without_a_scheduler_compiles_stay_at_home_and_nothing_is_reported() {
     let mut core = core(2);
     let (client, actions) = wants_host(&mut core);
     let job = JobId(client.0);
-    assert_eq!(actions, [Action::CompileAtHome { client, job }]);
+    assert_eq!(
+        actions,
+        [Action::CompileAtHome {
+            client,
+            job,
+            why: None
+        }]
+    );
     assert_eq!(core.apply(START, Event::HomeBegun { client, job }), []);
     core.apply(START, Event::SchedulerFound);
     let usage = Usage::default();
@@ -36,7 +43,8 @@ fn losing_the_scheduler_answers_what_was_asked_and_stops_nothing() {
         actions,
         [Action::CompileAtHome {
             client: waiting,
-            job: JobId(waiting.0)
+            job: JobId(waiting.0),
+            why: None
         }]
     );
     assert_eq!(core.used(), 2);
@@ -105,6 +113,7 @@ fn a_client_that_leaves_the_schedulers_queue_withdraws_and_a_late_answer_is_retu
         Event::SentHome {
             client,
             job: JobId(5),
+            why: None,
         },
     );
     assert_eq!(late, [done(5, 107, From::Submitter, 0)]);
@@ -127,13 +136,15 @@ fn each_of_three_answers_is_kept() {
         Event::SentHome {
             client,
             job: JobId(1),
+            why: None,
         },
     );
     assert_eq!(
         home,
         [Action::CompileAtHome {
             client,
-            job: JobId(1)
+            job: JobId(1),
+            why: None
         }]
     );
     assert_eq!(
@@ -141,7 +152,8 @@ fn each_of_three_answers_is_kept() {
             START,
             Event::SentHome {
                 client,
-                job: JobId(2)
+                job: JobId(2),
+                why: None
             }
         ),
         []
@@ -165,7 +177,8 @@ fn each_of_three_answers_is_kept() {
     );
     assert!(next.contains(&Action::CompileAtHome {
         client,
-        job: JobId(2)
+        job: JobId(2),
+        why: None
     }));
     let end = leaves(&mut core, client, true);
     assert_eq!(end, [done(2, 119, From::Submitter, 0)]);

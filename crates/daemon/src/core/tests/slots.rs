@@ -14,6 +14,7 @@ fn local_jobs_go_before_jobs_sent_home_and_those_before_foreign_ones() {
         Event::SentHome {
             client: home,
             job: JobId(3),
+            why: None,
         },
     );
     let (local, _) = wants_local(&mut core, false);
@@ -33,7 +34,8 @@ fn local_jobs_go_before_jobs_sent_home_and_those_before_foreign_ones() {
     let actions = leaves(&mut core, local, false);
     assert!(actions.contains(&Action::CompileAtHome {
         client: home,
-        job: JobId(3)
+        job: JobId(3),
+        why: None
     }));
     let actions = leaves(&mut core, home, false);
     assert!(actions.contains(&Action::StartCompile { client: second }));
@@ -59,6 +61,7 @@ fn the_less_nice_compile_is_served_first_and_equals_by_arrival() {
             Event::SentHome {
                 client,
                 job: JobId(client.0),
+                why: None,
             },
         );
         clients.push(client);
@@ -69,6 +72,7 @@ fn the_less_nice_compile_is_served_first_and_equals_by_arrival() {
         let expected = Action::CompileAtHome {
             client,
             job: JobId(client.0),
+            why: None,
         };
         assert!(actions.contains(&expected), "{actions:?}");
     }

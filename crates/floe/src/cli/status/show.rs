@@ -65,7 +65,7 @@ fn scheduler(
             let jobs = format!("{}/{}", host.jobs, host.slots);
             let note = match host.installing_s {
                 Some(seconds) => format!("  installing a toolchain for {seconds} s"),
-                None if host.load >= 1000 => "  takes no work: load is 1000".to_owned(),
+                None if host.load >= 1000 => "  takes no work just now (load 1000)".to_owned(),
                 None => String::new(),
             };
             writeln!(
