@@ -60,6 +60,32 @@ fn a_host_that_is_not_lent_now_gets_no_job() -> Result<()> {
     Ok(())
 }
 
+/// A build of many files on a host without slots would wait for minutes, file by file.
+#[test]
+fn a_build_does_not_wait_for_hosts_that_nobody_lends() -> Result<()> {
+    need!(Need::Namespaces, Need::Suite(Suite::Floe));
+    let hour = i32::from(jiff::Zoned::now().hour());
+    let later = format!("{}-{}", (hour + 3) % 24, (hour + 4) % 24);
+    let mut cluster = Cluster::builder()
+        .scheduler(Suite::Floe)
+        .daemon(lent("later", &["--hours", &later]))
+        .submitter("submit", Suite::Floe, 0)
+        .start()?;
+    let tree = SMALL.open()?;
+    tree.reset()?;
+    let build = tree.build(cluster.client("submit", Suite::Floe, "sh")?, 4);
+    build.run(BUILD)?.ok().with_context(|| cluster.logs())?;
+    tree.compare()?;
+    let jobs = jobs::of(&cluster, cluster.host("submit")?, Suite::Floe)?;
+    let why: Vec<_> = jobs.local.keys().map(String::as_str).collect();
+    ensure!(
+        jobs.remote.is_empty() && why == ["nobody_willing"],
+        "{jobs:?}\n{}",
+        cluster.logs()
+    );
+    Ok(())
+}
+
 /// From now on the host says that its load average is this.
 fn say_load(host: &Host, load: &str) -> Result<()> {
     let text = format!(
