@@ -66,7 +66,7 @@ fn a_build_does_not_wait_for_hosts_that_nobody_lends() -> Result<()> {
     need!(Need::Namespaces, Need::Suite(Suite::Floe));
     let hour = i32::from(jiff::Zoned::now().hour());
     let later = format!("{}-{}", (hour + 3) % 24, (hour + 4) % 24);
-    let mut cluster = Cluster::builder()
+    let cluster = Cluster::builder()
         .scheduler(Suite::Floe)
         .daemon(lent("later", &["--hours", &later]))
         .submitter("submit", Suite::Floe, 0)
