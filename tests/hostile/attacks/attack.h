@@ -25,7 +25,7 @@ typedef int attack(int count, char **words);
 attack read_file, write_file, change_file, truncate_file, list_descriptors;
 attack use_network, use_families;
 attack signal_process, trace_process, limit_process, call_kernel, mount_something;
-attack fork_bomb, memory_bomb, disk_bomb, nameless_bomb, file_bomb, survive, never_end;
+attack fork_bomb, memory_bomb, disk_bomb, nameless_bomb, watch_bomb, file_bomb, survive, never_end;
 attack become_root, use_device, swap_output, flood;
 
 #endif

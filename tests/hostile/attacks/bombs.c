@@ -1,5 +1,6 @@
 /* Taking more than one's share. Each is bounded: the host must survive when nothing else holds it. */
 #include "attack.h"
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 /* COUNT processes at once. */
@@ -82,6 +83,23 @@ int nameless_bomb(int count, char **words) {
     /* Somebody looks now and then. */
     usleep(300000);
     tell(made == files, "bytes without a name");
+    return 0;
+}
+
+/* COUNT watches: each of some files by each of some epolls. */
+int watch_bomb(int count, char **words) {
+    int wanted = count > 0 ? atoi(words[0]) : 1, made = 0, pipes[64][2];
+    for (int i = 0; i < 64; i++)
+        if (pipe(pipes[i])) return 1;
+    while (made < wanted) {
+        int all = epoll_create1(0);
+        if (all < 0) break;
+        for (int i = 0; i < 64 && made < wanted; i++, made++) {
+            struct epoll_event event = {.events = EPOLLIN};
+            if (epoll_ctl(all, EPOLL_CTL_ADD, pipes[i][0], &event)) break;
+        }
+    }
+    tell(made == wanted, "watches");
     return 0;
 }
 

@@ -57,6 +57,15 @@ int call_kernel(int count, char **words) {
     int leased = open("leased", O_RDONLY | O_CREAT, 0600);
     if (leased < 0) leased = open("/tmp/leased", O_RDONLY | O_CREAT, 0600);
     tell(fcntl(leased, F_SETLEASE, F_RDLCK) == 0, "lease");
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    int locked = open("locked", O_RDWR | O_CREAT, 0600);
+    if (locked < 0) locked = open("/tmp/locked", O_RDWR | O_CREAT, 0600);
+    tell(fcntl(locked, F_SETLK, &lock) == 0, "lock");
+    lock.l_start = 8;
+    tell(fcntl(locked, F_OFD_SETLK, &lock) == 0, "lock of a description");
+    tell_reached(syscall(SYS_inotify_init1, 0), "inotify");
+    tell_reached(syscall(SYS_timerfd_create, 1, 0), "timerfd");
+    tell_reached(syscall(SYS_timer_create, 1, 0, &ring), "timer");
     tell_reached(syscall(SYS_quotactl, 0, 0, 0, 0), "quotactl");
     tell_reached(syscall(SYS_mknodat, AT_FDCWD, "/tmp/node", S_IFREG | 0600, 0), "mknod");
     tell_reached(syscall(SYS_pidfd_open, getpid(), 0), "pidfd_open");

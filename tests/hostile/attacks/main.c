@@ -6,7 +6,7 @@ static const struct { const char *name; attack *run; } attacks[] = {
     {"network", use_network}, {"families", use_families},
     {"signal", signal_process}, {"trace", trace_process}, {"limit", limit_process},
     {"kernel", call_kernel}, {"mount", mount_something},
-    {"forks", fork_bomb}, {"memory", memory_bomb}, {"disk", disk_bomb}, {"nameless", nameless_bomb}, {"files", file_bomb},
+    {"forks", fork_bomb}, {"memory", memory_bomb}, {"disk", disk_bomb}, {"nameless", nameless_bomb}, {"watches", watch_bomb}, {"files", file_bomb},
     {"survive", survive}, {"endless", never_end},
     {"root", become_root}, {"device", use_device}, {"swap", swap_output}, {"flood", flood},
 };

@@ -20,6 +20,10 @@ pub(crate) const CASES: &[Case] = &[
         "fills_no_more_disk_than_it_may",
         fills_no_more_disk_than_it_may,
     ),
+    (
+        "keeps_no_watches_in_the_kernel",
+        keeps_no_watches_in_the_kernel,
+    ),
 ];
 
 fn limited(words: &[&str], wall: Wall, limits: Limits, stage: &Stage) {
@@ -68,6 +72,12 @@ fn fills_no_more_disk_than_it_may(stage: &Stage) {
         stage,
     );
     limited(&["files", "100"], Wall::Quota, Limits::default(), stage);
+}
+
+/// Memory of the kernel's that is nobody's: all jobs of a host share one user's allowance of it.
+fn keeps_no_watches_in_the_kernel(stage: &Stage) {
+    let limits = Limits::default();
+    limited(&["watches", "2000"], Wall::Seccomp, limits, stage);
 }
 
 /// The kernel takes whoever has the highest score; everything else on a host has 0 or less.

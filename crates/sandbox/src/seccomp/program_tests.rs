@@ -93,6 +93,14 @@ fn what_only_attackers_do_is_refused() {
         libc::SYS_chroot,
         libc::SYS_memfd_create,
         libc::SYS_open_by_handle_at,
+        libc::SYS_epoll_create1,
+        libc::SYS_epoll_ctl,
+        libc::SYS_inotify_init1,
+        libc::SYS_inotify_add_watch,
+        libc::SYS_timerfd_create,
+        libc::SYS_timer_create,
+        libc::SYS_signalfd4,
+        libc::SYS_fanotify_init,
     ] {
         assert_eq!(native(number, &[]), REFUSED, "{number}");
     }
@@ -108,7 +116,10 @@ fn arguments_are_looked_at() {
     assert_eq!(map(libc::MAP_SHARED), ALLOWED);
     assert_eq!(map(libc::MAP_SHARED | libc::MAP_ANONYMOUS), REFUSED);
     let control = |command: i32| native(libc::SYS_fcntl, &[0, command as u32]);
-    assert_eq!(control(libc::F_SETLK), ALLOWED);
+    assert_eq!(control(libc::F_GETLK), ALLOWED);
+    for command in [libc::F_SETLK, libc::F_SETLKW, libc::F_OFD_SETLK] {
+        assert_eq!(control(command), REFUSED, "{command}");
+    }
     assert_eq!(control(libc::F_SETLEASE), REFUSED);
     assert_eq!(native(libc::SYS_clone, &[libc::SIGCHLD as u32]), ALLOWED);
     assert_eq!(
@@ -159,7 +170,7 @@ fn the_other_ways_into_this_kernel_are_filtered_too() {
     for number in [5, 4, 192, 243] {
         assert_eq!(answer_to(PLAIN, I386, number, &[]), ALLOWED, "{number}");
     }
-    for number in [102, 26, 21] {
+    for number in [102, 26, 21, 254, 255, 291, 321, 322, 327, 329, 332] {
         assert_eq!(answer_to(PLAIN, I386, number, &[]), REFUSED, "{number}");
     }
     assert_eq!(answer_to(PLAIN, I386, 120, &[0x1000_0000]), REFUSED);
