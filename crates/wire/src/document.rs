@@ -11,7 +11,7 @@ use crate::limits::{
 };
 use crate::message::{
     Address, Ending, Family, Holder, InputKind, JobLimits, Language, Member, Message, OutputKind,
-    Packing, Placed, Refusal, Retry, Role, Taking, Usage,
+    Packing, Placed, Refusal, Retry, Role, Root, Standing, Taking, Usage,
 };
 
 macro_rules! list_parts {
@@ -36,6 +36,7 @@ const PARTS: &[Definition] = list_parts!(
     Placed,
     Address,
     Holder,
+    Root,
     Member,
 );
 
@@ -50,6 +51,7 @@ const CHOICES: &[Choice] = &[
     Retry::DEFINITION,
     Ending::DEFINITION,
     Role::DEFINITION,
+    Standing::DEFINITION,
 ];
 
 /// Where each conversation begins, and how it goes.
@@ -84,7 +86,8 @@ const CONVERSATIONS: &[(u16, &str, &str)] = &[
     (
         80,
         "Membership",
-        "Certificates and requests for them are opaque bytes here.",
+        "Certificates, requests for them and signed lists are opaque bytes here. What the authority does not do \
+         is answered by Denied.",
     ),
 ];
 

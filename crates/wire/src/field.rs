@@ -182,6 +182,35 @@ impl<const MOST: usize> Field for Opaque<MOST> {
     }
 }
 
+/// Exactly `LENGTH` bytes. Not shown in logs: they may be secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Exactly<const LENGTH: usize>(pub [u8; LENGTH]);
+
+impl<const LENGTH: usize> std::fmt::Debug for Exactly<LENGTH> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Exactly({LENGTH} bytes)")
+    }
+}
+
+impl<const LENGTH: usize> Field for Exactly<LENGTH> {
+    type Wire = Vec<u8>;
+
+    fn read(wire: Vec<u8>) -> Result<Self, Invalid> {
+        match wire.try_into() {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(_) => Err(Invalid::new(format!("not {LENGTH} bytes"))),
+        }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    fn describe() -> String {
+        format!("{LENGTH} bytes")
+    }
+}
+
 /// A line for people: what cannot be printed and what is beyond `MOST` characters is left out, so
 /// it can forge no line of a log and is never a reason to refuse anything.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -85,9 +85,9 @@ pub fn grant(data: &[u8]) {
     let signed = SignedGrant {
         grant: bytes,
         signature: Opaque::default(),
-        signer: MemberId::from_bytes([1; 32]),
+        signer: MemberId::from_bytes([1; 16]),
     };
     if let Ok(grant) = signed.read_grant() {
-        assert_eq!(grant.to_sign(), signed.signed_bytes());
+        assert_eq!(grant.encode(), signed.signed_bytes());
     }
 }

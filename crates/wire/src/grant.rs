@@ -1,17 +1,13 @@
 //! The right of one member to run jobs on one executor for some time. A scheduler signs it; the
 //! executor checks it without asking anybody.
 //!
-//! What is signed is [`SIGNED_CONTEXT`] and then the encoded [`Grant`]; signing and verifying are
-//! done elsewhere. A grant with fields that are not known here is refused, unlike a message: what is
-//! not understood may be a restriction.
+//! What is signed is the encoded [`Grant`]; whoever signs and verifies puts before it what the
+//! signature is for and which cluster. A grant with fields that are not known here is refused, unlike
+//! a message: what is not understood may be a restriction.
 
 use crate::define::parts;
-use crate::field::{Field, Invalid, Opaque};
+use crate::field::{Exactly, Field, Invalid, Opaque};
 use crate::name::{GrantNumber, MemberId, Slots, UnixSeconds};
-
-/// Stands before the encoded grant in what is signed, so that no other signature of the same key
-/// can be taken for one of a grant.
-pub const SIGNED_CONTEXT: &[u8] = b"floe grant 1\0";
 
 parts! {
     /// What a scheduler grants.
@@ -31,55 +27,27 @@ parts! {
         /// Until when a job may be ordered.
         7 (uint64) expires: UnixSeconds;
         /// Random.
-        8 (bytes = "vec") nonce: Nonce;
+        8 (bytes = "vec") nonce: Exactly<16>;
     }
 
     /// A grant with its signature.
     SignedGrant {
         /// The encoded Grant, as it was signed.
         1 (bytes = "vec") grant: Opaque<512>;
-        /// Of the context string `floe grant 1`, a zero byte and the encoded grant.
+        /// By the signer's key, of `floe signature 1`, a zero byte, `grant 1`, a zero byte, the cluster's 16 bytes, and the encoded grant.
         2 (bytes = "vec") signature: Opaque<512>;
         /// The scheduler that signed.
         3 (bytes = "vec") signer: MemberId;
     }
 }
 
-/// 16 random bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nonce(pub [u8; 16]);
-
-impl Field for Nonce {
-    type Wire = Vec<u8>;
-
-    fn read(wire: Vec<u8>) -> Result<Self, Invalid> {
-        match wire.try_into() {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(_) => Err(Invalid::new("not 16 bytes")),
-        }
-    }
-
-    fn write(&self) -> Vec<u8> {
-        self.0.to_vec()
-    }
-
-    fn describe() -> String {
-        "16 random bytes".to_owned()
-    }
-}
-
 impl Grant {
-    /// The encoded grant: fields in the order of their numbers.
+    /// The encoded grant, which is what is signed: fields in the order of their numbers.
     pub fn encode(&self) -> Vec<u8> {
         prost::Message::encode_to_vec(&self.write())
     }
 
-    /// The bytes to be signed.
-    pub fn to_sign(&self) -> Vec<u8> {
-        with_context(&self.encode())
-    }
-
-    /// The grant with the signature of [`Self::to_sign`] by `signer`.
+    /// The grant with the signature of [`Self::encode`] by `signer`.
     pub fn signed(&self, signature: Vec<u8>, signer: MemberId) -> Result<SignedGrant, Invalid> {
         Ok(SignedGrant {
             grant: Opaque::new(self.encode())?,
@@ -97,8 +65,8 @@ impl Grant {
 
 impl SignedGrant {
     /// The bytes whose signature is to be verified.
-    pub fn signed_bytes(&self) -> Vec<u8> {
-        with_context(self.grant.as_bytes())
+    pub fn signed_bytes(&self) -> &[u8] {
+        self.grant.as_bytes()
     }
 
     /// What it grants, if the signature is right: verify that first. Refused unless encoding it
@@ -116,24 +84,20 @@ impl SignedGrant {
     }
 }
 
-fn with_context(grant: &[u8]) -> Vec<u8> {
-    [SIGNED_CONTEXT, grant].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    pub(crate) fn sample() -> Grant {
+    fn sample() -> Grant {
         Grant {
             number: GrantNumber::new(7).unwrap(),
-            executor: MemberId::from_bytes([1; 32]),
-            submitter: MemberId::from_bytes([2; 32]),
+            executor: MemberId::from_bytes([1; 16]),
+            submitter: MemberId::from_bytes([2; 16]),
             slots: Slots::new(4).unwrap(),
             jobs: Slots::new(8).unwrap(),
             not_before: UnixSeconds::new(1_000).unwrap(),
             expires: UnixSeconds::new(1_060).unwrap(),
-            nonce: Nonce([3; 16]),
+            nonce: Exactly([3; 16]),
         }
     }
 
@@ -141,10 +105,9 @@ mod tests {
     fn what_is_signed_is_what_is_read() {
         let grant = sample();
         let signed = grant
-            .signed(vec![9; 64], MemberId::from_bytes([4; 32]))
+            .signed(vec![9; 64], MemberId::from_bytes([4; 16]))
             .unwrap();
-        assert_eq!(signed.signed_bytes(), grant.to_sign());
-        assert!(grant.to_sign().starts_with(b"floe grant 1\0"));
+        assert_eq!(signed.signed_bytes(), grant.encode());
         assert_eq!(signed.read_grant().unwrap(), grant);
     }
 
@@ -155,7 +118,7 @@ mod tests {
         let signed = SignedGrant {
             grant: Opaque::new(bytes).unwrap(),
             signature: Opaque::default(),
-            signer: MemberId::from_bytes([4; 32]),
+            signer: MemberId::from_bytes([4; 16]),
         };
         assert!(signed.read_grant().is_err());
     }

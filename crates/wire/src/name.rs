@@ -77,16 +77,16 @@ byte_fields! {
     SubmitPath, "at most 4095 bytes without control characters; a path on the submit host, never opened elsewhere; may be empty";
 }
 
-/// Who a member is: 32 bytes that its certificate gives.
+/// Who a member is, as its certificate says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberId([u8; 32]);
+pub struct MemberId([u8; 16]);
 
 impl MemberId {
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
@@ -109,7 +109,7 @@ impl Field for MemberId {
     fn read(wire: Vec<u8>) -> Result<Self, Invalid> {
         match wire.try_into() {
             Ok(bytes) => Ok(Self(bytes)),
-            Err(_) => Err(Invalid::new("not 32 bytes")),
+            Err(_) => Err(Invalid::new("not 16 bytes")),
         }
     }
 
@@ -118,7 +118,7 @@ impl Field for MemberId {
     }
 
     fn describe() -> String {
-        "the 32 bytes that identify a member".to_owned()
+        "the 16 bytes that identify a member".to_owned()
     }
 }
 

@@ -60,8 +60,8 @@ messages! {
         3 (bytes = "vec", repeated) chain: List<Opaque<8192>, 4>;
         /// How often Load is wanted when nothing changes.
         4 (uint32) load_every_ms: Count;
-        /// The newest list of revoked certificates that it has.
-        5 (uint64) revoked_epoch: u64;
+        /// The number of the list of revoked members that it has.
+        5 (uint64) revoked_number: u64;
     }
 
     /// Another scheduler is the one to log in at.

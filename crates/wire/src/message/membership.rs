@@ -1,13 +1,37 @@
-//! Who belongs to the cluster. Certificates and requests for them are opaque here.
+//! Who belongs to the cluster. Certificates, requests for them and signed lists are opaque here.
+//! Whatever the authority does not do is answered by Denied.
 
 use job::NodeName;
 
 use super::login::{Address, Role};
 use crate::define::{messages, parts};
-use crate::field::{List, Opaque};
-use crate::name::{MemberId, UnixSeconds};
+use crate::field::{Exactly, Line, List, Opaque};
+use crate::make::choices;
+use crate::name::{Count, MemberId, Size, UnixSeconds};
+
+choices! {
+    /// How a member stands.
+    Standing {
+        /// its certificate is good
+        Active = 1;
+        /// its certificate ended; it renews when it is back
+        Away = 2;
+        /// it was away for too long and must join again
+        Lapsed = 3;
+        /// it is refused
+        Revoked = 4;
+    }
+}
 
 parts! {
+    /// A certificate to believe.
+    Root {
+        /// In DER.
+        1 (bytes = "vec") certificate: Opaque<8192>;
+        /// Until when, if it is being replaced.
+        2 (uint64, optional) until: Option<UnixSeconds>;
+    }
+
     /// A member, as its certificate authority knows it.
     Member {
         /// Who.
@@ -16,12 +40,14 @@ parts! {
         2 (string) name: NodeName;
         /// What it may do.
         3 (uint32, repeated) roles: List<Role, 16>;
-        /// Until when its certificate is good.
-        4 (uint64) expires: UnixSeconds;
-        /// When it was last connected, if that is known.
-        5 (uint64, optional) last_seen: Option<UnixSeconds>;
-        /// Where it can be reached.
-        6 (message, repeated) addresses: List<Address, 16>;
+        /// When it joined.
+        4 (uint64) joined: UnixSeconds;
+        /// When it got its certificate.
+        5 (uint64) renewed: UnixSeconds;
+        /// Until when that is good.
+        6 (uint64) expires: UnixSeconds;
+        /// How it stands.
+        7 (uint32) standing: Standing;
     }
 }
 
@@ -29,33 +55,44 @@ messages! {
     /// A host wants to become a member. It has checked the authority's fingerprint before.
     JoinRequest = 80, "joiner → certificate authority, opens a stream" {
         /// Which invitation.
-        1 (bytes = "vec") invite: Opaque<32>;
+        1 (bytes = "vec") invite: Exactly<8>;
         /// What proves it.
-        2 (bytes = "vec") secret: Opaque<64>;
-        /// The request for a certificate, in DER.
+        2 (bytes = "vec") secret: Exactly<20>;
+        /// The request for the daemon's certificate, PKCS #10 in DER.
         3 (bytes = "vec") request: Opaque<8192>;
+        /// The same for the agents of the host's users.
+        4 (bytes = "vec") agent_request: Opaque<8192>;
         /// The host's name.
-        4 (string) name: NodeName;
+        5 (string) name: NodeName;
     }
 
-    /// A certificate. Refusals come as Denied.
-    Certificate = 81, "certificate authority → joiner or member, the last on its stream" {
-        /// The certificate and those above it, in DER.
-        1 (bytes = "vec", repeated) chain: List<Opaque<8192>, 4>;
-        /// Until when it is good.
-        2 (uint64) expires: UnixSeconds;
-        /// Authorities to trust from now on, in DER: two while the authority's key is rotated.
-        3 (bytes = "vec", repeated) authorities: List<Opaque<8192>, 4>;
+    /// Certificates, and what else a member has to know. The data is the signed list of revoked
+    /// members; none if nobody ever was revoked.
+    Certificate = 81, "certificate authority → joiner or member, the last on its stream; data follows" {
+        /// The cluster.
+        1 (bytes = "vec") cluster: Exactly<16>;
+        /// Its name.
+        2 (string) cluster_name: Line<64>;
+        /// The daemon's certificate and those above it, in DER.
+        3 (bytes = "vec", repeated) chain: List<Opaque<8192>, 4>;
+        /// The agents'; empty if the member may not submit.
+        4 (bytes = "vec", repeated) agent_chain: List<Opaque<8192>, 4>;
+        /// Whom to believe from now on; several while the authority's key is rotated.
+        5 (message, repeated) roots: List<Root, 8>;
+        /// Where the authority is reached.
+        6 (message, repeated) addresses: List<Address, 16>;
     }
 
-    /// A member wants a newer certificate. The connection's own one proves who it is.
+    /// A member wants newer certificates, for new keys. The connection's own one proves who it is.
     Renew = 82, "member → certificate authority, opens a stream" {
-        /// The request for a certificate, in DER.
+        /// The request for the daemon's certificate, PKCS #10 in DER.
         1 (bytes = "vec") request: Opaque<8192>;
+        /// The same for the agents.
+        2 (bytes = "vec") agent_request: Opaque<8192>;
     }
 
     /// Who is a member?
-    ListMembers = 83, "member → scheduler or certificate authority, opens a stream" {}
+    ListMembers = 83, "member → certificate authority, opens a stream" {}
 
     /// Members.
     Members = 84, "answer to ListMembers" {
@@ -65,14 +102,53 @@ messages! {
         2 (bool) more: bool;
     }
 
-    /// Certificates that are refused although they have not expired. The whole list: a newer epoch
-    /// replaces an older one.
-    Revoked = 85, "certificate authority → everybody, opens a stream; each tells those connected to it" {
-        /// Counts the changes.
-        1 (uint64) epoch: u64;
-        /// Serial numbers.
-        2 (bytes = "vec", repeated) serials: List<Opaque<20>, 16384>;
-        /// The authority's signature of the list: it may come through others.
-        3 (bytes = "vec") signature: Opaque<512>;
+    /// Who is revoked?
+    FetchRevoked = 85, "member → certificate authority or scheduler, opens a stream" {
+        /// The number of the list that it has; 0 for none.
+        1 (uint64) known: u64;
     }
+
+    /// The data is the list of revoked members, as the authority signed it. A list of a higher number
+    /// replaces the one before. No data if the asker has the newest.
+    Revoked = 86, "answer to FetchRevoked, or opens a stream to tell a newer one; data follows" {
+        /// The list's number.
+        1 (uint64) number: u64;
+        /// The length of the data.
+        2 (uint64) size: Size;
+    }
+
+    /// An invitation is wanted.
+    Invite = 87, "admin → certificate authority, opens a stream" {
+        /// What those who use it may do.
+        1 (uint32, repeated) roles: List<Role, 16>;
+        /// How many hosts may use it.
+        2 (uint32) uses: Count;
+        /// For how many seconds.
+        3 (uint32) lifetime_s: u32;
+        /// Where the authority is reached, instead of where it usually is.
+        4 (message, repeated) addresses: List<Address, 16>;
+    }
+
+    /// The invitation.
+    Invited = 88, "answer to Invite, the last on its stream" {
+        /// The cluster.
+        1 (bytes = "vec") cluster: Exactly<16>;
+        /// SHA-256 of the authority's public key.
+        2 (bytes = "vec") fingerprint: Exactly<32>;
+        /// Which invitation.
+        3 (bytes = "vec") invite: Exactly<8>;
+        /// What proves it.
+        4 (bytes = "vec") secret: Exactly<20>;
+        /// Where the authority is reached, best first.
+        5 (message, repeated) addresses: List<Address, 16>;
+    }
+
+    /// A member is to be refused everywhere.
+    Revoke = 89, "admin → certificate authority, opens a stream" {
+        /// Which.
+        1 (bytes = "vec") member: MemberId;
+    }
+
+    /// It is done.
+    Done = 90, "answer to Revoke, the last on its stream" {}
 }

@@ -119,7 +119,12 @@ all!(
     Renew,
     ListMembers,
     Members,
+    FetchRevoked,
     Revoked,
+    Invite,
+    Invited,
+    Revoke,
+    Done,
 );
 
 pub(crate) fn read<M: Body>(body: &[u8]) -> Result<M, Unreadable> {

@@ -117,5 +117,7 @@ messages! {
         1 (string) text: Line<400>;
         /// Whether another try may help, and where.
         2 (uint32) retry: Retry;
+        /// A word for programs, which stays; empty if there is none.
+        3 (string) code: Line<40>;
     }
 }

@@ -2,8 +2,8 @@
 
 use job::{Digest, NodeName, Platform};
 use wire::ResetCode;
-use wire::field::{Line, List, Opaque};
-use wire::grant::{Grant, Nonce, SignedGrant};
+use wire::field::{Exactly, Line, List, Opaque};
+use wire::grant::{Grant, SignedGrant};
 use wire::message::*;
 use wire::name::*;
 
@@ -38,7 +38,7 @@ fn digest(byte: u8) -> Digest {
 }
 
 fn member(byte: u8) -> MemberId {
-    MemberId::from_bytes([byte; 32])
+    MemberId::from_bytes([byte; 16])
 }
 
 fn platform() -> Platform {
@@ -90,7 +90,7 @@ pub(crate) fn grant() -> Grant {
         jobs: Slots::new(20).unwrap(),
         not_before: UnixSeconds::new(1_800_000_000).unwrap(),
         expires: UnixSeconds::new(1_800_000_060).unwrap(),
-        nonce: Nonce([9; 16]),
+        nonce: Exactly([9; 16]),
     }
 }
 
@@ -266,7 +266,7 @@ fn daemon() -> Vec<Step> {
         signer: member(3),
         chain: list(vec![opaque(b"certificate"), opaque(b"authority")]),
         load_every_ms: count(5_000),
-        revoked_epoch: 4,
+        revoked_number: 4,
     };
     let load = Load {
         running: count(3),
@@ -338,6 +338,7 @@ fn toolchain() -> Vec<Step> {
     let denied = Denied {
         text: Line::new("this host does not have it"),
         retry: Retry::Elsewhere,
+        code: Line::new("absent"),
     };
     let progress = Progress {
         have: size(100 << 20),
@@ -381,35 +382,57 @@ fn toolchain() -> Vec<Step> {
 }
 
 fn membership() -> Vec<Step> {
+    let at = |seconds: u64| UnixSeconds::new(1_800_000_000 + seconds).unwrap();
     let join = JoinRequest {
-        invite: opaque(&[1; 16]),
-        secret: opaque(&[2; 32]),
+        invite: Exactly([1; 8]),
+        secret: Exactly([2; 20]),
         request: opaque(b"request"),
+        agent_request: opaque(b"agents"),
         name: host(),
     };
     let certificate = Certificate {
+        cluster: Exactly([3; 16]),
+        cluster_name: Line::new("workshop"),
         chain: list(vec![opaque(b"certificate")]),
-        expires: UnixSeconds::new(1_800_086_400).unwrap(),
-        authorities: list(vec![opaque(b"authority")]),
+        agent_chain: list(vec![opaque(b"agents")]),
+        roots: list(vec![Root {
+            certificate: opaque(b"authority"),
+            until: Some(at(900)),
+        }]),
+        addresses: addresses(),
     };
     let renew = Renew {
         request: opaque(b"request"),
+        agent_request: opaque(b"agents"),
     };
     let members = Members {
         members: list(vec![Member {
             id: member(2),
             name: host(),
             roles: list(vec![Role::Submit]),
-            expires: UnixSeconds::new(1_800_086_400).unwrap(),
-            last_seen: Some(UnixSeconds::new(1_800_000_000).unwrap()),
-            addresses: addresses(),
+            joined: at(0),
+            renewed: at(60),
+            expires: at(86_400),
+            standing: Standing::Active,
         }]),
         more: false,
     };
     let revoked = Revoked {
-        epoch: 5,
-        serials: list(vec![opaque(&[7; 16])]),
-        signature: opaque(&[6; 64]),
+        number: 5,
+        size: size(4),
+    };
+    let invite = Invite {
+        roles: list(vec![Role::Submit, Role::Execute]),
+        uses: count(3),
+        lifetime_s: 3_600,
+        addresses: addresses(),
+    };
+    let invited = Invited {
+        cluster: Exactly([3; 16]),
+        fingerprint: Exactly([4; 32]),
+        invite: Exactly([1; 8]),
+        secret: Exactly([2; 20]),
+        addresses: addresses(),
     };
     vec![
         (CONNECTING, Act::Open(join.into())),
@@ -419,7 +442,13 @@ fn membership() -> Vec<Step> {
         (CONNECTING, Act::Open(renew.into())),
         (CONNECTING, Act::Open(ListMembers {}.into())),
         (ACCEPTING, Act::Say(2, members.into())),
+        (CONNECTING, Act::Open(invite.into())),
+        (ACCEPTING, Act::Say(3, invited.into())),
+        (CONNECTING, Act::Open(Revoke { member: member(2) }.into())),
+        (ACCEPTING, Act::Say(4, Done {}.into())),
+        (CONNECTING, Act::Open(FetchRevoked { known: 4 }.into())),
         (ACCEPTING, Act::Open(revoked.into())),
-        (ACCEPTING, Act::End(3)),
+        (ACCEPTING, Act::Data(6, b"list".to_vec())),
+        (ACCEPTING, Act::End(6)),
     ]
 }
