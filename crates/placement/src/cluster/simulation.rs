@@ -138,7 +138,7 @@ fn thousands_of_hosts_take_seconds() {
 }
 
 /// Time that jobs spend behind others while another host has a free slot, which is what a build
-/// of few files suffers from: 16 % of the time of a build with eight files, before jobs waited with
+/// of few files suffers from: 26 % of the time of a build with eight files, before jobs waited with
 /// the scheduler unless the queue is long.
 #[test]
 fn jobs_of_a_small_build_do_not_wait_beside_idle_hosts() {
