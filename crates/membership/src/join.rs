@@ -62,7 +62,7 @@ pub struct JoinRequest {
 pub enum Reply {
     Issued(Box<Issued>),
     /// None when there is no newer one.
-    Revocations(Option<Vec<u8>>),
+    Revocations(Option<(u64, Vec<u8>)>),
     Invited(Box<Invite>),
     Revoked,
     Members(Vec<MemberRow>),
@@ -165,8 +165,8 @@ impl Refusal {
         matches!(self, Self::TooManyGuesses { .. } | Self::Unavailable)
     }
 
-    /// For the audit log.
-    pub(crate) fn code(&self) -> &'static str {
+    /// For the audit log, and for programs.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::WrongInvite => "wrong-invite",
             Self::InviteUsedUp => "invite-used-up",
@@ -263,7 +263,7 @@ impl JoinService {
                 let newer = authority
                     .revocations()?
                     .filter(|(number, _)| number > known);
-                Ok(Reply::Revocations(newer.map(|(_, list)| list)))
+                Ok(Reply::Revocations(newer))
             }
             Request::Invite(options) => {
                 authority.is_member(peer)?;

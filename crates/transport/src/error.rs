@@ -33,6 +33,12 @@ pub enum TransportError {
         "{peer} speaks icecream's protocol, which says nothing of who it is, and only members of the cluster are admitted; `floe join` makes its host one"
     )]
     MembersOnly { peer: Endpoint },
+    #[error(
+        "{peer} wants a service that is not here; the cluster's authority serves those that join and renew"
+    )]
+    OtherService { peer: Endpoint },
+    #[error("{peer} is turned away: too many connections are open already")]
+    Busy { peer: Endpoint },
     /// It showed a certificate that is not good enough.
     #[error("{peer} is refused: {why}")]
     Distrusted {
@@ -67,7 +73,10 @@ impl TransportError {
     /// What a TLS handshake ended with: rustls' own errors come wrapped in one of I/O.
     pub(crate) fn tls(peer: Endpoint, error: io::Error) -> Self {
         match error.downcast::<tokio_rustls::rustls::Error>() {
-            Ok(source) => Self::Tls { peer, source },
+            Ok(source) => match membership::Distrust::of(&source) {
+                Some(why) => Self::Distrusted { peer, why },
+                None => Self::Tls { peer, source },
+            },
             Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Self::Closed {
                 peer,
                 during: "the TLS handshake",
@@ -86,6 +95,8 @@ impl TransportError {
             Self::Protocol { source, .. } => source.fault(),
             Self::Closed { .. }
             | Self::MembersOnly { .. }
+            | Self::OtherService { .. }
+            | Self::Busy { .. }
             | Self::Distrusted { .. }
             | Self::Probe { .. }
             | Self::HandshakeTimeout { .. } => Fault::Peer,
@@ -148,7 +159,7 @@ fn tls_fault(error: &tokio_rustls::rustls::Error) -> Fault {
 }
 
 fn tls_advice(error: &tokio_rustls::rustls::Error) -> &'static str {
-    use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error};
+    use tokio_rustls::rustls::{AlertDescription as Alert, Error};
     match error {
         Error::AlertReceived(Alert::CertificateRevoked) => {
             "; this host's membership was revoked: ask for a new invitation"
@@ -164,13 +175,6 @@ fn tls_advice(error: &tokio_rustls::rustls::Error) -> &'static str {
         }
         Error::AlertReceived(Alert::AccessDenied) => {
             "; this host's role does not allow it: `floe cluster members` shows the roles"
-        }
-        Error::InvalidCertificate(CertificateError::Revoked) => "; that member was revoked",
-        Error::InvalidCertificate(CertificateError::Expired) => {
-            "; that host's certificate is out of date, or this host's clock is wrong"
-        }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "; that host belongs to another cluster"
         }
         Error::InvalidMessage(_) => "; it does not speak TLS: is it one of icecream's programs?",
         _ => "",

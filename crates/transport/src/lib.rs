@@ -6,6 +6,7 @@
 
 mod channel;
 mod discovery;
+mod enrol;
 mod error;
 mod gate;
 mod halves;
@@ -20,6 +21,7 @@ mod stream;
 
 pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
+pub use enrol::{EnrolError, Office, Unfit, ask, join};
 pub use error::{ListenError, TransportError};
 pub use gate::{Gate, Passport};
 pub use halves::{Receiver, Sender, Sent};

@@ -12,7 +12,9 @@ use std::time::Duration;
 use membership::{Expect, Live, Peer, UnixTime};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::channel::connect_tcp_stream;
 use crate::error::TransportError;
@@ -70,7 +72,7 @@ pub(crate) async fn accept(
         peer: endpoint,
         why,
     })?;
-    Ok((tokio_rustls::TlsStream::from(accepted).into(), peer))
+    Ok((TlsStream::from(accepted).into(), peer))
 }
 
 /// Connects and does the client's side of the handshake; the deadline is for both together.
@@ -82,21 +84,33 @@ pub(crate) async fn connect(
     deadline: Duration,
     bind: Option<IpAddr>,
 ) -> Result<(Stream, Peer), TransportError> {
-    let began = Instant::now();
-    let endpoint = Endpoint::tcp(address);
-    let stream = connect_tcp_stream(address, deadline, bind).await?;
-    set_tcp_options(&stream);
     let mut config = (*live.client()).clone();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let connecting = TlsConnector::from(Arc::new(config)).connect(expect.server_name(), stream);
-    let left = deadline.saturating_sub(began.elapsed());
-    let connected = within(left, &endpoint, connecting).await?;
+    let name = expect.server_name();
+    let connected = connect_with(address, name, Arc::new(config), deadline, bind).await?;
     let peer = Peer::connected(connected.get_ref().1, expect, live, UnixTime::now());
     let peer = peer.map_err(|why| TransportError::Distrusted {
-        peer: endpoint,
+        peer: Endpoint::tcp(address),
         why,
     })?;
-    Ok((tokio_rustls::TlsStream::from(connected).into(), peer))
+    Ok((connected.into(), peer))
+}
+
+/// The same with a configuration of its own, whose verifier reads `name`.
+pub(crate) async fn connect_with(
+    address: SocketAddr,
+    name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+    deadline: Duration,
+    bind: Option<IpAddr>,
+) -> Result<TlsStream<TcpStream>, TransportError> {
+    let began = Instant::now();
+    let stream = connect_tcp_stream(address, deadline, bind).await?;
+    set_tcp_options(&stream);
+    let connecting = TlsConnector::from(config).connect(name, stream);
+    let left = deadline.saturating_sub(began.elapsed());
+    let connected = within(left, &Endpoint::tcp(address), connecting).await?;
+    Ok(connected.into())
 }
 
 async fn within<T>(

@@ -254,7 +254,7 @@ fn only_admins_invite_and_revoke_from_afar() {
         cluster.ask(&asked, Some(&user_peer)).unwrap_err(),
         Refusal::Revoked
     );
-    let Ok(Reply::Revocations(Some(list))) = cluster.ask(&asked, Some(&admin_peer)) else {
+    let Ok(Reply::Revocations(Some((_, list)))) = cluster.ask(&asked, Some(&admin_peer)) else {
         panic!()
     };
     admin.live.revoke(&list, now).unwrap();

@@ -1,0 +1,23 @@
+//! Becoming a member and staying one: the authority's side ([`Office`]) and that of hosts ([`join`], [`ask`]).
+//!
+//! One connection, one request. A host that joins has no certificate, and checks the authority's before it
+//! says anything; members ask with their own.
+
+mod ask;
+mod office;
+mod words;
+
+use std::time::Duration;
+
+pub use ask::{EnrolError, ask, join};
+pub use office::Office;
+pub use words::Unfit;
+
+/// For everything on one connection to the authority.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What both ends say first.
+fn hello() -> wire::message::Hello {
+    let capabilities = wire::message::Capabilities::default();
+    wire::message::Hello::new("floe", env!("CARGO_PKG_VERSION"), capabilities)
+}

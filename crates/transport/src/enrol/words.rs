@@ -1,0 +1,149 @@
+//! What the authority is asked and what it answers, as messages of floe's own protocol and back.
+
+use job::NodeName;
+use membership::{
+    Address, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued, JoinRequest,
+    Refusal, Request, RootData, Secret,
+};
+use wire::field::{Exactly, Field, Invalid, Line, List, Opaque};
+use wire::message::{self, Certificate, Denied, Renew, Retry, Root};
+use wire::name::{HostText, Port, UnixSeconds};
+
+/// What arrived or was to be sent says something that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unfit(pub(super) String);
+
+impl From<Invalid> for Unfit {
+    fn from(why: Invalid) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl From<InvalidName> for Unfit {
+    fn from(why: InvalidName) -> Self {
+        Self(why.to_string())
+    }
+}
+
+fn opaque<const MOST: usize>(bytes: &[u8]) -> Result<Opaque<MOST>, Unfit> {
+    Ok(Opaque::new(bytes.to_vec())?)
+}
+
+pub(super) fn join(request: &JoinRequest) -> Result<message::JoinRequest, Unfit> {
+    Ok(message::JoinRequest {
+        invite: Exactly(*request.invite.as_bytes()),
+        secret: Exactly(*request.secret.as_bytes()),
+        request: opaque(&request.csr)?,
+        name: NodeName::display(request.name.as_str()),
+        agent_request: opaque(&request.agent_csr)?,
+    })
+}
+
+pub(super) fn read_join(request: &message::JoinRequest) -> Request {
+    Request::Join(JoinRequest {
+        invite: InviteId::from_bytes(request.invite.0),
+        secret: Secret::from_bytes(request.secret.0),
+        name: HostName::lossy(request.name.as_str()),
+        csr: request.request.as_bytes().to_vec(),
+        agent_csr: request.agent_request.as_bytes().to_vec(),
+    })
+}
+
+pub(super) fn renew(csr: &[u8], agent_csr: &[u8]) -> Result<Renew, Unfit> {
+    Ok(Renew {
+        request: opaque(csr)?,
+        agent_request: opaque(agent_csr)?,
+    })
+}
+
+pub(super) fn read_renew(request: &Renew) -> Request {
+    Request::Renew {
+        csr: request.request.as_bytes().to_vec(),
+        agent_csr: request.agent_request.as_bytes().to_vec(),
+    }
+}
+
+/// The message; the list of revoked members goes behind it.
+pub(super) fn certificate(issued: &Issued) -> Result<Certificate, Unfit> {
+    let roots = issued.roots.iter().map(|root| {
+        Ok(Root {
+            certificate: opaque(&root.certificate)?,
+            until: root.until.map(UnixSeconds::new).transpose()?,
+        })
+    });
+    let addresses = issued.addresses.iter().map(|address| {
+        Ok(message::Address {
+            host: HostText::parse(address.host())?,
+            port: Port::new(address.port().into())?,
+        })
+    });
+    Ok(Certificate {
+        chain: chain(&issued.chain)?,
+        agent_chain: chain(&issued.agent_chain)?,
+        roots: list(roots)?,
+        cluster: Exactly(*issued.cluster.as_bytes()),
+        cluster_name: Line::new(&issued.cluster_name.to_string()),
+        addresses: list(addresses)?,
+    })
+}
+
+pub(super) fn read_certificate(
+    message: &Certificate,
+    revocations: Vec<u8>,
+) -> Result<Issued, Unfit> {
+    let address = |address: &message::Address| {
+        let host = address.host.as_str();
+        let text = if host.contains(':') {
+            format!("[{host}]:{}", address.port.get())
+        } else {
+            format!("{host}:{}", address.port.get())
+        };
+        Ok::<_, Unfit>(text.parse::<Address>()?)
+    };
+    let roots = message.roots.iter().map(|root| RootData {
+        certificate: root.certificate.as_bytes().to_vec(),
+        until: root.until.map(UnixSeconds::get),
+    });
+    Ok(Issued {
+        cluster: ClusterId::from_bytes(message.cluster.0),
+        cluster_name: message.cluster_name.as_str().parse()?,
+        chain: read_chain(&message.chain),
+        agent_chain: read_chain(&message.agent_chain),
+        roots: roots.collect(),
+        revocations,
+        addresses: message
+            .addresses
+            .iter()
+            .map(address)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn denied(refusal: &Refusal) -> Denied {
+    let retry = if refusal.retry_helps() {
+        Retry::Here
+    } else {
+        Retry::Never
+    };
+    Denied {
+        text: Line::new(&refusal.to_string()),
+        retry,
+        code: Line::new(refusal.code()),
+    }
+}
+
+fn chain(certificates: &[CertificateDer<'_>]) -> Result<List<Opaque<8192>, 4>, Unfit> {
+    list(certificates.iter().map(|one| opaque(one)))
+}
+
+fn read_chain(chain: &List<Opaque<8192>, 4>) -> Vec<CertificateDer<'static>> {
+    let der = |one: &Opaque<8192>| CertificateDer::from(one.as_bytes().to_vec());
+    chain.iter().map(der).collect()
+}
+
+fn list<T: Field, const MOST: usize>(
+    entries: impl Iterator<Item = Result<T, Unfit>>,
+) -> Result<List<T, MOST>, Unfit> {
+    Ok(List::new(entries.collect::<Result<_, Unfit>>()?)?)
+}

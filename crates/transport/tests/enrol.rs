@@ -1,0 +1,175 @@
+//! Joining and renewing over real sockets.
+
+#![allow(clippy::unwrap_used)] // in helpers too, a failure is a failed test
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use membership::{
+    Address, Authority, HostName, Identity, Invite, InviteOptions, Reply, Request, Role, Roles,
+    UnixTime,
+};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::rustls::time_provider::DefaultTimeProvider;
+use transport::{
+    EnrolError, Gate, Office, Options, Passport, TransportError, ask, join, listen_tcp,
+};
+
+const SOON: Duration = Duration::from_secs(20);
+
+struct Rig {
+    place: TempDir,
+    address: SocketAddr,
+    invite: Invite,
+}
+
+/// An authority that listens, and an invitation for two hosts.
+fn rig(roles: &[Role]) -> Rig {
+    rig_named("authority", roles)
+}
+
+fn rig_named(name: &str, roles: &[Role]) -> Rig {
+    let place = tempfile::tempdir().unwrap();
+    let listener = listen_tcp((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let addresses = vec![Address::from((address.ip(), address.port()))];
+    let mut authority = Authority::create(
+        &place.path().join(name),
+        "home".parse().unwrap(),
+        addresses,
+        UnixTime::now(),
+    )
+    .unwrap();
+    let options = InviteOptions {
+        roles: Roles::of(roles).unwrap(),
+        uses: 2,
+        lifetime: Duration::from_secs(600),
+        addresses: Vec::new(),
+    };
+    let invite = authority.invite(&options, None, UnixTime::now()).unwrap();
+    let office = Office::open(authority).unwrap();
+    tokio::spawn(office.keep(listener));
+    Rig {
+        place,
+        address,
+        invite,
+    }
+}
+
+impl Rig {
+    async fn member(&self, name: &str) -> Result<Identity, EnrolError> {
+        let name: HostName = name.parse().unwrap();
+        let directory = self.place.path().join(name.as_str());
+        join(&self.invite, &directory, &name).await
+    }
+}
+
+fn clock() -> Arc<DefaultTimeProvider> {
+    Arc::new(DefaultTimeProvider)
+}
+
+#[tokio::test]
+async fn a_host_joins_with_the_line_and_renews() {
+    let rig = rig(&[Role::Submit, Role::Execute]);
+    let mut identity = rig.member("first").await.unwrap();
+    assert_eq!(identity.cluster_name().to_string(), "home");
+    let live = identity.live(clock()).unwrap();
+    let (renewing, request) = identity.renewal().unwrap();
+    let reply = ask(&live, identity.addresses(), &request).await.unwrap();
+    let Reply::Issued(issued) = reply else {
+        panic!("{reply:?}");
+    };
+    identity
+        .renewed(&renewing, &issued, &live, UnixTime::now())
+        .unwrap();
+    let revocations = Request::Revocations { known: 0 };
+    let reply = ask(&live, identity.addresses(), &revocations)
+        .await
+        .unwrap();
+    assert!(matches!(reply, Reply::Revocations(None)));
+}
+
+#[tokio::test]
+async fn an_invitation_is_used_up() {
+    let rig = rig(&[Role::Submit]);
+    rig.member("first").await.unwrap();
+    rig.member("second").await.unwrap();
+    let EnrolError::Denied(why) = rig.member("third").await.unwrap_err() else {
+        panic!("not denied");
+    };
+    assert!(why.contains("used as often"), "{why}");
+}
+
+#[tokio::test]
+async fn another_authority_at_the_address_hears_nothing() {
+    let (mut real, other) = (rig(&[Role::Submit]), rig_named("other", &[Role::Submit]));
+    real.invite.addresses = vec![Address::from((other.address.ip(), other.address.port()))];
+    let error = real.member("first").await.unwrap_err();
+    let EnrolError::Unreachable { last, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(
+        matches!(
+            &*last,
+            EnrolError::Transport(TransportError::Distrusted { .. })
+        ),
+        "{last}"
+    );
+}
+
+#[tokio::test]
+async fn members_talk_and_nobody_else_gets_a_byte() {
+    let rig = rig(&[Role::Submit, Role::Execute]);
+    let executor = rig.member("executor").await.unwrap().live(clock()).unwrap();
+    let submitter = rig
+        .member("submitter")
+        .await
+        .unwrap()
+        .live(clock())
+        .unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let gate = Gate::Members(executor);
+    let served = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let (stream, _) = listener.accept().await.unwrap();
+            match gate.admit(&[Role::Submit], stream, SOON).await {
+                Ok((stream, Some(member))) => {
+                    let channel = transport::Channel::accept(stream, SOON).await;
+                    seen.push(Ok((member.name.to_string(), channel.unwrap())));
+                }
+                Ok((_, None)) => panic!("admitted without a name"),
+                Err(error) => seen.push(Err(error)),
+            }
+        }
+        seen
+    });
+
+    // icecream's handshake, and one of nobody in particular.
+    let mut stranger = TcpStream::connect(address).await.unwrap();
+    stranger.write_all(&[44, 0, 0, 0]).await.unwrap();
+    let mut heard = Vec::new();
+    // Its unread bytes may make a reset of the end.
+    let reading = stranger.read_to_end(&mut heard);
+    let _reset = timeout(SOON, reading).await.unwrap();
+    assert!(heard.is_empty());
+    let passport = Passport::Member(submitter);
+    let options = Options::default();
+    let to_executor = passport.connect(Role::Execute, address, SOON, None, options);
+    let channel = to_executor.await.unwrap();
+    // The same host is no scheduler.
+    let to_scheduler = passport.connect(Role::Schedule, address, SOON, None, options);
+    let refused = to_scheduler.await.unwrap_err();
+    assert!(refused.to_string().contains("schedule"), "{refused}");
+    drop(channel);
+
+    let seen = served.await.unwrap();
+    assert!(matches!(&seen[0], Err(TransportError::MembersOnly { .. })));
+    assert!(matches!(&seen[1], Ok((name, _)) if name == "submitter"));
+    assert!(seen[2].is_err());
+}
