@@ -19,4 +19,4 @@ mod text;
 mod toolbox;
 
 pub use start::{AgentError, Config, run};
-pub use toolbox::try_toolchain;
+pub use toolbox::{trials, try_toolchain};

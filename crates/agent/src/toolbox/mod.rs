@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use toolchain::{Family, NativeCache, Proof, Stamp};
 
 use self::keeper::Keeper;
-pub use self::proof::try_toolchain;
+pub use self::proof::{trials, try_toolchain};
 use self::workshop::Workshop;
 use crate::cluster::Toolchain;
 

@@ -151,6 +151,12 @@ pub fn try_toolchain(root: &Path, names: &[String]) -> Result<(), String> {
         .iter()
         .map(|name| Trial::named(name).ok_or_else(|| format!("{name:?} is no trial")))
         .collect::<Result<Vec<_>, _>>()?;
+    let results = self::trials(root, &trials)?;
+    write(&results, &mut io::stdout().lock()).map_err(|error| error.to_string())
+}
+
+/// The trials, by a program that has no threads.
+pub fn trials(root: &Path, trials: &[Trial]) -> Result<Vec<Ran>, String> {
     let zygote = if rustix::process::geteuid().is_root() {
         Zygote::start_as_root(NOBODY)
     } else {
@@ -160,11 +166,10 @@ pub fn try_toolchain(root: &Path, names: &[String]) -> Result<(), String> {
     if !zygote.client().rung().takes_any_toolchain() {
         return Err(zygote.findings().lines().join("; "));
     }
-    let results = trials
+    trials
         .iter()
         .map(|trial| one(&zygote, root, trial))
-        .collect::<Result<Vec<_>, _>>()?;
-    write(&results, &mut io::stdout().lock()).map_err(|error| error.to_string())
+        .collect()
 }
 
 fn one(zygote: &Zygote, root: &Path, trial: &Trial) -> Result<Ran, String> {

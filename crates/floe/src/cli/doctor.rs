@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
+use toolchain::{Fate, NativeError};
 
 use super::options::DoctorOptions;
 
@@ -44,9 +45,21 @@ enum Verdict {
         target: String,
         files: usize,
         bytes: u64,
+        languages: Vec<Language>,
+        /// Why the collected files were not tried in a sandbox here.
+        untried: Option<String>,
     },
     /// Its jobs run locally.
     Stays { why: String },
+}
+
+#[derive(Debug, Serialize)]
+struct Language {
+    language: &'static str,
+    travels: bool,
+    /// Such jobs run somewhere.
+    installed: bool,
+    why: Option<String>,
 }
 
 /// To be called before the program has threads: a sandbox is tried.
@@ -115,29 +128,56 @@ fn compilers(options: &DoctorOptions) -> Vec<PathBuf> {
         .collect()
 }
 
+/// As the agent of this user would find it: collected, and tried with the collected files alone.
 fn verdict(compiler: &Path) -> Verdict {
-    let asked = toolchain::Compiler::probe(compiler);
-    let collected = asked.map_err(|error| error.to_string()).and_then(|asked| {
-        match toolchain::collect(&asked, &[]) {
-            Ok(files) => Ok((asked, files)),
-            Err(error) => Err(error.to_string()),
-        }
-    });
-    match collected {
-        Ok((asked, files)) => Verdict::Travels {
-            version: asked.version,
-            target: asked.target,
-            files: files.members().count(),
-            bytes: files.bytes(),
+    match toolchain::examine(compiler, &std::env::temp_dir(), &agent::trials) {
+        Ok(examined) => Verdict::Travels {
+            version: examined.version,
+            target: examined.target,
+            files: examined.files,
+            bytes: examined.bytes,
+            languages: examined.languages.map(language).into(),
+            untried: examined.untried,
         },
-        Err(why) => Verdict::Stays { why },
+        Err(NativeError::Toolchain(why)) => Verdict::Stays { why },
+        Err(error) => Verdict::Stays {
+            why: error.to_string(),
+        },
+    }
+}
+
+fn language(language: toolchain::Language) -> Language {
+    let (travels, installed, why) = match language.fate {
+        Fate::Travels => (true, true, None),
+        Fate::NotInstalled(why) => (false, false, Some(why)),
+        Fate::Stays(why) => (false, true, Some(why)),
+    };
+    Language {
+        language: language.name,
+        travels,
+        installed,
+        why,
+    }
+}
+
+impl Toolchain {
+    /// A language that nobody installed is nobody's trouble, unless the compiler is named for it.
+    fn is_well(&self) -> bool {
+        let Verdict::Travels { languages, .. } = &self.verdict else {
+            return false;
+        };
+        let name = self.compiler.file_name().unwrap_or_default();
+        let is_cxx = name.to_string_lossy().contains("++");
+        let own = if is_cxx { "C++" } else { "C" };
+        languages
+            .iter()
+            .all(|one| one.travels || !one.installed && one.language != own)
     }
 }
 
 impl Report {
     fn is_well(&self) -> bool {
-        let travels = |one: &Toolchain| matches!(one.verdict, Verdict::Travels { .. });
-        self.sandbox.any_toolchain && self.toolchains.iter().all(travels)
+        self.sandbox.any_toolchain && self.toolchains.iter().all(Toolchain::is_well)
     }
 }
 
@@ -150,21 +190,50 @@ fn shown(report: &Report) -> String {
     if report.toolchains.is_empty() {
         text.push_str("  no compiler is in PATH; name one: floe doctor /opt/gcc/bin/gcc\n");
     }
-    for Toolchain { compiler, verdict } in &report.toolchains {
-        let _ = match verdict {
-            Verdict::Travels {
-                version,
-                target,
-                files,
-                bytes,
-            } => writeln!(
-                text,
-                "  {}: {version} for {target} travels: {files} files, {} MB",
-                compiler.display(),
-                bytes / 1_000_000
-            ),
-            Verdict::Stays { why } => writeln!(text, "  {why}; its jobs run here"),
-        };
+    for one in &report.toolchains {
+        toolchain(&mut text, one);
     }
     text
+}
+
+fn toolchain(text: &mut String, one: &Toolchain) {
+    let compiler = one.compiler.display();
+    let (version, target, files, bytes, languages, untried) = match &one.verdict {
+        Verdict::Travels {
+            version,
+            target,
+            files,
+            bytes,
+            languages,
+            untried,
+        } => (version, target, files, bytes, languages, untried),
+        Verdict::Stays { why } => {
+            let _ = writeln!(text, "  {why}; its jobs run here");
+            return;
+        }
+    };
+    let megabytes = bytes / 1_000_000;
+    let _ = writeln!(
+        text,
+        "  {compiler}: {version} for {target}: {files} files, {megabytes} MB"
+    );
+    for Language {
+        language,
+        travels,
+        why,
+        ..
+    } in languages
+    {
+        let _ = match why {
+            Some(why) => writeln!(text, "    {language} stays: {why}"),
+            None if *travels && untried.is_none() => writeln!(
+                text,
+                "    {language} travels: a trial compile with these files alone worked"
+            ),
+            None => writeln!(text, "    {language} travels, as far as one can see here"),
+        };
+    }
+    if let Some(why) = untried {
+        let _ = writeln!(text, "    not tried in a sandbox: {why}");
+    }
 }

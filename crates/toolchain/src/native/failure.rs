@@ -21,7 +21,7 @@ pub enum NativeError {
 }
 
 impl NativeError {
-    pub(super) fn probe(compiler: &Path, error: &ProbeError) -> Self {
+    pub(crate) fn probe(compiler: &Path, error: &ProbeError) -> Self {
         Self::Toolchain(format!(
             "toolchain for {} cannot be packed: {error}",
             compiler.display()
@@ -35,7 +35,7 @@ impl NativeError {
         ))
     }
 
-    pub(super) fn collect(error: &CollectError) -> Self {
+    pub(crate) fn collect(error: &CollectError) -> Self {
         Self::Toolchain(error.to_string())
     }
 

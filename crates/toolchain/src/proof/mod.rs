@@ -127,7 +127,7 @@ impl Trial {
     }
 
     /// What a toolchain has to be good for. A language that is not installed is not tried.
-    fn of(compiler: &Compiler, set: &FileSet) -> Vec<Self> {
+    pub(crate) fn of(compiler: &Compiler, set: &FileSet) -> Vec<Self> {
         let has = |trial: &Self| {
             let driver = trial.command[0].trim_start_matches('/');
             let has = |name: &str| set.members.contains_key(Path::new(name));
