@@ -3,6 +3,7 @@
 mod choose;
 mod hosts;
 mod jobs;
+mod local;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -33,6 +33,7 @@ complete -c floe -n "__fish_floe_needs_command" -f -a "doctor" -d 'Look for what
 complete -c floe -n "__fish_floe_needs_command" -f -a "scheduler" -d 'Run the scheduler of a network'
 complete -c floe -n "__fish_floe_needs_command" -f -a "agent" -d 'Run the agent behind this user\'s wrappers (the first wrapper starts it by itself)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "cluster" -d 'Make a cluster, invite hosts to it, list and revoke its members'
+complete -c floe -n "__fish_floe_needs_command" -f -a "join" -d 'Make this host a member of a cluster, with the line that floe cluster invite printed'
 complete -c floe -n "__fish_floe_needs_command" -f -a "create-env" -d 'Pack a compiler into an archive that executors can run (icecc-create-env\'s options)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "generate" -d 'Write man pages, completions and references below DIR'
 complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
@@ -60,13 +61,14 @@ complete -c floe -n "__fish_floe_using_subcommand agent" -l idle -d 'Leave after
 complete -c floe -n "__fish_floe_using_subcommand agent" -l try-toolchain -d 'Try the toolchain in the directory in a sandbox; the agent calls itself so' -r
 complete -c floe -n "__fish_floe_using_subcommand agent" -l stop -d 'Ask the running agent to leave when its jobs are done'
 complete -c floe -n "__fish_floe_using_subcommand agent" -s h -l help -d 'Print help'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -s h -l help -d 'Print help'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -f -a "create" -d 'Make a cluster: its authority, and this host its first member; nothing is started'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -f -a "invite" -d 'Print one line that makes another host a member, for floe join'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -f -a "members" -d 'List the members'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -f -a "revoke" -d 'Refuse a member from now on, and end its jobs'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate" -f -a "rotate" -d 'Replace the authority\'s key'
-complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from create" -l advertise -d 'Where other hosts reach the authority; up to four times [default: this host\'s name and addresses, port 10245]' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "create" -d 'Make a cluster: its authority, and this host its first member; nothing is started'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "invite" -d 'Print one line that makes another host a member, for floe join'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "members" -d 'List the members'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "revoke" -d 'Refuse a member from now on, and end its jobs'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "rotate" -d 'Replace the authority\'s key'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and not __fish_seen_subcommand_from create invite members revoke rotate serve" -f -a "serve" -d 'Answer hosts that join and members that renew, as the authority'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from create" -l advertise -d 'Where other hosts reach the authority; up to four times [default: this host\'s name and addresses, port 8767]' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from create" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from create" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from create" -l authority-only -d 'Make no member of this host'
@@ -89,6 +91,18 @@ complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subco
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from rotate" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from rotate" -l json -d 'Print JSON'
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s p -l port -d 'Port to listen on' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s d -l daemonize -d 'Detach and run in the background'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s v -d 'Say more; repeat for even more'
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand join" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
+complete -c floe -n "__fish_floe_using_subcommand join" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
+complete -c floe -n "__fish_floe_using_subcommand join" -l json -d 'Print JSON'
+complete -c floe -n "__fish_floe_using_subcommand join" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand create-env" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand generate" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l config -d 'Read options from this file [default: the first of $XDG_CONFIG_HOME/floe/daemon.toml and /etc/floe/daemon.toml]' -r -F

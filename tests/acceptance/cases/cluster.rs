@@ -1,15 +1,19 @@
-//! `floe cluster …` on the host of the authority: files and words only, no network.
+//! `floe cluster …` on the host of the authority, and `floe join` over loopback.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use acceptance::need;
 use acceptance::skip::Need;
 use anyhow::{Context, Result, ensure};
 use lab::{Programs, Suite};
 use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(20);
 
 /// The program, with a directory of its own for everything it keeps.
 struct Floe {
@@ -158,5 +162,85 @@ fn an_authority_that_others_can_read_is_not_used() -> Result<()> {
     floe.fails("invite", "can be opened by others")?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     floe.ok("invite")?;
+    Ok(())
+}
+
+/// A process that is ended with the test.
+struct Served(std::process::Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// `floe cluster serve` on loopback, ready when somebody can connect.
+fn serve(floe: &Floe, port: u16) -> Result<Served> {
+    let mut command = Command::new(&floe.program);
+    command
+        .env_clear()
+        .env("FLOE_STATE_DIR", floe.directory.path())
+        .args(["cluster", "serve", "-i", "lo", "-p", &port.to_string()])
+        .stderr(std::process::Stdio::null());
+    let served = Served(command.spawn()?);
+    acceptance::until::until("the authority listens", SOON, || {
+        Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+    })?;
+    Ok(served)
+}
+
+fn join(host: &Floe, line: &str) -> Result<Output> {
+    Ok(Command::new(&host.program)
+        .env_clear()
+        .env("FLOE_STATE_DIR", host.directory.path())
+        .args(["join", line.trim(), "--name", "second", "--json"])
+        .output()?)
+}
+
+#[test]
+fn a_host_joins_with_one_line() -> Result<()> {
+    need!(Need::Suite(Suite::Floe));
+    let (first, second) = (Floe::new()?, Floe::new()?);
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = free.local_addr()?.port();
+    drop(free);
+    first.ok(&format!(
+        "create lab --name first --advertise 127.0.0.1:{port}"
+    ))?;
+    let line = first.ok("invite")?;
+
+    let unserved = join(&second, &line)?;
+    let said = String::from_utf8_lossy(&unserved.stderr).into_owned();
+    ensure!(
+        !unserved.status.success() && said.contains("was not reached at"),
+        "{said}"
+    );
+    let served = serve(&first, port)?;
+    let mut mistyped = line.trim().to_owned();
+    let last = if mistyped.ends_with('a') { 'b' } else { 'a' };
+    mistyped.pop();
+    mistyped.push(last);
+    ensure!(!join(&second, &mistyped)?.status.success());
+
+    let joined = join(&second, &line)?;
+    let said = String::from_utf8_lossy(&joined.stderr).into_owned();
+    ensure!(joined.status.success(), "{said}");
+    let joined: Value = serde_json::from_slice(&joined.stdout)?;
+    ensure!(
+        joined["name"] == "lab" && joined["host"] == "second",
+        "{joined}"
+    );
+    let members = first.json("members --json")?;
+    ensure!(members[1]["id"] == joined["member"], "{members}");
+
+    let third = Floe::new()?;
+    let refused = join(&third, &line)?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(
+        !refused.status.success() && said.contains("used as often as it may be"),
+        "{said}"
+    );
+    drop(served);
     Ok(())
 }

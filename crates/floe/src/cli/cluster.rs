@@ -1,8 +1,10 @@
-//! `floe cluster …`: the authority of a cluster, on the host where its files are. Nothing here uses the
-//! network: members learn of a change when they ask, from the process that answers for the authority.
+//! `floe cluster …`: the authority of a cluster, on the host where its files are. Most of it uses no
+//! network: members learn of a change when they ask `floe cluster serve`.
 
+mod join;
 mod options;
 mod place;
+mod serve;
 mod show;
 
 use std::io::Write as _;
@@ -13,8 +15,9 @@ use membership::{Authority, HostName, Identity, InviteOptions, Role, Roles, Unix
 use serde_json::json;
 
 use super::complain;
-pub(super) use options::ClusterOptions;
+pub(super) use join::run as join;
 use options::{Act, Create, Invite, Members, Revoke, Rotate};
+pub(super) use options::{ClusterOptions, JoinOptions};
 
 pub(crate) fn run(options: &ClusterOptions) -> ExitCode {
     let now = UnixTime::now();
@@ -24,7 +27,12 @@ pub(crate) fn run(options: &ClusterOptions) -> ExitCode {
         Act::Members(options) => members(options, now),
         Act::Revoke(options) => revoke(options, now),
         Act::Rotate(options) => rotate(options, now),
+        Act::Serve(options) => return serve::run(options),
     };
+    finish(done)
+}
+
+fn finish(done: Result<String>) -> ExitCode {
     match done {
         Ok(text) => {
             let printed = std::io::stdout().write_all(text.as_bytes());

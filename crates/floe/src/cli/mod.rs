@@ -50,6 +50,7 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
         Command::Doctor(options) => doctor::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Generate { directory } => generate::run(&directory),
+        Command::Join(options) => cluster::join(&options),
         Command::Scheduler(options) => scheduler::run(&options, crate::log::Origin::Floe),
         Command::Status(options) => status::run(&options),
         Command::Try(options) => crate::try_out::run(&options),

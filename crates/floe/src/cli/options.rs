@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::cluster::ClusterOptions;
+use super::cluster::{ClusterOptions, JoinOptions};
 
 use super::values;
 
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Agent(AgentOptions),
     /// Make a cluster, invite hosts to it, list and revoke its members
     Cluster(ClusterOptions),
+    /// Make this host a member of a cluster, with the line that floe cluster invite printed
+    Join(JoinOptions),
     /// Pack a compiler into an archive that executors can run (icecc-create-env's options)
     CreateEnv {
         /// COMPILER [CXX] [--addfile FILE]… [--compression none|gzip|bzip2|zstd|xz]

@@ -11,8 +11,8 @@ use crate::queue::Next;
 use crate::speed::{self, Sample};
 use crate::task::{Kind, Placed};
 use crate::{
-    Action, Assignment, Begin, Dismissal, LocalBegin, Notice, Place, Report, Request, Stage, Task,
-    Time, WhyHome,
+    Action, Assignment, Begin, Dismissal, Notice, Place, Report, Request, Stage, Task, Time,
+    WhyHome,
 };
 
 /// Answers that one request may ask for. icecream's client asks for one or three.
@@ -301,65 +301,6 @@ impl Cluster {
         self.state += 1;
     }
 
-    pub(super) fn local_began(
-        &mut self,
-        now: Time,
-        id: HostId,
-        local: LocalBegin,
-        actions: &mut Vec<Action>,
-    ) {
-        self.local_ended(id, local.client, actions); // a client has one local job at a time
-        let Some(host) = self.hosts.get(&id) else {
-            return;
-        };
-        if host.submitted.len() + host.local.len() >= Self::MAX_OPEN_JOBS {
-            self.dismiss(id, Dismissal::TooManyJobs(Self::MAX_OPEN_JOBS), actions);
-            return;
-        }
-        let slots = if local.full { host.slots.max(1) } else { 1 };
-        let job = self.next_job();
-        if let Some(host) = self.hosts.get_mut(&id) {
-            host.local.insert(local.client, job);
-            host.local_slots = host.local_slots.saturating_add(slots);
-        }
-        let mut task = Task::new(
-            job,
-            (id, local.client),
-            (Arc::clone(&local.file), 0),
-            Kind::Local { slots },
-            now,
-        );
-        task.start_time = local.start_time;
-        self.tasks.insert(job, task);
-        self.reindex(id);
-        actions.push(Action::Notice(Notice::LocalBegan {
-            job,
-            host: id,
-            start_time: local.start_time,
-            file: local.file,
-            full: local.full,
-        }));
-    }
-
-    pub(super) fn local_ended(&mut self, id: HostId, client: ClientId, actions: &mut Vec<Action>) {
-        let Some(host) = self.hosts.get_mut(&id) else {
-            return;
-        };
-        let Some(job) = host.local.remove(&client) else {
-            return;
-        };
-        if let Some(Task {
-            kind: Kind::Local { slots },
-            ..
-        }) = self.tasks.remove(&job)
-        {
-            host.local_slots = host.local_slots.saturating_sub(slots);
-        }
-        self.state += 1;
-        self.reindex(id);
-        actions.push(Action::Notice(Notice::LocalEnded { job }));
-    }
-
     /// Adds a result to the statistics.
     fn measured(&mut self, id: HostId, sample: Sample) {
         self.overall.add_plain(sample, speed::OVERALL);
@@ -381,7 +322,7 @@ impl Cluster {
         }
     }
 
-    fn next_job(&mut self) -> JobId {
+    pub(super) fn next_job(&mut self) -> JobId {
         self.last_job = self.last_job.wrapping_add(1).max(1);
         JobId(self.last_job)
     }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use membership::{Address, ClusterName, HostName, Role};
+use membership::{Address, ClusterName, HostName, Invite as Line, Role};
+
+use crate::cli::options::ServiceOptions;
 
 #[derive(Args, Debug)]
 pub(crate) struct ClusterOptions {
@@ -29,6 +31,8 @@ pub(super) enum Act {
     /// than the overlap must join again. Use --overlap 0 when the key may be known to others: then nobody
     /// is a member any more, and every host joins again.
     Rotate(Rotate),
+    /// Answer hosts that join and members that renew, as the authority
+    Serve(Serve),
 }
 
 #[derive(Args, Debug)]
@@ -42,7 +46,7 @@ pub(super) struct PlaceOptions {
 pub(super) struct Create {
     /// The cluster's name, for people [default: this host's]
     pub(super) name: Option<ClusterName>,
-    /// Where other hosts reach the authority; up to four times [default: this host's name and addresses, port 10245]
+    /// Where other hosts reach the authority; up to four times [default: this host's name and addresses, port 8767]
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) advertise: Vec<Address>,
     /// This host's name in the cluster [default: its host name]
@@ -109,6 +113,32 @@ pub(super) struct Rotate {
     /// How long the old key vouches for the new one: 2d, 30d, or 0 for not at all
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = overlap)]
     pub(super) overlap: Duration,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceOptions,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// Port to listen on
+    #[arg(short = 'p', long, value_name = "PORT", default_value_t = super::place::PORT)]
+    pub(super) port: u16,
+    #[command(flatten)]
+    pub(super) service: ServiceOptions,
+    #[command(flatten)]
+    pub(super) place: PlaceOptions,
+}
+
+/// Options of `floe join`.
+#[derive(Args, Debug)]
+pub(crate) struct JoinOptions {
+    /// The line that floe cluster invite printed
+    pub(super) line: Line,
+    /// This host's name in the cluster [default: its host name]
+    #[arg(short = 'N', long = "name", value_name = "NAME")]
+    pub(super) host_name: Option<HostName>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -11,8 +11,8 @@ use super::options::PlaceOptions;
 
 /// Of a host that is a service, and not somebody's desktop.
 const OF_ROOT: &str = "/var/lib/floe";
-/// Where a daemon listens unless told otherwise.
-const PORT: u16 = 10_245;
+/// Where the authority listens unless told otherwise: icecream's scheduler has the two before it.
+pub(super) const PORT: u16 = 8767;
 /// As many as an invitation takes.
 const MOST_ADDRESSES: usize = 4;
 

@@ -39,6 +39,17 @@ pub(super) fn moment(seconds: u64) -> String {
     )
 }
 
+pub(super) fn joined(member: &Identity, place: &Place) -> String {
+    format!(
+        "this host is {} in the cluster {}, with the roles {}\n  its key and certificate: {}, good until {}\n",
+        member.name(),
+        member.cluster_name(),
+        member.roles(),
+        place.member.display(),
+        moment(member.expires().as_secs())
+    )
+}
+
 pub(super) fn created(authority: &Authority, place: &Place, member: Option<&Identity>) -> String {
     let mut text = format!(
         "made the cluster {} ({})\n  its key and records: {}; whoever can read them can admit members\n",
@@ -56,7 +67,7 @@ pub(super) fn created(authority: &Authority, place: &Place, member: Option<&Iden
     }
     let addresses = texts(authority.addresses()).join(", ");
     let _infallible = writeln!(text, "  other hosts will look for it at {addresses}");
-    text.push_str("next: floe cluster invite\n");
+    text.push_str("next: floe cluster serve, and floe cluster invite for each host\n");
     text
 }
 
