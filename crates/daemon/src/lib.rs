@@ -9,6 +9,7 @@ pub mod core;
 mod desk;
 mod error;
 pub mod executor;
+pub mod lending;
 mod link;
 mod listen;
 pub mod load;

@@ -136,6 +136,11 @@ pub struct Hours {
 pub struct BadHours;
 
 impl Hours {
+    /// When they begin.
+    pub fn begin(self) -> String {
+        time(self.from)
+    }
+
     fn include(self, minute: u16) -> bool {
         if self.from <= self.to {
             (self.from..self.to).contains(&minute)
@@ -160,6 +165,10 @@ impl FromStr for Hours {
     }
 }
 
+fn time(minute: u16) -> String {
+    format!("{}:{:02}", minute / 60, minute % 60)
+}
+
 /// `7`, `7:30`, `24`.
 fn minute(text: &str) -> Result<u16, BadHours> {
     let (hours, minutes) = text.trim().split_once(':').unwrap_or((text.trim(), "0"));
@@ -181,7 +190,6 @@ fn minute(text: &str) -> Result<u16, BadHours> {
 
 impl fmt::Display for Hours {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |minute: u16| format!("{}:{:02}", minute / 60, minute % 60);
         write!(out, "between {} and {}", time(self.from), time(self.to))
     }
 }

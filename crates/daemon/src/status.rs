@@ -1,11 +1,12 @@
-//! The text that answers "how are you": icecream's lines, and one more that
-//! names the scheduler.
+//! The text that answers "how are you": icecream's lines, and more that name the scheduler and say
+//! whether compiles of other hosts are taken.
 
 use std::fmt::Write as _;
 
 use icecream::Environment;
 use job::ClientId;
 
+use crate::lending::Closed;
 use crate::load::Reading;
 
 /// What the text is made of.
@@ -31,6 +32,8 @@ pub struct Status<'a> {
     pub slots: u32,
     pub features: u32,
     pub reading: Reading,
+    /// Of other hosts' compiles: how they are taken, or why not.
+    pub lending: Result<&'static str, Closed>,
 }
 
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
@@ -99,7 +102,14 @@ impl Status<'_> {
             out,
             "  memory: {} (free: {})",
             load.memory, load.free_memory
-        )
+        )?;
+        match &self.lending {
+            Ok(manner) => writeln!(out, "  Foreign jobs: {manner}"),
+            Err(Closed { why, until }) => {
+                writeln!(out, "  Foreign jobs: none ({why})")?;
+                writeln!(out, "  Foreign jobs again: {until}")
+            }
+        }
     }
 }
 
@@ -132,6 +142,7 @@ mod tests {
                 free_memory: 22082,
                 ..Reading::default()
             },
+            lending: Ok("taken"),
         };
         let expected = "\
 Node Name: nodeB
@@ -148,12 +159,19 @@ Node Name: nodeB
   cpu: 1000 idle, 0 nice
   load: 0.000, icecream_load: 0
   memory: 84 (free: 22082)
+  Foreign jobs: taken
 ";
         assert_eq!(status.text(), expected);
         let alone = Status {
             scheduler: Err("no answer to the broadcast".into()),
+            lending: Err(Closed {
+                why: "it is late".into(),
+                until: "at 7:00".into(),
+            }),
             ..status
         };
+        let closed = "  Foreign jobs: none (it is late)\n  Foreign jobs again: at 7:00\n";
+        assert!(alone.text().ends_with(closed));
         assert!(
             alone
                 .text()

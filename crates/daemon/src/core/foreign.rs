@@ -111,8 +111,13 @@ impl Core {
     }
 
     /// Whether the foreign compile that is served next waits for nothing but memory.
-    pub(super) fn is_hungry(&self) -> bool {
+    pub(crate) fn is_hungry(&self) -> bool {
         self.used < self.slots && !self.frozen && !self.foreign_fits()
+    }
+
+    /// Whether foreign compiles stand still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// Refuses the next compile if nothing could start for too long: those that have the memory may

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::claim::Claim;
 use crate::config::Config;
 use crate::core::{Action, Core, Event};
+use crate::lending::Lending;
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
 use crate::load::{Announcer, Meter, Reading, Sample};
@@ -308,6 +309,15 @@ impl Desk {
             .states()
             .filter_map(|(id, state)| Some((id, state, self.seats.get(&id)?.address.clone())));
         let toolchains = &self.shop.toolchains;
+        let lending = Lending {
+            is_possible: !self.config.no_remote && self.shop.executor.is_some(),
+            slots: self.core.slots(),
+            owner: &self.config.owner,
+            base_dir: &self.config.base_dir,
+            reading: self.reading,
+            frozen: self.core.is_frozen(),
+            hungry: self.core.is_hungry(),
+        };
         Status {
             node_name: &self.config.node_name,
             address: line.and_then(|line| line.own).map(|own| own.to_string()),
@@ -326,6 +336,7 @@ impl Desk {
             slots: self.core.slots(),
             features: self.config.features,
             reading: self.reading.unwrap_or_default(),
+            lending: lending.closed().map_or(Ok(lending.manner()), Err),
         }
         .text()
     }

@@ -17,6 +17,19 @@ pub(crate) struct Host {
     pub(crate) load: u32,
     /// Seconds since a toolchain is being installed.
     pub(crate) installing_s: Option<u64>,
+    /// Why it gets no work now, as far as a scheduler knows.
+    pub(crate) no_work: Option<&'static str>,
+}
+
+/// A host may be without work for one of these, and say itself why it chose so.
+fn no_work(address: &str, slots: u32, load: u32, is_installing: bool) -> Option<&'static str> {
+    match () {
+        () if address.ends_with(":0") => Some("takes no foreign jobs (--no-remote)"),
+        () if slots == 0 => Some("has no slots (-m 0)"),
+        () if is_installing => None,
+        () if load >= 1000 => Some("takes no work just now (`floe status` on it says why)"),
+        () => None,
+    }
 }
 
 /// One job that the scheduler knows.
@@ -56,13 +69,15 @@ fn host(line: &str) -> Option<Host> {
     let installing_s = rest
         .split_once("since ")
         .and_then(|(_, tail)| tail.split(' ').next()?.parse().ok());
+    let slots = slots.parse().ok()?;
     Some(Host {
+        no_work: no_work(address, slots, load, installing_s.is_some()),
         name: name.to_owned(),
         address: address.to_owned(),
         platform: platform.to_owned(),
         speed,
         jobs: jobs.parse().ok()?,
-        slots: slots.parse().ok()?,
+        slots,
         load,
         installing_s,
     })
@@ -107,6 +122,21 @@ mod tests {
             ("nodeB", 1, 2)
         );
         assert_eq!(hosts[1].installing_s, Some(7));
+        assert_eq!((hosts[0].no_work, hosts[1].no_work), (None, None));
+    }
+
+    #[test]
+    fn a_host_without_work_says_why() {
+        let text = " a (10.0.0.1:0) [x86_64] speed=0.00 jobs=0/2 load=0\n \
+            b (10.0.0.2:10245) [x86_64] speed=0.00 jobs=0/0 load=0\n \
+            c (10.0.0.3:10245) [x86_64] speed=0.00 jobs=0/2 load=1000\n";
+        let why: Vec<_> = hosts(text)
+            .iter()
+            .map(|host| host.no_work.unwrap_or_default())
+            .collect();
+        for (why, part) in why.iter().zip(["--no-remote", "-m 0", "just now"]) {
+            assert!(why.contains(part), "{why}");
+        }
     }
 
     #[test]

@@ -46,6 +46,18 @@ pub(crate) struct Daemon {
     pub(crate) socket: String,
     /// `HOST:PORT`, or why there is none. Absent for daemons that do not say.
     pub(crate) scheduler: Option<String>,
+    /// Absent for daemons that do not say.
+    pub(crate) foreign_jobs: Option<ForeignJobs>,
+}
+
+/// Whether a host takes compiles of others now.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForeignJobs {
+    pub(crate) taken: bool,
+    /// How they are taken, or why not.
+    pub(crate) why: String,
+    /// When they will be taken again.
+    pub(crate) again: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,6 +168,7 @@ async fn daemon() -> Result<Option<Daemon>, String> {
                 node_name: "icecream's".to_owned(),
                 socket: shown,
                 scheduler: None,
+                foreign_jobs: None,
             })),
             Err(_) => Err(format!(
                 "daemon at {shown} accepts connections but does not answer; restart it"
@@ -178,6 +191,15 @@ fn read_internals(text: &str, socket: String) -> Daemon {
         node_name: value("Node Name").unwrap_or_default(),
         socket,
         scheduler: value("Scheduler"),
+        foreign_jobs: value("Foreign jobs").map(|said| ForeignJobs {
+            taken: !said.starts_with("none"),
+            why: said
+                .strip_prefix("none (")
+                .and_then(|rest| rest.strip_suffix(')'))
+                .unwrap_or(&said)
+                .to_owned(),
+            again: value("Foreign jobs again"),
+        }),
     }
 }
 
@@ -233,4 +255,24 @@ fn daemon_sockets() -> Vec<std::path::PathBuf> {
         places.push(std::path::Path::new(&home).join(".iceccd.socket"));
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owners_reason_is_read_with_its_end() {
+        let text = "Node Name: box\n  Scheduler: 10.0.0.1:8765\n  Foreign jobs: none (it is not between 22:00 and 6:00 (--hours))\n  Foreign jobs again: at 22:00\n";
+        let daemon = read_internals(text, "socket".to_owned());
+        let jobs = daemon.foreign_jobs.unwrap();
+        assert!(!jobs.taken);
+        assert_eq!(jobs.why, "it is not between 22:00 and 6:00 (--hours)");
+        assert_eq!(jobs.again.as_deref(), Some("at 22:00"));
+        let daemon = read_internals("Node Name: box\n  Foreign jobs: taken\n", String::new());
+        let jobs = daemon.foreign_jobs.unwrap();
+        assert!(jobs.taken && jobs.again.is_none());
+        let older = read_internals("Node Name: box\n", String::new());
+        assert!(older.foreign_jobs.is_none());
+    }
 }

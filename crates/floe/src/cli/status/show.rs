@@ -39,7 +39,18 @@ fn agent(text: &mut String, agent: Option<&Agent>) -> std::fmt::Result {
 
 fn daemon(text: &mut String, daemon: Option<&Daemon>) -> std::fmt::Result {
     match daemon {
-        Some(daemon) => writeln!(text, "daemon     {} ({})", daemon.node_name, daemon.socket),
+        Some(daemon) => {
+            writeln!(text, "daemon     {} ({})", daemon.node_name, daemon.socket)?;
+            let Some(jobs) = &daemon.foreign_jobs else {
+                return Ok(());
+            };
+            let how = if jobs.taken { "" } else { "not taken: " };
+            write!(text, "             jobs of other hosts: {how}{}", jobs.why)?;
+            match &jobs.again {
+                Some(again) => writeln!(text, "; again {again}"),
+                None => writeln!(text),
+            }
+        }
         None => writeln!(text, "daemon     not running: start `floe daemon`"),
     }
 }
@@ -65,8 +76,9 @@ fn scheduler(
             let jobs = format!("{}/{}", host.jobs, host.slots);
             let note = match host.installing_s {
                 Some(seconds) => format!("  installing a toolchain for {seconds} s"),
-                None if host.load >= 1000 => "  takes no work just now (load 1000)".to_owned(),
-                None => String::new(),
+                None => host
+                    .no_work
+                    .map_or_else(String::new, |why| format!("  {why}")),
             };
             writeln!(
                 text,
