@@ -14,5 +14,6 @@ mod monitors;
 mod odd;
 mod owner;
 mod projects;
+mod shut_home;
 mod smoke;
 mod warnings;

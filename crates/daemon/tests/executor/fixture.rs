@@ -14,6 +14,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use toolchain::{Compiler, Compression, Limits, NotOwn, Own};
 
+pub(crate) const C: &[u8] = b"#include <stdio.h>\nint main(void) { return printf(\"%d\", 7); }\n";
+pub(crate) const CXX: &[u8] =
+    b"#include <string>\n#include <vector>\nstd::vector<std::string> all(10, \"x\");\n";
+
 pub(crate) struct Fixture {
     pub(crate) base: TempDir,
     pub(crate) executor: Executor,

@@ -6,11 +6,26 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
-mod cases;
+mod endings;
 mod fixture;
+mod lives;
+mod objects;
+mod toolchains;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+
+use fixture::Fixture;
+
+/// One promise.
+type Case = (&'static str, fn(&Fixture));
+
+const ALL: [&[Case]; 4] = [
+    objects::CASES,
+    endings::CASES,
+    lives::CASES,
+    toolchains::CASES,
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,13 +33,13 @@ fn main() -> ExitCode {
     if has("--list") {
         // What cargo-nextest asks for.
         if !has("--ignored") {
-            cases::ALL
-                .iter()
+            ALL.into_iter()
+                .flatten()
                 .for_each(|(name, _)| println!("{name}: test"));
         }
         return ExitCode::SUCCESS;
     }
-    let fixture = match fixture::Fixture::new() {
+    let fixture = match Fixture::new() {
         Ok(fixture) => fixture,
         Err(reason) => {
             eprintln!("SKIPPED: {reason}");
@@ -41,7 +56,7 @@ fn main() -> ExitCode {
         .filter(|argument| !argument.starts_with('-'))
         .collect();
     let mut failed = 0;
-    for (name, case) in cases::ALL {
+    for (name, case) in ALL.into_iter().flatten() {
         if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
             let passed = catch_unwind(AssertUnwindSafe(|| case(&fixture))).is_ok();
             println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
