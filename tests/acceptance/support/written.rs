@@ -90,6 +90,17 @@ END
 extern int foo(void);
 int call(void) { return foo(); }
 END
+        cat >popped.h <<'END'
+#define LIMIT 3
+#pragma push_macro("LIMIT")
+#undef LIMIT
+#define LIMIT 4
+#pragma pop_macro("LIMIT")
+END
+        cat >popped.c <<'END'
+#include "popped.h"
+int limit = LIMIT;
+END
         cat >counter.c <<'END'
 #define NEXT __COUNTER__
 #if NEXT == 0
@@ -97,15 +108,16 @@ END
 int a = __COUNTER__;
 END
         cat >Makefile <<'END'
-all: omp.o simd.o acc.obj renamed.o counter-gcc.o counter-clang.o
+all: omp.o simd.o acc.obj renamed.o popped.o counter-gcc.o counter-clang.o
 omp.o: omp.c; $(CC) -fopenmp -c -o $@ $<
 simd.o: simd.c; $(CC) -O2 -fopenmp-simd -c -o $@ $<
 acc.obj: acc.c; $(CC) -fopenacc -c -o $@ $< && nm $@ | grep -q GOACC_parallel
 renamed.o: renamed.c; $(CC) -c -o $@ $<
+popped.o: popped.c; $(CC) -c -o $@ $<
 counter-gcc.o: counter.c; $(CC) -c -o $@ $<
 counter-clang.o: counter.c; $(patsubst %gcc,%clang,$(CC)) -c -o $@ $<
 END"##,
     build: "make -j$JOBS CC=\"$CC\"",
     rule: Rule::Bytes,
-    objects: 5,
+    objects: 6,
 };

@@ -27,6 +27,7 @@ pub(crate) use self::progress::Said;
 use self::hold::Hold;
 use self::outline::Outline;
 use self::progress::Progress;
+use crate::cluster::Failure;
 use crate::door::{gone, send};
 use crate::shared::Shared;
 use crate::state::Event;
@@ -131,22 +132,60 @@ async fn decide(run: &Run, shared: &Shared, chronicle: &mut Chronicle) -> Fate {
             local::stay(&outline, shared, chronicle, Reason::ForeignRoot, detail).await,
         );
     }
-    match outline.plan() {
+    let source = outline.directory.join(outline.shown_source());
+    let outline = if shared.pragmas.were_lost(&outline.program, &source) {
+        outline.expanding_here()
+    } else {
+        outline
+    };
+    match attempt(&outline, shared, chronicle).await {
+        Ok(fate) => fate,
+        // Another try costs a second preprocessor; the next job of its kind begins with that.
+        Err(_lost) => {
+            shared.pragmas.lost(&outline.program, &source);
+            let outline = outline.expanding_here();
+            match attempt(&outline, shared, chronicle).await {
+                Ok(fate) => fate,
+                Err(lost) => stay_for(&outline, shared, chronicle, lost).await,
+            }
+        }
+    }
+}
+
+/// What becomes of the job. An error: its text would have lost something that it does not lose when
+/// all macros are expanded here.
+async fn attempt(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+) -> Result<Fate, Failure> {
+    let plan = match outline.plan() {
         invocation::Plan::Local(plan) => {
             if let Some(output) = &plan.output {
                 chronicle.subject(outline.shown_source(), Some(output));
             }
-            Fate::Stay(local::by_plan(&outline, shared, chronicle, plan).await)
+            return Ok(Fate::Stay(
+                local::by_plan(outline, shared, chronicle, plan).await,
+            ));
         }
-        invocation::Plan::Remote(plan) => {
-            chronicle.subject(&plan.source, Some(&plan.output));
-            match remote::compile(&outline, shared, chronicle, &plan).await {
-                Ok(fate) => fate,
-                Err(failure) => {
-                    let (reason, detail) = (failure.reason, failure.detail);
-                    Fate::Stay(local::stay(&outline, shared, chronicle, reason, detail).await)
-                }
-            }
+        invocation::Plan::Remote(plan) => plan,
+    };
+    chronicle.subject(&plan.source, Some(&plan.output));
+    match remote::compile(outline, shared, chronicle, &plan).await {
+        Ok(fate) => Ok(fate),
+        Err(failure) if failure.reason == Reason::NotInText && !outline.expands_here() => {
+            Err(failure)
         }
+        Err(failure) => Ok(stay_for(outline, shared, chronicle, failure).await),
     }
+}
+
+async fn stay_for(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    failure: Failure,
+) -> Fate {
+    let (reason, detail) = (failure.reason, failure.detail);
+    Fate::Stay(local::stay(outline, shared, chronicle, reason, detail).await)
 }

@@ -25,6 +25,8 @@ pub(crate) struct Outline {
     pub(crate) niceness: u32,
     pub(crate) stderr_is_terminal: bool,
     never_distribute: bool,
+    /// A text of which only the includes are resolved would lose something.
+    expands_here: bool,
 }
 
 impl Outline {
@@ -40,6 +42,7 @@ impl Outline {
             niceness: run.niceness.min(19),
             stderr_is_terminal: run.stderr_is_terminal,
             never_distribute: run.never_distribute,
+            expands_here: false,
             directory,
         }
     }
@@ -55,6 +58,18 @@ impl Outline {
             directory: self.directory.clone(),
             ..*self
         }
+    }
+
+    /// The same job, with all macros expanded on this host.
+    pub(crate) fn expanding_here(self) -> Self {
+        Self {
+            expands_here: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn expands_here(&self) -> bool {
+        self.expands_here
     }
 
     /// Whether the wrapper's root and directory are what this process sees by the same names: it
@@ -89,7 +104,10 @@ impl Outline {
             return by_request(None);
         }
         let is_clang = called_as.as_bytes().windows(5).any(|part| part == b"clang");
-        let settings = self.environment.settings(self.stderr_is_terminal, is_clang);
+        let mut settings = self.environment.settings(self.stderr_is_terminal, is_clang);
+        if self.expands_here {
+            settings.remote_cpp = Some(false);
+        }
         let call = Call {
             called_as,
             arguments: &self.arguments,

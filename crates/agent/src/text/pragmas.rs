@@ -1,11 +1,11 @@
 //! Headers that gcc's directives-only text misrepresents: it says nothing of some pragmas. Each
 //! header is read once and asked again only after a change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use toolchain::Stamp;
@@ -13,10 +13,15 @@ use toolchain::Stamp;
 /// Headers remembered; beyond that everything is forgotten and asked anew.
 const MAX_KNOWN: usize = 200_000;
 
+/// The same for directories with such sources.
+const MAX_KINDS: usize = 10_000;
+
 /// What is known of headers. A memo that every preprocessing thread fills: no state that decides.
 #[derive(Debug, Default)]
 pub(crate) struct Pragmas {
     known: Mutex<HashMap<PathBuf, (Stamp, bool)>>,
+    /// Compilers, and directories whose sources include such headers with them.
+    expanding: Mutex<HashSet<(PathBuf, PathBuf)>>,
 }
 
 impl Pragmas {
@@ -32,6 +37,27 @@ impl Pragmas {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a text of a source beside this one was found to lose something, with this compiler. It only
+    /// spares a vain preprocessor: what a text loses is looked for in each.
+    pub(crate) fn were_lost(&self, program: &Path, source: &Path) -> bool {
+        self.expanding().contains(&kind(program, source))
+    }
+
+    /// Remembers it.
+    pub(crate) fn lost(&self, program: &Path, source: &Path) {
+        let mut expanding = self.expanding();
+        if expanding.len() >= MAX_KINDS {
+            expanding.clear();
+        }
+        expanding.insert(kind(program, source));
+    }
+
+    fn expanding(&self) -> MutexGuard<'_, HashSet<(PathBuf, PathBuf)>> {
+        self.expanding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_misrepresented(&self, path: PathBuf) -> io::Result<bool> {
@@ -63,9 +89,14 @@ impl Pragmas {
         Ok(answer)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, (Stamp, bool)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, (Stamp, bool)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn kind(program: &Path, source: &Path) -> (PathBuf, PathBuf) {
+    let directory = source.parent().unwrap_or(Path::new(""));
+    (program.to_owned(), directory.to_owned())
 }
 
 #[cfg(test)]

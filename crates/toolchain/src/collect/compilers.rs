@@ -67,6 +67,8 @@ impl Collector {
     /// gcc's drivers and compilers proper; whether there is one for C and one for C++.
     fn proper(&mut self, compiler: &Compiler) -> Result<[bool; 2], Cause> {
         let mut found = [false; 2];
+        let mut beside = Vec::new();
+        let mut absent = Vec::new();
         let parts = [
             (&compiler.c, "gcc", "cc1"),
             (&compiler.cxx, "g++", "cc1plus"),
@@ -76,8 +78,18 @@ impl Collector {
             self.file(driver, &Path::new("/usr/bin").join(name))?;
             if let Some(path) = self.tool(driver, proper)? {
                 self.file(&path, &Path::new("/usr/bin").join(proper))?;
+                beside.extend(path.parent().map(Path::to_path_buf));
                 *found = true;
+            } else {
+                absent.push(proper);
             }
+        }
+        // The package of the other language, installed later, puts it there.
+        for (directory, name) in beside
+            .iter()
+            .flat_map(|at| absent.iter().map(move |name| (at, name)))
+        {
+            self.watch.add(&directory.join(name));
         }
         if found == [false; 2] {
             let asked = compiler.driver().to_path_buf();

@@ -94,3 +94,23 @@ fn another_path_brings_another_assembler() {
     assert_ne!(name(&format!("{}:/usr/bin:/bin", tools.display())), first);
     assert_eq!(name(&format!("{}:/usr/bin:/bin", root.display())), first);
 }
+
+/// The package for C++, installed when the one for C is in use already.
+#[test]
+fn a_language_that_is_installed_later_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let cache = NativeCache::new(root.join("cache"));
+    let (gcc, cc1) = copy(&root.join("prefix"));
+    let gxx = gcc.with_file_name("g++");
+    fs::copy(Path::new("/usr/bin/g++").canonicalize().unwrap(), &gxx).unwrap();
+    let knows_cxx = || cache.get(&gxx, &[], Compression::None).unwrap().has_cxx;
+    assert!(!knows_cxx());
+    let said = Command::new("g++")
+        .arg("-print-prog-name=cc1plus")
+        .output()
+        .unwrap();
+    let cc1plus = String::from_utf8(said.stdout).unwrap();
+    fs::copy(cc1plus.trim(), cc1.with_file_name("cc1plus")).unwrap();
+    assert!(knows_cxx());
+}
