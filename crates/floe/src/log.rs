@@ -23,6 +23,16 @@ pub(crate) enum Origin {
     Icecream,
 }
 
+impl Origin {
+    /// The program's name in messages.
+    pub(crate) fn name(self, floe: &'static str, icecream: &'static str) -> &'static str {
+        match self {
+            Self::Floe => floe,
+            Self::Icecream => icecream,
+        }
+    }
+}
+
 /// The open log, shared between the subscriber and the SIGHUP handler.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {

@@ -18,7 +18,7 @@
 //! | name | what |
 //! |---|---|
 //! | `FLOE-STORE` | says what this directory is; a directory with something in it but not this is refused |
-//! | `lock` | `flock(2)` of the process that uses it, and its number |
+//! | `lock` | the number of the process that uses it, which holds a `flock(2)` of the directory |
 //! | `boot` | the boot of the machine since which the rest is known to be whole |
 //! | `objects/` | files by digest; an executable one has an `x` behind |
 //! | `trees/`, `records/` | trees, and of what each consists |

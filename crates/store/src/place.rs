@@ -206,28 +206,22 @@ fn marker_text() -> String {
     )
 }
 
-/// The lock, with the number of its holder in it for the next one who comes.
+/// The lock; the number of its holder is in a file for the next one who comes.
 fn lock(root: &Path, patience: Duration) -> Result<File, OpenError> {
+    let failed = |error| unusable(root, error);
+    // Of the directory itself: a file in it could be deleted, and made and locked anew by another.
+    let directory = File::open(root).map_err(failed)?;
     let path = root.join(LOCK);
-    let failed = |error| unusable(&path, error);
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed)?;
-    if !locked(&file, patience).map_err(|error| failed(error.into()))? {
-        let mut text = String::new();
-        let _unknown = file.take(20).read_to_string(&mut text);
+    if !locked(&directory, patience).map_err(|error| failed(error.into()))? {
+        let holder = fs::read_to_string(&path).ok();
         return Err(OpenError::InUse {
             path: root.to_path_buf(),
-            pid: text.trim().parse().ok(),
+            pid: holder.and_then(|text| text.trim().parse().ok()),
         });
     }
-    // For a message only, so a full disk is no reason to stop. Always the same length: nothing to cut.
-    let _unsaid = write!(file, "{:<10}", std::process::id());
-    Ok(file)
+    // For a message only, so a full disk is no reason to stop.
+    let _unsaid = fs::write(&path, format!("{}\n", std::process::id()));
+    Ok(directory)
 }
 
 /// `flock` waits for ever or not at all.

@@ -27,7 +27,7 @@ pub enum TransportError {
     /// What a reachability probe of icecream's scheduler looks like: nothing to log.
     #[error("{peer} connected and left without a word")]
     Probe { peer: Endpoint },
-    #[error("{peer} did not finish the handshake within {after:?}; is it an icecream program?")]
+    #[error("{peer} did not finish the handshake within {after:.0?}; is it an icecream program?")]
     HandshakeTimeout { peer: Endpoint, after: Duration },
     #[error(
         "{peer} speaks icecream's protocol, which says nothing of who it is, and only members of the cluster are admitted; `floe join` makes its host one"
@@ -54,10 +54,10 @@ pub enum TransportError {
     #[error("cannot connect to {peer}: {source}{}", connect_advice(source))]
     Connect { peer: Endpoint, source: io::Error },
     #[error(
-        "cannot connect to {peer}: no answer within {after:?}; is the host up, and does a firewall drop the connection?"
+        "cannot connect to {peer}: no answer within {after:.0?}; is the host up, and does a firewall drop the connection?"
     )]
     ConnectTimeout { peer: Endpoint, after: Duration },
-    #[error("{peer} has taken no data for {after:?}; the connection is given up")]
+    #[error("{peer} has taken no data for {after:.0?}; the connection is given up")]
     Stalled { peer: Endpoint, after: Duration },
     #[error("the connection with {peer} broke while {doing}: {source}")]
     Broken {

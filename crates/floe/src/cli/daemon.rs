@@ -16,7 +16,8 @@ use crate::log::Origin;
 const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
 
 pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
-    service::run(&options.service, origin, "iceccd", |ready| {
+    let name = origin.name("floe daemon", "iceccd");
+    service::run(&options.service, origin, name, |ready| {
         let config = config(options)?;
         // Before any thread exists: the helper that starts jobs is a fork of this process.
         let (sockets, zygote) = daemon::prepare_with(&config, |user| {

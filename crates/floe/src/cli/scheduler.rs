@@ -16,7 +16,8 @@ const FALLBACK_IDS: (u32, u32) = (65534, 65533);
 const ACCOUNT: &str = "icecc";
 
 pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
-    service::run(&options.service, origin, "icecc-scheduler", |ready| {
+    let name = origin.name("floe scheduler", "icecc-scheduler");
+    service::run(&options.service, origin, name, |ready| {
         let config = config(options)?;
         // A name that somebody chose is meant; only Debian's account may be missing.
         let (account, fallback) = match options.service.user.as_deref() {

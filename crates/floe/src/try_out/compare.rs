@@ -14,6 +14,9 @@ pub(super) enum Verdict {
     /// It was compiled here in the first place.
     Local,
     Same,
+    /// But for debug information, in which preprocessed text leaves traces: producer, columns, the order of
+    /// strings.
+    SameButDebug,
     /// The path of the remote object, kept beside the local one.
     Differs(PathBuf),
     /// Why the two could not be compared.
@@ -55,6 +58,7 @@ fn repeat(record: &JobRecord, directory: &Path, output: &Path) -> io::Result<Ver
     let verdict = match status {
         Ok(status) if status.success() => match fs::read(output)? == fs::read(&aside)? {
             true => Verdict::Same,
+            false if same_without_debug(output, &aside) => Verdict::SameButDebug,
             false => return Ok(Verdict::Differs(aside)),
         },
         Ok(status) => Verdict::Unknown(format!("the local compile ended with {status}")),
@@ -62,4 +66,25 @@ fn repeat(record: &JobRecord, directory: &Path, output: &Path) -> io::Result<Ver
     };
     fs::rename(&aside, output)?;
     Ok(verdict)
+}
+
+/// Only where `objcopy` understands both.
+fn same_without_debug(one: &Path, other: &Path) -> bool {
+    match (without_debug(one), without_debug(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
+fn without_debug(object: &Path) -> Option<Vec<u8>> {
+    let stripped = tempfile::NamedTempFile::new().ok()?;
+    let status = Command::new("objcopy")
+        .arg("--strip-debug")
+        .args([object, stripped.path()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .ok()?;
+    status.success().then(|| fs::read(stripped.path()).ok())?
 }

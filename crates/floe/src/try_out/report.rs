@@ -77,7 +77,18 @@ fn fill(
     writeln!(
         text,
         "\n{remote} compiled on the executors, {here} here; {same} of {remote} objects equal to a local compile"
-    )
+    )?;
+    let but_debug = verdicts
+        .iter()
+        .filter(|verdict| **verdict == Verdict::SameButDebug)
+        .count();
+    if but_debug > 0 {
+        writeln!(
+            text,
+            "{but_debug} more differ in debug information only: preprocessed text cannot keep all of it"
+        )?;
+    }
+    Ok(())
 }
 
 fn place(record: &JobRecord, stage: &Stage) -> String {
@@ -95,6 +106,7 @@ fn object(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Local => "-".to_owned(),
         Verdict::Same => "same".to_owned(),
+        Verdict::SameButDebug => "same but for debug information".to_owned(),
         Verdict::Differs(remote) => format!("DIFFERS, kept as {}", remote.display()),
         Verdict::Unknown(why) => format!("not compared: {why}"),
     }
