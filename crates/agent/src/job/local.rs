@@ -42,7 +42,11 @@ pub(crate) async fn stay(
     detail: String,
 ) -> Stay {
     let output = outline.shown_output().unwrap_or(Path::new(""));
-    let hold = hold(outline, shared, chronicle, output, false).await;
+    let hold = match reason {
+        // A daemon that does not answer would not answer now either, and each try may take long.
+        Reason::DaemonUnavailable => own_permit(outline, shared, chronicle).await,
+        _ => hold(outline, shared, chronicle, output, false).await,
+    };
     Stay {
         reason,
         detail,
@@ -72,6 +76,15 @@ async fn hold(
         },
         Err(failure) => debug!("no daemon: {failure}"),
     }
+    own_permit(outline, shared, chronicle).await
+}
+
+/// The right to compile here when no daemon counts.
+async fn own_permit(outline: &Outline, shared: &Shared, chronicle: &mut Chronicle) -> Hold {
+    if outline.has_slot_already() {
+        return Hold::Nothing;
+    }
+    chronicle.enter(Phase::Queue);
     Hold::Permit(shared.hub.permit(Pool::Compile, outline.niceness).await)
 }
 
