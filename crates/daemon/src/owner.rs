@@ -132,7 +132,7 @@ pub struct Hours {
 
 /// The text is no time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("hours are FROM-TO, for example 19:00-7:30 or 22-6")]
+#[error("hours are FROM-TO, two different times, for example 19:00-7:30 or 22-6")]
 pub struct BadHours;
 
 impl Hours {

@@ -136,9 +136,10 @@ fn a_running_compile_stands_still_for_the_owner_and_moves_on_if_that_lasts() -> 
     ensure!(jobs.failed_tries.is_empty(), "{jobs:?}");
 
     let jobs = compile(&mut cluster, |cluster| {
+        // Within one look at the load, before the compile ends.
+        say_load(cluster.host("lent")?, "9.00")?;
         say_load(cluster.host("other")?, "0.00")?;
         says(cluster, "other", "are taken again")?;
-        say_load(cluster.host("lent")?, "9.00")?;
         says(cluster, "lent", "is handed back: the owner")
     })?;
     ensure!(jobs.remote.keys().eq(["other"]), "{jobs:?}");

@@ -54,7 +54,7 @@ int part$n() { return $n; }\" >part$n.cc
 pub const ENDLESS: Project = slow!("endless", 8, 10000000);
 
 /// One compile, long enough to be stopped and to go on.
-pub const LONG: Project = slow!("long", 1, 1000000);
+pub const LONG: Project = slow!("long", 1, 2500000);
 
 /// More jobs than a cluster has slots for.
 pub const MANY: Project = slow!("many", 240, 20000);

@@ -187,7 +187,7 @@ pub(crate) struct DaemonOptions {
     #[arg(long = "idle-only", help_heading = OWNER)]
     pub(crate) idle_only: bool,
     /// Start no foreign job while the load average of the last minute is above this
-    #[arg(long = "max-load", value_name = "LOAD", value_parser = load, help_heading = OWNER)]
+    #[arg(long = "max-load", value_name = "LOAD", value_parser = load, allow_negative_numbers = true, help_heading = OWNER)]
     pub(crate) max_load: Option<u32>,
     /// Start foreign jobs only at these times of day, for example 19:00-7:30
     #[arg(long, value_name = "FROM-TO", help_heading = OWNER)]
@@ -199,7 +199,7 @@ pub(crate) struct DaemonOptions {
     #[arg(long, value_name = "SIZE", help_heading = OWNER)]
     pub(crate) memory: Option<daemon::owner::Size>,
     /// Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long, 600 at most
-    #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=600), help_heading = OWNER)]
+    #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=600), help_heading = OWNER)]
     pub(crate) hand_back_after: u64,
     /// Take no foreign jobs
     #[arg(long = "no-remote", alias = "no", help_heading = OWNER)]
