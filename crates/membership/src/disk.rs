@@ -103,6 +103,7 @@ impl Directory {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
                 Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => {
+                    // A lock of a file is waited for without end or not at all.
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err(TryLockError::WouldBlock) => {

@@ -1,6 +1,7 @@
 //! The authority's side of TLS.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::pki_types::UnixTime;
 use rustls::{CommonState, ServerConfig};
@@ -18,7 +19,8 @@ pub struct Endpoint {
     shared: Arc<Shared>,
     join: Arc<ServerConfig>,
     members: Arc<ServerConfig>,
-    made: UnixTime,
+    /// When the certificate was made, in seconds.
+    made: AtomicU64,
 }
 
 impl Endpoint {
@@ -34,26 +36,22 @@ impl Endpoint {
             join: tls::join_server(Arc::clone(&shared), Arc::clone(&clock))?.into(),
             members: tls::renewal_server(Arc::clone(&shared), clock)?.into(),
             shared,
-            made: now,
+            made: now.as_secs().into(),
         })
     }
 
     /// To be called every minute: takes over a rotation by another process, and renews its certificate.
-    pub fn refresh(
-        &mut self,
-        authority: &mut Authority,
-        now: UnixTime,
-    ) -> Result<(), AuthorityError> {
+    pub fn refresh(&self, authority: &mut Authority, now: UnixTime) -> Result<(), AuthorityError> {
         let trust = authority.trust(now)?;
         let is_rotated = !trust
             .fingerprints(now)
             .eq(self.shared.trust().fingerprints(now));
-        let age = now.as_secs().abs_diff(self.made.as_secs());
+        let age = now.as_secs().abs_diff(self.made.load(Ordering::Relaxed));
         if is_rotated || age >= LIFETIME.as_secs() / 2 {
             let (key, chain) = authority.voice(now)?;
             self.shared.show(live::certified(chain, &key)?);
             self.shared.believe(trust);
-            self.made = now;
+            self.made.store(now.as_secs(), Ordering::Relaxed);
         }
         Ok(())
     }

@@ -25,6 +25,16 @@ fn lent(name: &str, arguments: &[&str]) -> DaemonSpec {
     }
 }
 
+/// Builds a small project and compares its objects with a plain build's.
+fn build(cluster: &Cluster) -> Result<jobs::Jobs> {
+    let tree = SMALL.open()?;
+    tree.reset()?;
+    let build = tree.build(cluster.client("submit", Suite::Floe, "sh")?, 4);
+    build.run(BUILD)?.ok().with_context(|| cluster.logs())?;
+    tree.compare()?;
+    jobs::of(cluster, cluster.host("submit")?, Suite::Floe)
+}
+
 #[test]
 fn a_host_that_is_not_lent_now_gets_no_job() -> Result<()> {
     need!(Need::Namespaces, Need::Suite(Suite::Floe));
@@ -40,12 +50,7 @@ fn a_host_that_is_not_lent_now_gets_no_job() -> Result<()> {
         ))
         .submitter("submit", Suite::Floe, 0)
         .start()?;
-    let tree = SMALL.open()?;
-    tree.reset()?;
-    let build = tree.build(cluster.client("submit", Suite::Floe, "sh")?, 4);
-    build.run(BUILD)?.ok().with_context(|| cluster.logs())?;
-    tree.compare()?;
-    let jobs = jobs::of(&cluster, cluster.host("submit")?, Suite::Floe)?;
+    let jobs = build(&cluster)?;
     ensure!(
         jobs.remote.keys().eq(["lent"]),
         "{jobs:?}\n{}",
@@ -71,12 +76,7 @@ fn a_build_does_not_wait_for_hosts_that_nobody_lends() -> Result<()> {
         .daemon(lent("later", &["--hours", &later]))
         .submitter("submit", Suite::Floe, 0)
         .start()?;
-    let tree = SMALL.open()?;
-    tree.reset()?;
-    let build = tree.build(cluster.client("submit", Suite::Floe, "sh")?, 4);
-    build.run(BUILD)?.ok().with_context(|| cluster.logs())?;
-    tree.compare()?;
-    let jobs = jobs::of(&cluster, cluster.host("submit")?, Suite::Floe)?;
+    let jobs = build(&cluster)?;
     let why: Vec<_> = jobs.local.keys().map(String::as_str).collect();
     ensure!(
         jobs.remote.is_empty() && why == ["nobody_willing"],

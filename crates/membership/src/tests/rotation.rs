@@ -85,7 +85,7 @@ fn a_running_endpoint_takes_a_rotation_over() {
     let host = cluster.host(Roles::USUAL);
     let now = cluster.now();
     let clock = cluster.clock.arc();
-    let mut endpoint = Endpoint::new(cluster.authority(), clock, now).unwrap();
+    let endpoint = Endpoint::new(cluster.authority(), clock, now).unwrap();
     let mut elsewhere = Authority::open(&cluster.path()).unwrap();
     elsewhere.rotate(OVERLAP, now).unwrap();
     endpoint.refresh(cluster.authority(), now).unwrap();

@@ -1,7 +1,7 @@
 //! The authority's side: a thread of its own for what blocks on the disk, a task for each connection.
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use membership::{
@@ -36,7 +36,7 @@ const REFRESH: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Office {
     desk: mpsc::Sender<Ask>,
-    endpoint: Arc<RwLock<Endpoint>>,
+    endpoint: Arc<Endpoint>,
     seats: Arc<Semaphore>,
 }
 
@@ -61,7 +61,7 @@ impl Office {
     pub fn open(mut authority: Authority) -> Result<Self, AuthorityError> {
         let clock = Arc::new(DefaultTimeProvider);
         let endpoint = Endpoint::new(&mut authority, clock, UnixTime::now())?;
-        let endpoint = Arc::new(RwLock::new(endpoint));
+        let endpoint = Arc::new(endpoint);
         let (desk, asks) = mpsc::channel(WAITING);
         let refreshed = Arc::clone(&endpoint);
         let started = std::thread::Builder::new()
@@ -111,7 +111,7 @@ impl Office {
         let config = {
             let hello = start.client_hello();
             let offered: Vec<&[u8]> = hello.alpn().into_iter().flatten().collect();
-            self.endpoint().server(&offered)
+            self.endpoint.server(&offered)
         };
         let Some(config) = config else {
             return Err(TransportError::OtherService { peer: peer.clone() });
@@ -125,7 +125,7 @@ impl Office {
         stream: TlsStream<TcpStream>,
         place: &Place,
     ) -> Result<(), TransportError> {
-        let caller = self.endpoint().caller(stream.get_ref().1, UnixTime::now());
+        let caller = self.endpoint.caller(stream.get_ref().1, UnixTime::now());
         let member = caller.map_err(|why| TransportError::Distrusted {
             peer: place.clone(),
             why,
@@ -169,10 +169,6 @@ impl Office {
             Err(_) => unavailable,
         }
     }
-
-    fn endpoint(&self) -> std::sync::RwLockReadGuard<'_, Endpoint> {
-        self.endpoint.read().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 async fn say(mut exchange: Exchange, reply: Reply) -> Result<(), LinkError> {
@@ -214,14 +210,10 @@ async fn look_after(desk: mpsc::WeakSender<Ask>) {
 }
 
 /// The thread that owns the authority's files.
-fn work(mut service: JoinService, mut asks: mpsc::Receiver<Ask>, endpoint: &RwLock<Endpoint>) {
+fn work(mut service: JoinService, mut asks: mpsc::Receiver<Ask>, endpoint: &Endpoint) {
     while let Some(ask) = asks.blocking_recv() {
         let trouble = match ask {
-            Ask::Refresh => endpoint
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .refresh(service.authority(), UnixTime::now())
-                .err(),
+            Ask::Refresh => endpoint.refresh(service.authority(), UnixTime::now()).err(),
             Ask::Request {
                 request,
                 peer,

@@ -28,7 +28,7 @@ const ORDERS: usize = 256;
 const ARRIVALS: usize = 64;
 /// How long a stream may wait for the other end to allow one more.
 const ROOM: Duration = Duration::from_secs(10);
-/// Between two tries to open one.
+/// Between two tries to open one: no event tells that the other end has room again.
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Why a stream or its connection cannot be used any more.
