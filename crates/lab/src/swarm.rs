@@ -2,13 +2,14 @@
 //!
 //! Each daemon logs in from a loopback address of its own (127.16.x.y), by which a scheduler's
 //! answer tells which of them got the job; one listener answers all reachability probes. Each
-//! submitter keeps a number of jobs open, as `make -jN` does: it asks, "compiles" for a fixed time,
+//! submitter keeps a number of jobs open, as `make -jN` does: it asks, "compiles" for about the same time each,
 //! and asks again. Run it where nobody minds, in a network namespace with `lo` up.
 
 mod messages;
 mod plan;
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -211,7 +212,8 @@ impl Counts {
     }
 }
 
-/// A job that "compiles".
+/// A job that "compiles"; the one that ends first is the least.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Running {
     ends: tokio::time::Instant,
     /// 0 for one that only fills the time until its client's first request.
@@ -219,6 +221,14 @@ struct Running {
     /// The executor; `None` at home.
     host: Option<usize>,
     client: u32,
+}
+
+/// How long a job takes: up to a quarter more or less than `mean`. Jobs of one length would end together
+/// for ever after one hiccup of the machine, and each answer would then wait for all the others'.
+fn length(mean: Duration, job: u32) -> Duration {
+    const STEPS: u32 = 1024;
+    let step = job.wrapping_mul(0x9e37_79b1) >> 22; // Fibonacci hashing: neighbours differ
+    mean * 3 / 4 + mean * step / (2 * STEPS)
 }
 
 struct Submitter {
@@ -229,7 +239,7 @@ struct Submitter {
     floor: Arc<Floor>,
     /// When each client asked.
     asked: Vec<Instant>,
-    running: VecDeque<Running>,
+    running: BinaryHeap<Reverse<Running>>,
     counts: Counts,
 }
 
@@ -245,7 +255,7 @@ impl Submitter {
             sender,
             floor,
             asked,
-            running: VecDeque::new(),
+            running: BinaryHeap::new(),
             counts: Counts::default(),
         }
     }
@@ -255,15 +265,15 @@ impl Submitter {
         let now = tokio::time::Instant::now();
         for client in 0..self.open {
             let ends = now + self.job * client / self.open;
-            self.running.push_back(Running {
+            self.running.push(Reverse(Running {
                 ends,
                 job: 0,
                 host: None,
                 client,
-            });
+            }));
         }
         while !self.floor.over.load(Ordering::Relaxed) {
-            let next = self.running.front().map(|running| running.ends);
+            let next = self.running.peek().map(|first| first.0.ends);
             tokio::select! {
                 received = timeout(Duration::from_millis(100), self.receiver.receive()) => {
                     let Ok(received) = received else { continue };
@@ -278,8 +288,8 @@ impl Submitter {
                 }
                 () = sleep_until(next.unwrap_or_else(tokio::time::Instant::now)), if next.is_some() => {
                     let now = tokio::time::Instant::now();
-                    while self.running.front().is_some_and(|running| running.ends <= now) {
-                        let Some(ended) = self.running.pop_front() else { break };
+                    while self.running.peek().is_some_and(|first| first.0.ends <= now) {
+                        let Some(Reverse(ended)) = self.running.pop() else { break };
                         self.ended(&ended)?;
                     }
                 }
@@ -320,7 +330,7 @@ impl Submitter {
             None => self.counts.sent_home += 1,
         }
         let running = Running {
-            ends: tokio::time::Instant::now() + self.job,
+            ends: tokio::time::Instant::now() + length(self.job, job),
             job,
             host,
             client,
@@ -332,7 +342,7 @@ impl Submitter {
             Some(host) => self.floor.report(host, &[begin(job)])?,
             None => self.sender.feed(&begin(job))?,
         }
-        self.running.push_back(running);
+        self.running.push(Reverse(running));
         Ok(())
     }
 

@@ -13,7 +13,7 @@ pub struct Plan {
     pub submitters: u32,
     /// Jobs that each submitter keeps open.
     pub open: u32,
-    /// How long a job takes; zero for jobs that end when they begin.
+    /// How long a job takes, give or take a quarter; zero for jobs that end when they begin.
     pub job: Duration,
     /// How long to go on.
     pub run: Duration,
