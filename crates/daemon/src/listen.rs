@@ -161,9 +161,9 @@ async fn accept(
     options: Options,
 ) -> Result<Channel, TransportError> {
     let began = Instant::now();
-    let (stream, _) = gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
+    let admitted = gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
     let left = HANDSHAKE.saturating_sub(began.elapsed());
-    Channel::accept_with(stream, left, options).await
+    Channel::accept_with(admitted.stream, left, options).await
 }
 
 async fn welcome(

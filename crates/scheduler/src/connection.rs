@@ -9,7 +9,7 @@ use membership::{Distrust, Peer as Member, Role};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use transport::{Channel, Gate, Receiver, Sender, TransportError, accept_tcp};
+use transport::{Admitted, Channel, Gate, Receiver, Sender, TransportError, accept_tcp};
 
 use crate::core::Input;
 use crate::seats::Seats;
@@ -97,7 +97,7 @@ impl Door {
 
     async fn greet(&self, stream: TcpStream) -> Result<(Newcomer, Reader), GreetingError> {
         let admitted = self.gate.admit(WELCOME, stream, GREETING_DEADLINE);
-        let (stream, member) = admitted.await?;
+        let Admitted { stream, member, .. } = admitted.await?;
         let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
         let peer_name = channel.peer_addr().to_string();
         let (mut receiver, sender) = channel.split();

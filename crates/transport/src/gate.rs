@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use membership::{ALPN_ICECREAM, Distrust, Expect, Live, Peer, Role};
+use membership::{ALPN, ALPN_ICECREAM, Distrust, Expect, Live, Peer, Role};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -34,31 +34,62 @@ impl fmt::Debug for Gate {
     }
 }
 
+/// A connection that was let in, on which nothing was said yet.
+#[derive(Debug)]
+pub struct Admitted {
+    pub stream: Stream,
+    /// Whose it is; known of members only.
+    pub member: Option<Peer>,
+    /// What follows is floe's own protocol ([`crate::Link`]) and not icecream's ([`Channel`]).
+    pub native: bool,
+}
+
+impl Admitted {
+    fn stranger(stream: TcpStream) -> Self {
+        Self {
+            stream: stream.into(),
+            member: None,
+            native: false,
+        }
+    }
+}
+
 impl Gate {
-    /// Lets a connection in, or says why not. Whose it is, is known of members only; a member needs one of
-    /// `roles`.
+    /// What members show each other, where there are members.
+    pub fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Open => None,
+            Self::Members(live) | Self::Mixed(live) => Some(live),
+        }
+    }
+
+    /// Lets a connection in, or says why not. A member needs one of `roles`.
     pub async fn admit(
         &self,
         roles: &[Role],
         stream: TcpStream,
         deadline: Duration,
-    ) -> Result<(Stream, Option<Peer>), TransportError> {
+    ) -> Result<Admitted, TransportError> {
         let live = match self {
-            Self::Open => return Ok((stream.into(), None)),
+            Self::Open => return Ok(Admitted::stranger(stream)),
             Self::Members(live) | Self::Mixed(live) => live,
         };
         let began = Instant::now();
         match dialect(&stream, deadline).await? {
             Dialect::Tls => {
                 let left = deadline.saturating_sub(began.elapsed());
-                let (stream, member) = secure::accept(stream, live, left).await?;
+                let (stream, member, native) = secure::accept(stream, live, left).await?;
                 may_one_of(&member, roles).map_err(|why| TransportError::Distrusted {
                     peer: stream.peer(),
                     why,
                 })?;
-                Ok((stream, Some(member)))
+                Ok(Admitted {
+                    stream,
+                    member: Some(member),
+                    native,
+                })
             }
-            Dialect::Icecream if matches!(self, Self::Mixed(_)) => Ok((stream.into(), None)),
+            Dialect::Icecream if matches!(self, Self::Mixed(_)) => Ok(Admitted::stranger(stream)),
             Dialect::Icecream => Err(TransportError::MembersOnly {
                 peer: stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp),
             }),
@@ -97,6 +128,17 @@ impl fmt::Debug for Passport {
 }
 
 impl Passport {
+    /// Connects to a member, for floe's own protocol, and says who it turned out to be.
+    pub async fn connect_native(
+        live: &Live,
+        expect: Expect,
+        address: SocketAddr,
+        deadline: Duration,
+        bind: Option<IpAddr>,
+    ) -> Result<(Stream, Peer), TransportError> {
+        secure::connect(address, expect, ALPN, live, deadline, bind).await
+    }
+
     /// Connects, to a host with this role if this host is a member, for icecream's messages. The deadline is
     /// for all handshakes together.
     pub async fn connect(

@@ -23,7 +23,7 @@ pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{EnrolError, Office, Unfit, ask, join};
 pub use error::{ListenError, TransportError};
-pub use gate::{Gate, Passport};
+pub use gate::{Admitted, Gate, Passport};
 pub use halves::{Receiver, Sender, Sent};
 pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};

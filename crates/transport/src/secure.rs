@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use membership::{Expect, Live, Peer, UnixTime};
+use membership::{ALPN, Expect, Live, Peer, UnixTime};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
@@ -57,12 +57,13 @@ pub(crate) async fn dialect(
     }
 }
 
-/// The server's side of the handshake on an accepted connection, and whose it is.
+/// The server's side of the handshake on an accepted connection: whose it is, and whether floe's own
+/// protocol follows.
 pub(crate) async fn accept(
     stream: TcpStream,
     live: &Live,
     deadline: Duration,
-) -> Result<(Stream, Peer), TransportError> {
+) -> Result<(Stream, Peer, bool), TransportError> {
     let endpoint = stream.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
     set_tcp_options(&stream);
     let accepting = TlsAcceptor::from(live.server()).accept(stream);
@@ -72,7 +73,8 @@ pub(crate) async fn accept(
         peer: endpoint,
         why,
     })?;
-    Ok((TlsStream::from(accepted).into(), peer))
+    let native = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
+    Ok((TlsStream::from(accepted).into(), peer, native))
 }
 
 /// Connects and does the client's side of the handshake; the deadline is for both together.

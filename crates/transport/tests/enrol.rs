@@ -139,11 +139,11 @@ async fn members_talk_and_nobody_else_gets_a_byte() {
         for _ in 0..3 {
             let (stream, _) = listener.accept().await.unwrap();
             match gate.admit(&[Role::Submit], stream, SOON).await {
-                Ok((stream, Some(member))) => {
-                    let channel = transport::Channel::accept(stream, SOON).await;
+                Ok(admitted) => {
+                    let member = admitted.member.expect("nobody is admitted without a name");
+                    let channel = transport::Channel::accept(admitted.stream, SOON).await;
                     seen.push(Ok((member.name.to_string(), channel.unwrap())));
                 }
-                Ok((_, None)) => panic!("admitted without a name"),
                 Err(error) => seen.push(Err(error)),
             }
         }

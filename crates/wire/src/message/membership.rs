@@ -151,4 +151,26 @@ messages! {
 
     /// It is done.
     Done = 90, "answer to Revoke, the last on its stream" {}
+
+    /// A user's agent wants to act in its host's name; the socket says which user it is.
+    WantCredentials = 91, "agent → daemon of its host, over the Unix socket, opens a stream" {}
+
+    /// What the agent shows to others, and whom it believes; the data is the signed list of revoked
+    /// members. Sent again when any of it changes.
+    Credentials = 92, "daemon → agent of its host; data follows" {
+        /// The cluster.
+        1 (bytes = "vec") cluster: Exactly<16>;
+        /// The key of its certificate, PKCS #8 in DER; for the agent's memory only.
+        2 (bytes = "vec") key: Opaque<512>;
+        /// Its certificate and those above it, in DER.
+        3 (bytes = "vec", repeated) chain: List<Opaque<8192>, 4>;
+        /// Whom to believe.
+        4 (message, repeated) roots: List<Root, 8>;
+        /// Where the scheduler is; none while the daemon has none.
+        5 (message, repeated) scheduler: List<Address, 16>;
+        /// The cluster has hosts that are no members: those are found through the daemon only.
+        6 (bool) mixed: bool;
+        /// The length of the data.
+        7 (uint64) list_size: Size;
+    }
 }

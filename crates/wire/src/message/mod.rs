@@ -125,6 +125,8 @@ all!(
     Invited,
     Revoke,
     Done,
+    WantCredentials,
+    Credentials,
 );
 
 pub(crate) fn read<M: Body>(body: &[u8]) -> Result<M, Unreadable> {

@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("daemon", daemon()),
         ("toolchain", toolchain()),
         ("membership", membership()),
+        ("agent", agent()),
     ]
 }
 
@@ -450,5 +451,29 @@ fn membership() -> Vec<Step> {
         (ACCEPTING, Act::Open(revoked.into())),
         (ACCEPTING, Act::Data(6, b"list".to_vec())),
         (ACCEPTING, Act::End(6)),
+    ]
+}
+
+/// An agent and the daemon of its host.
+fn agent() -> Vec<Step> {
+    let list_of_revoked = b"list".to_vec();
+    let credentials = Credentials {
+        cluster: Exactly([3; 16]),
+        key: opaque(b"key"),
+        chain: list(vec![opaque(b"agents")]),
+        roots: list(vec![Root {
+            certificate: opaque(b"authority"),
+            until: None,
+        }]),
+        scheduler: addresses(),
+        mixed: false,
+        list_size: size(list_of_revoked.len() as u64),
+    };
+    vec![
+        (CONNECTING, Act::Open(WantCredentials {}.into())),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, credentials.into())),
+        (ACCEPTING, Act::Data(0, list_of_revoked)),
+        (ACCEPTING, Act::End(0)),
     ]
 }
