@@ -21,7 +21,7 @@ mod stream;
 
 pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
-pub use enrol::{EnrolError, Office, Unfit, ask, join};
+pub use enrol::{EnrolError, Office, Papers, Standing, Unfit, ask, join};
 pub use error::{ListenError, TransportError};
 pub use gate::{Admitted, Gate, Passport};
 pub use halves::{Receiver, Sender, Sent};

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::rustls::time_provider::DefaultTimeProvider;
 use transport::{
-    EnrolError, Gate, Office, Options, Passport, TransportError, ask, join, listen_tcp,
+    EnrolError, Gate, Office, Options, Passport, Standing, TransportError, ask, join, listen_tcp,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -172,4 +172,25 @@ async fn members_talk_and_nobody_else_gets_a_byte() {
     assert!(matches!(&seen[0], Err(TransportError::MembersOnly { .. })));
     assert!(matches!(&seen[1], Ok((name, _)) if name == "submitter"));
     assert!(seen[2].is_err());
+}
+
+#[tokio::test]
+async fn a_running_member_hears_who_was_revoked_and_remembers_it() {
+    let rig = rig(&[Role::Submit]);
+    let first = rig.member("first").await.unwrap();
+    let second = rig.member("second").await.unwrap();
+    let directory = rig.place.path().join("first");
+    let standing = Standing::open(&directory).unwrap();
+    let (live, mut papers) = (standing.live(), standing.papers());
+    assert_eq!(standing.identity().member(), first.member());
+    tokio::spawn(standing.keep());
+    let mut authority = Authority::open(&rig.place.path().join("authority")).unwrap();
+    authority
+        .revoke(second.member(), None, UnixTime::now())
+        .unwrap();
+    timeout(SOON, papers.changed()).await.unwrap().unwrap();
+    assert!(live.trust().revoked().contains(second.member()));
+    let kept = Identity::open(&directory, UnixTime::now()).unwrap();
+    let kept = kept.live(clock()).unwrap();
+    assert!(kept.trust().revoked().contains(second.member()));
 }

@@ -1,16 +1,18 @@
-//! Becoming a member and staying one: the authority's side ([`Office`]) and that of hosts ([`join`], [`ask`]).
+//! Becoming a member and staying one: the authority's side ([`Office`]) and that of hosts ([`join`], [`ask`], [`Standing`]).
 //!
 //! One connection, one request. A host that joins has no certificate, and checks the authority's before it
 //! says anything; members ask with their own.
 
 mod ask;
 mod office;
+mod standing;
 mod words;
 
 use std::time::Duration;
 
 pub use ask::{EnrolError, ask, join};
 pub use office::Office;
+pub use standing::{Papers, Standing};
 pub use words::Unfit;
 
 /// For everything on one connection to the authority.

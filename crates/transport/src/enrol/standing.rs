@@ -1,0 +1,164 @@
+//! A member's standing, kept while it runs: its certificate renewed, the list of revoked members fetched.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use membership::{
+    AgentCredentials, Identity, IdentityError, Live, Renewal, Reply, Request, Signer, UnixTime,
+};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_rustls::rustls::time_provider::DefaultTimeProvider;
+
+use super::{EnrolError, ask};
+
+/// How often the authority is asked who is revoked. A revoked member is refused everywhere within a minute:
+/// this, an authority's first address that does not answer, and the second that does.
+const LOOK: Duration = Duration::from_secs(15);
+/// Between two tries to renew; half of a certificate's life is left for them.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
+
+/// What this host shows of itself at present. It changes with each renewal and each newer list.
+#[derive(Clone, Debug)]
+pub struct Papers {
+    pub signer: Signer,
+    /// For the agents of this host's users; none if this host may not submit.
+    pub agent: Option<AgentCredentials>,
+}
+
+impl Papers {
+    fn of(identity: &Identity) -> Self {
+        Self {
+            signer: identity.signer(),
+            agent: identity.agent(UnixTime::now()),
+        }
+    }
+}
+
+/// This host as a member.
+#[derive(Debug)]
+pub struct Standing {
+    identity: Identity,
+    live: Live,
+    papers: watch::Sender<Papers>,
+    renewed: Option<Instant>,
+    /// What went wrong last, so that it is said once.
+    trouble: String,
+}
+
+impl Standing {
+    /// Opens a member's files.
+    pub fn open(directory: &Path) -> Result<Self, IdentityError> {
+        let identity = Identity::open(directory, UnixTime::now())?;
+        let live = identity.live(Arc::new(DefaultTimeProvider))?;
+        let (papers, _) = watch::channel(Papers::of(&identity));
+        Ok(Self {
+            identity,
+            live,
+            papers,
+            renewed: None,
+            trouble: String::new(),
+        })
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// Changes whenever running connections are to be asked anew whether they may go on.
+    pub fn papers(&self) -> watch::Receiver<Papers> {
+        self.papers.subscribe()
+    }
+
+    /// Asks the authority again and again, for ever.
+    pub async fn keep(mut self) {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let mut changed = false;
+            let done = async {
+                changed |= self.renew_if_due().await?;
+                changed |= self.look_for_revoked().await?;
+                Ok::<_, EnrolError>(())
+            };
+            match done.await {
+                Ok(()) if !self.trouble.is_empty() => {
+                    tracing::info!("the cluster's authority answers again");
+                    self.trouble.clear();
+                }
+                Ok(()) => {}
+                Err(error) => self.complain(&error),
+            }
+            if changed {
+                self.papers.send_replace(Papers::of(&self.identity));
+            }
+        }
+    }
+
+    async fn renew_if_due(&mut self) -> Result<bool, EnrolError> {
+        let now = UnixTime::now();
+        match self.identity.needs_renewal(now) {
+            Renewal::NotBefore(_) => return Ok(false),
+            Renewal::Lapsed => {
+                let why = "this host was away for too long: `floe join` again, with a new line of `floe cluster invite`";
+                return Err(EnrolError::Denied(why.to_owned()));
+            }
+            Renewal::Due | Renewal::Overdue => {}
+        }
+        if self
+            .renewed
+            .is_some_and(|last| last.elapsed() < RENEW_AGAIN)
+        {
+            return Ok(false);
+        }
+        self.renewed = Some(Instant::now());
+        let (renewing, request) = self.identity.renewal()?;
+        let Reply::Issued(issued) = self.ask(&request).await? else {
+            return Err(EnrolError::Answer("no certificate came".to_owned()));
+        };
+        self.identity
+            .renewed(&renewing, &issued, &self.live, UnixTime::now())?;
+        tracing::info!(
+            "this host's certificate is renewed, until {} (seconds since 1970)",
+            self.identity.expires().as_secs()
+        );
+        Ok(true)
+    }
+
+    async fn look_for_revoked(&mut self) -> Result<bool, EnrolError> {
+        let known = self.live.trust().revoked().number();
+        let reply = self.ask(&Request::Revocations { known }).await?;
+        let Reply::Revocations(newer) = reply else {
+            return Err(EnrolError::Answer("no list came".to_owned()));
+        };
+        let Some((number, list)) = newer else {
+            return Ok(false);
+        };
+        let taken = self.live.revoke(&list, UnixTime::now());
+        let newer = taken.map_err(|bad| EnrolError::Answer(bad.to_string()))?;
+        if newer {
+            tracing::info!("list {number} of revoked members is in force");
+            self.identity.keep_revocations(&self.live)?;
+        }
+        Ok(newer)
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Reply, EnrolError> {
+        ask(&self.live, self.identity.addresses(), request).await
+    }
+
+    /// Once for each cause, not every few seconds for a whole night.
+    fn complain(&mut self, error: &EnrolError) {
+        let trouble = error.to_string();
+        if trouble != self.trouble {
+            tracing::warn!("{trouble}; this host goes on with what it knows");
+            self.trouble = trouble;
+        }
+    }
+}
