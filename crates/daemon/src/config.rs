@@ -20,6 +20,8 @@ pub enum Find {
     Broadcast { port: u16 },
     /// It is there, whatever its net.
     At(HostPort),
+    /// At the first of these that lets this host in; nowhere if there is none.
+    OneOf(Vec<HostPort>),
 }
 
 impl Default for Find {

@@ -24,7 +24,7 @@ pub mod status;
 mod toolchains;
 mod wire;
 
-pub use config::{Config, Find};
+pub use config::{Config, Find, SCHEDULER_PORT};
 pub use error::DaemonError;
 pub use run::run;
 pub use sockets::{Sockets, prepare, prepare_with, usual_account};

@@ -93,6 +93,20 @@ impl Directory {
         &self.path
     }
 
+    /// Makes the directory and what is in it another account's; the directory last, so that this can
+    /// be repeated.
+    pub(crate) fn give_to(&self, user: u32, group: u32) -> Result<(), DiskError> {
+        let _lock = self.lock()?;
+        let give = |path: &Path| {
+            let given = std::os::unix::fs::lchown(path, Some(user), Some(group));
+            given.map_err(failed("giving away", path))
+        };
+        for name in self.names()? {
+            give(&self.path.join(name))?;
+        }
+        give(&self.path)
+    }
+
     pub(crate) fn lock(&self) -> Result<Lock, DiskError> {
         let path = self.path.join(LOCK);
         let mut options = OpenOptions::new();

@@ -25,6 +25,8 @@ const GOOD_SESSION: Duration = Duration::from_secs(30);
 /// Messages waiting for a scheduler that does not read; then it is given up.
 const OUTGOING: usize = 4096;
 
+const NO_MEMBER: &str = "this host is no member of a cluster; `floe join LINE` makes it one";
+
 /// What happens on the line.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
@@ -50,11 +52,15 @@ pub(crate) struct Line {
 /// Keeps the line until nobody listens to its events any more.
 pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
     let surveyed = match config.scheduler {
-        Find::Broadcast { port } => port,
-        Find::At(_) => SCHEDULER_PORT,
+        Find::Broadcast { port } => Some(port),
+        Find::At(_) if config.gate.live().is_none() => Some(SCHEDULER_PORT),
+        // Whoever keeps to members says nothing to the rest of the network.
+        Find::At(_) | Find::OneOf(_) => None,
     };
-    let survey_config = Arc::clone(&config);
-    tokio::spawn(async move { discover::survey(&survey_config, surveyed).await });
+    if let Some(port) = surveyed {
+        let config = Arc::clone(&config);
+        tokio::spawn(async move { discover::survey(&config, port).await });
+    }
 
     let mut backoff = Backoff::new(config.tests);
     let mut last_cause = String::new();
@@ -98,10 +104,29 @@ pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
 }
 
 async fn connect(config: &Config) -> Result<Channel, String> {
-    let address = match &config.scheduler {
-        Find::At(host) => host.resolve().await.map_err(|error| error.to_string())?,
-        Find::Broadcast { port } => discover::discover(config, *port).await?,
+    let places = match &config.scheduler {
+        Find::At(place) => std::slice::from_ref(place),
+        Find::OneOf(places) => places,
+        Find::Broadcast { port } => {
+            let address = discover::discover(config, *port).await?;
+            return connect_at(config, address).await;
+        }
     };
+    let mut last = NO_MEMBER.to_owned();
+    for place in places {
+        let connected = match place.resolve().await {
+            Ok(address) => connect_at(config, address).await,
+            Err(error) => Err(error.to_string()),
+        };
+        match connected {
+            Ok(channel) => return Ok(channel),
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+async fn connect_at(config: &Config, address: SocketAddr) -> Result<Channel, String> {
     let bind = config.bind.map(IpAddr::from);
     let options = Options {
         slow_network: config.slow_network,

@@ -3,7 +3,7 @@
 
 mod join;
 mod options;
-mod place;
+pub(super) mod place;
 mod serve;
 mod show;
 

@@ -1,15 +1,17 @@
 //! `floe daemon` and `iceccd`: from options and environment to a running daemon.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use daemon::Find;
 use job::variable;
+use transport::Passport;
 
 use super::options::DaemonOptions;
 use super::service;
+use super::standing::{Part, warn_of_openness};
 use crate::log::Origin;
 
 /// Where toolchains are kept when nobody says otherwise: the service's own directory for root.
@@ -18,18 +20,53 @@ const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
 pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     let name = origin.name("floe daemon", "iceccd");
     service::run(&options.service, origin, name, |ready| {
-        let config = config(options)?;
+        let part = Part::of(origin, options.icecream)?;
+        let mut config = config(options)?;
+        if let Part::Alone { directory } = &part {
+            alone(&mut config, directory)?;
+        }
+        part.give_to(service::root_becomes(options.service.user.as_deref())?)?;
         // Before any thread exists: the helper that starts jobs is a fork of this process.
         let (sockets, zygote) = daemon::prepare_with(&config, |user| {
             (!config.no_remote).then(|| zygote(user)).flatten()
         })?;
         let client = zygote.as_ref().map(sandbox::Zygote::client);
+        let membership = part.open()?;
+        if let Some(membership) = &membership {
+            config.gate = membership.gate();
+            config.passport = Passport::Member(membership.standing.live());
+            if options.scheduler.is_none() {
+                config.scheduler = Find::OneOf(membership.schedulers()?);
+            }
+        }
+        if !config.no_remote {
+            warn_of_openness(&config.gate);
+        }
         service::block_on(async {
             let shutdown = service::shutdown()?;
+            if let Some(membership) = membership {
+                tokio::spawn(membership.standing.keep());
+            }
             ready();
             Ok(daemon::run(config, sockets, client, shutdown).await?)
         })
     })
+}
+
+/// A host that is no member serves its own users only.
+fn alone(config: &mut daemon::Config, directory: &Path) -> anyhow::Result<()> {
+    let directory = directory.display();
+    if let Find::At(scheduler) = &config.scheduler {
+        anyhow::bail!(
+            "the scheduler at {scheduler} is for members of its cluster, and this host is none ({directory} has no identity): `floe join LINE` makes it one, with a line that `floe cluster invite` printed; `floe daemon --icecream` uses it as icecream does, without authentication"
+        );
+    }
+    tracing::warn!(
+        "this host is no member of a cluster ({directory} has no identity): it takes no jobs of others and sends none; `floe join LINE` makes it a member, and --icecream opens it to everybody, as icecream's daemon is"
+    );
+    config.scheduler = Find::OneOf(Vec::new());
+    config.no_remote = true;
+    Ok(())
 }
 
 /// Starts the helper that runs foreign jobs, as `user` if this is root. Without one this host

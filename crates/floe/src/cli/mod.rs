@@ -13,6 +13,7 @@ mod generate;
 mod getopt;
 mod scheduler;
 mod service;
+mod standing;
 mod status;
 mod values;
 

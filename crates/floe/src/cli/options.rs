@@ -201,6 +201,9 @@ pub(crate) struct DaemonOptions {
     /// Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long, 600 at most
     #[arg(long = "hand-back-after", value_name = "SECONDS", default_value_t = 20, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=600), help_heading = OWNER)]
     pub(crate) hand_back_after: u64,
+    /// Serve everybody who speaks icecream's protocol, without authentication, besides members of the cluster (icecream's program names always do)
+    #[arg(long)]
+    pub(crate) icecream: bool,
     /// Take no foreign jobs
     #[arg(long = "no-remote", alias = "no", help_heading = OWNER)]
     pub(crate) no_remote: bool,
@@ -224,6 +227,9 @@ pub(crate) struct SchedulerOptions {
     /// Keep the daemons when a better scheduler announces itself
     #[arg(short = 'r', long = "persistent-client-connection")]
     pub(crate) persistent: bool,
+    /// Serve everybody who speaks icecream's protocol, without authentication, besides members of the cluster (icecream's program names always do)
+    #[arg(long)]
+    pub(crate) icecream: bool,
     #[command(flatten)]
     pub(crate) service: ServiceOptions,
 }

@@ -4,35 +4,35 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use job::variable;
-use sandbox::privileges::{self, PrivilegeError};
 use transport::Gate;
 
 use super::options::SchedulerOptions;
 use super::service;
+use super::standing::{Membership, Part, warn_of_openness};
 use crate::log::Origin;
-
-/// Used when root starts a scheduler and there is no account `icecc`: nobody's ids.
-const FALLBACK_IDS: (u32, u32) = (65534, 65533);
-const ACCOUNT: &str = "icecc";
 
 pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
     let name = origin.name("floe scheduler", "icecc-scheduler");
     service::run(&options.service, origin, name, |ready| {
-        let config = config(options)?;
-        // A name that somebody chose is meant; only Debian's account may be missing.
-        let (account, fallback) = match options.service.user.as_deref() {
-            Some(chosen) => (chosen, None),
-            None => (ACCOUNT, Some(FALLBACK_IDS)),
-        };
-        if privileges::is_root() {
-            privileges::drop_to(account, fallback)?;
-        } else if let Err(error @ PrivilegeError::Unknown { .. }) =
-            privileges::account(account, fallback)
-        {
-            return Err(error.into());
+        let part = Part::of(origin, options.icecream)?;
+        if let Part::Alone { directory } = &part {
+            anyhow::bail!(
+                "this host is no member of a cluster ({} has no identity), and a scheduler is for members: `floe cluster create` makes a cluster, `floe join LINE` a member of one; `floe scheduler --icecream` serves everybody, as icecream's scheduler does",
+                directory.display()
+            );
         }
+        let user = options.service.user.as_deref();
+        part.give_to(service::root_becomes(user)?)?;
+        service::leave_root(user)?;
+        let membership = part.open()?;
+        let gate = membership.as_ref().map_or(Gate::Open, Membership::gate);
+        warn_of_openness(&gate);
+        let config = config(options, gate);
         service::block_on(async {
             let shutdown = service::shutdown()?;
+            if let Some(membership) = membership {
+                tokio::spawn(membership.standing.keep());
+            }
             let bound = scheduler::bind(config).await?;
             ready();
             Ok(scheduler::run(bound, shutdown).await?)
@@ -40,19 +40,19 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
     })
 }
 
-fn config(options: &SchedulerOptions) -> anyhow::Result<scheduler::Config> {
-    Ok(scheduler::Config {
+fn config(options: &SchedulerOptions, gate: Gate) -> scheduler::Config {
+    scheduler::Config {
         net_name: options.netname.clone(),
         port: options.port,
         interface: options.service.interface.clone(),
-        gate: Gate::Open,
+        gate,
         algorithm: options.algorithm,
         persistent_clients: options.persistent,
         tests: std::env::var_os(variable::TESTS).is_some(),
         broadcast_ports: service::test_scheduler_ports(),
         fake_start_time: std::env::var_os(variable::FAKE_STARTTIME).is_some(),
         seed: seed(),
-    })
+    }
 }
 
 /// Differs from start to start; nothing depends on it being unpredictable.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::Context;
+use sandbox::privileges::{self, PrivilegeError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::complain;
@@ -57,6 +58,40 @@ pub(crate) fn run(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Used when root starts a service and there is no account `icecc`: nobody's ids.
+const FALLBACK_IDS: (u32, u32) = (65534, 65533);
+const ACCOUNT: &str = "icecc";
+
+/// A name that somebody chose is meant; only Debian's account may be missing.
+fn chosen(user: Option<&str>) -> (&str, Option<(u32, u32)>) {
+    match user {
+        Some(user) => (user, None),
+        None => (ACCOUNT, Some(FALLBACK_IDS)),
+    }
+}
+
+/// The user and group that a service goes on as, if root starts it.
+pub(crate) fn root_becomes(user: Option<&str>) -> anyhow::Result<Option<(u32, u32)>> {
+    let (account, fallback) = chosen(user);
+    match privileges::is_root() {
+        true => Ok(Some(privileges::account(account, fallback)?)),
+        false => Ok(None),
+    }
+}
+
+/// Gives up root's rights, if there are any. Anybody else's wrong name is a mistake too.
+pub(crate) fn leave_root(user: Option<&str>) -> anyhow::Result<()> {
+    let (account, fallback) = chosen(user);
+    if privileges::is_root() {
+        privileges::drop_to(account, fallback)?;
+    } else if let Err(error @ PrivilegeError::Unknown { .. }) =
+        privileges::account(account, fallback)
+    {
+        return Err(error.into());
+    }
+    Ok(())
 }
 
 /// An error and its causes, each said once: most errors name their cause in their own sentence.

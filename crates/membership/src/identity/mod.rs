@@ -121,6 +121,11 @@ impl Identity {
         path.join(FILE).exists()
     }
 
+    /// Makes the files another account's, for a service that root starts and that goes on as that.
+    pub fn give_to(path: &Path, user: u32, group: u32) -> Result<(), IdentityError> {
+        Ok(Directory::open(path)?.give_to(user, group)?)
+    }
+
     pub fn open(path: &Path, now: UnixTime) -> Result<Self, IdentityError> {
         if !Self::exists(path) {
             return Err(IdentityError::Missing);

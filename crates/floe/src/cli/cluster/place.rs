@@ -17,13 +17,13 @@ pub(super) const PORT: u16 = 8767;
 const MOST_ADDRESSES: usize = 4;
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     pub(super) authority: PathBuf,
-    pub(super) member: PathBuf,
+    pub(in crate::cli) member: PathBuf,
 }
 
 impl Place {
-    pub(super) fn of(directory: Option<&Path>) -> Result<Self> {
+    pub(in crate::cli) fn of(directory: Option<&Path>) -> Result<Self> {
         let base = match directory {
             Some(directory) => std::path::absolute(directory)?,
             None => usual().context(

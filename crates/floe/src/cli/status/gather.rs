@@ -13,7 +13,6 @@ use super::control::{self, Host, Job};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The most that a control port's answer is read of.
 const MAX_ANSWER: usize = 8 << 20;
-const SCHEDULER_PORT: u16 = 8765;
 
 /// What `--json` prints. Fields are added, never renamed.
 #[derive(Debug, Serialize)]
@@ -205,8 +204,8 @@ fn read_internals(text: &str, socket: String) -> Daemon {
 
 async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
     let (host, port) = match address.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().unwrap_or(SCHEDULER_PORT)),
-        None => (address, SCHEDULER_PORT),
+        Some((host, port)) => (host, port.parse().unwrap_or(daemon::SCHEDULER_PORT)),
+        None => (address, daemon::SCHEDULER_PORT),
     };
     let stream = TcpStream::connect((host, port.saturating_add(1))).await?;
     let (read, mut write) = stream.into_split();
