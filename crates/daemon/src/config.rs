@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use transport::{Gate, HostPort, Passport};
+use tokio::sync::watch;
+use transport::{Gate, HostPort, Papers, Passport};
 
 use crate::load::{self, ProcPaths};
 use crate::owner::Owner;
@@ -73,6 +74,8 @@ pub struct Config {
     pub gate: Gate,
     /// As whom this host goes to the scheduler.
     pub passport: Passport,
+    /// What this host's agents show to other members, where this host is one.
+    pub papers: Option<watch::Receiver<Papers>>,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
     pub owner: Owner,
@@ -119,6 +122,7 @@ impl Config {
             bind: None,
             gate: Gate::Open,
             passport: Passport::None,
+            papers: None,
             no_remote: false,
             owner: Owner::default(),
             user: None,

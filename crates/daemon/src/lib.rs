@@ -6,6 +6,7 @@
 pub mod claim;
 pub mod config;
 pub mod core;
+mod credentials;
 mod desk;
 mod error;
 pub mod executor;

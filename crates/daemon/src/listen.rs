@@ -12,6 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use transport::{Channel, Gate, Options, TransportError};
 
+use crate::credentials;
+
 /// For the whole handshake, as in icecream.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// Connections of this host's clients; one waits for each running compile.
@@ -99,6 +101,7 @@ pub(crate) async fn serve_unix(
     listener: UnixListener,
     arrivals: mpsc::Sender<Arrival>,
     options: Options,
+    desk: Arc<credentials::Desk>,
 ) {
     let seats = Arc::new(Semaphore::new(MOST_LOCAL));
     loop {
@@ -111,8 +114,12 @@ pub(crate) async fn serve_unix(
             _seat: seat,
             _of_host: None,
         };
-        let arrivals = arrivals.clone();
+        let (arrivals, desk) = (arrivals.clone(), Arc::clone(&desk));
         tokio::spawn(async move {
+            if matches!(transport::is_native(&stream, HANDSHAKE).await, Ok(true)) {
+                let _until_it_leaves = ticket;
+                return credentials::serve(stream, desk).await;
+            }
             let accepted = Channel::accept_with(stream, HANDSHAKE, options).await;
             welcome(accepted, Place::Here, ticket, arrivals).await;
         });

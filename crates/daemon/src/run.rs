@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::ZygoteClient;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use transport::Options;
+use transport::{Gate, Options};
 
 use crate::config::Config;
+use crate::credentials;
 use crate::desk::{Desk, Inboxes};
 use crate::error::DaemonError;
 use crate::link;
@@ -50,7 +51,19 @@ pub async fn run(
     };
     let mut listeners = JoinSet::new();
     let unix = tokio::net::UnixListener::from_std(sockets.unix).map_err(DaemonError::Runtime)?;
-    listeners.spawn(listen::serve_unix(unix, arriving.clone(), options));
+    let (found, scheduler) = watch::channel(None);
+    let credentials = credentials::Desk {
+        papers: config.papers.clone(),
+        scheduler,
+        mixed: matches!(config.gate, Gate::Mixed(_)),
+        users: sockets.users,
+    };
+    listeners.spawn(listen::serve_unix(
+        unix,
+        arriving.clone(),
+        options,
+        Arc::new(credentials),
+    ));
     if !config.no_remote {
         for tcp in sockets.tcp {
             let tcp = tokio::net::TcpListener::from_std(tcp).map_err(DaemonError::Runtime)?;
@@ -62,7 +75,7 @@ pub async fn run(
             ));
         }
     }
-    let line = tokio::spawn(link::run(Arc::clone(&config), linked));
+    let line = tokio::spawn(link::run(Arc::clone(&config), linked, found));
 
     Desk::new(config, shop, Inboxes { arrivals, link })
         .run(shutdown)

@@ -13,6 +13,7 @@ use rustix::fs::{Access, Mode};
 use sandbox::privileges::{self, PrivilegeError};
 
 use crate::config::Config;
+use crate::credentials::Users;
 use crate::error::DaemonError;
 
 /// Where icecream's clients look first, in the system's daemon's directory.
@@ -29,6 +30,7 @@ pub struct Sockets {
     pub(crate) unix: UnixListener,
     pub(crate) unix_path: PathBuf,
     pub(crate) tcp: Vec<TcpListener>,
+    pub(crate) users: Users,
 }
 
 /// Makes the directories, binds the sockets, and gives up root's rights if there are any.
@@ -54,7 +56,11 @@ pub fn prepare_with<T>(
     if root && config.socket.is_none() {
         prepare_socket_dir(&unix_path, owner)?;
     }
-    let sockets = bind(config, unix_path, root)?;
+    let users = match owner {
+        Some((account, _)) => Users::AllBut(account),
+        None => Users::Only(rustix::process::geteuid().as_raw()),
+    };
+    let sockets = bind(config, unix_path, users)?;
     stand_back_from_the_killer();
     let made = last_as_root(owner);
     if root {
@@ -153,13 +159,16 @@ fn base_dir(path: &Path, cause: std::io::Error) -> DaemonError {
 }
 
 /// Binds with a runtime of this moment: one without threads.
-fn bind(config: &Config, unix_path: PathBuf, root: bool) -> Result<Sockets, DaemonError> {
+fn bind(config: &Config, unix_path: PathBuf, users: Users) -> Result<Sockets, DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     runtime.map_err(DaemonError::Runtime)?.block_on(async {
         // The system's daemon serves every user of the host, a private one its own.
-        let mode = if root { 0o777 } else { 0o700 };
+        let mode = match users {
+            Users::AllBut(_) => 0o777,
+            Users::Only(_) => 0o700,
+        };
         let unix = transport::listen_unix(&unix_path, mode).await?;
         let unix = unix.into_std().map_err(DaemonError::Runtime)?;
         let mut tcp = Vec::new();
@@ -173,6 +182,7 @@ fn bind(config: &Config, unix_path: PathBuf, root: bool) -> Result<Sockets, Daem
             unix,
             unix_path,
             tcp,
+            users,
         })
     })
 }

@@ -21,7 +21,9 @@ mod stream;
 
 pub use channel::{Channel, Options};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
-pub use enrol::{EnrolError, Office, Papers, Standing, Unfit, ask, join};
+pub use enrol::{
+    EnrolError, Office, Papers, Standing, Unfit, ask, credentials, hello, join, read_credentials,
+};
 pub use error::{ListenError, TransportError};
 pub use gate::{Admitted, Gate, Passport};
 pub use halves::{Receiver, Sender, Sent};
@@ -31,4 +33,5 @@ pub use link::{Arrivals, Exchange, Incoming, Link, LinkError};
 pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;
+pub use secure::is_native;
 pub use stream::{Endpoint, Stream};

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use membership::{ALPN, Expect, Live, Peer, UnixTime};
-use tokio::net::TcpStream;
+use rustix::net::RecvFlags;
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -20,6 +22,7 @@ use crate::channel::connect_tcp_stream;
 use crate::error::TransportError;
 use crate::options::set_tcp_options;
 use crate::stream::{Endpoint, Stream};
+use wire::frame::Kind;
 
 /// `ContentType.handshake`.
 const TLS_HANDSHAKE: u8 = 22;
@@ -55,6 +58,19 @@ pub(crate) async fn dialect(
             source,
         }),
     }
+}
+
+/// Whether the first byte on a Unix stream, which is left there, begins floe's own protocol rather than
+/// icecream's: a frame with the hello, whose kind is no version that is spoken here.
+pub async fn is_native(stream: &UnixStream, deadline: Duration) -> io::Result<bool> {
+    let mut first = [0];
+    let peeking = stream.async_io(Interest::READABLE, || {
+        let (_, length) = rustix::net::recv(stream, &mut first[..], RecvFlags::PEEK)?;
+        Ok(length)
+    });
+    let peeked = timeout(deadline, peeking).await;
+    peeked.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok(first == [Kind::Message as u8])
 }
 
 /// The server's side of the handshake on an accepted connection: whose it is, and whether floe's own

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use icecream::{Message, Version};
 use membership::Role;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 use transport::{Channel, Options, Sender, TransportError};
 
@@ -50,7 +50,11 @@ pub(crate) struct Line {
 }
 
 /// Keeps the line until nobody listens to its events any more.
-pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
+pub(crate) async fn run(
+    config: Arc<Config>,
+    events: mpsc::Sender<LinkEvent>,
+    found: watch::Sender<Option<SocketAddr>>,
+) {
     let surveyed = match config.scheduler {
         Find::Broadcast { port } => Some(port),
         Find::At(_) if config.gate.live().is_none() => Some(SCHEDULER_PORT),
@@ -72,9 +76,11 @@ pub(crate) async fn run(config: Arc<Config>, events: mpsc::Sender<LinkEvent>) {
         };
         let why = match connected {
             Ok(channel) => {
+                found.send_replace(channel.peer_addr().socket_addr());
                 let Err(lost) = session(channel, &events).await else {
                     return;
                 };
+                found.send_replace(None);
                 tracing::warn!("scheduler closed connection ({lost})");
                 if began.elapsed() > GOOD_SESSION {
                     backoff.reset();

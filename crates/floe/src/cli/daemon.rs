@@ -35,6 +35,7 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
         if let Some(membership) = &membership {
             config.gate = membership.gate();
             config.passport = Passport::Member(membership.standing.live());
+            config.papers = Some(membership.standing.papers());
             if options.scheduler.is_none() {
                 config.scheduler = Find::OneOf(membership.schedulers()?);
             }

@@ -1,5 +1,6 @@
 //! What the agents of a host's users get from its daemon.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -13,7 +14,7 @@ use crate::live::Live;
 use crate::trust::Trust;
 
 /// What is handed to a user's agent, over a socket that says who the user is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AgentCredentials {
     pub cluster: ClusterId,
     /// PKCS #8; for this agent's memory only.
@@ -21,6 +22,16 @@ pub struct AgentCredentials {
     pub chain: Vec<CertificateDer<'static>>,
     pub roots: Vec<RootData>,
     pub revocations: Vec<u8>,
+}
+
+/// Keys are not for logs.
+impl fmt::Debug for AgentCredentials {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = out.debug_struct("AgentCredentials");
+        shown
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
 }
 
 impl AgentCredentials {

@@ -13,13 +13,13 @@ use std::time::Duration;
 pub use ask::{EnrolError, ask, join};
 pub use office::Office;
 pub use standing::{Papers, Standing};
-pub use words::Unfit;
+pub use words::{Unfit, credentials, read_credentials};
 
 /// For everything on one connection to the authority.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What both ends say first.
-fn hello() -> wire::message::Hello {
+/// What this program says first on every connection of floe's own protocol.
+pub fn hello() -> wire::message::Hello {
     let capabilities = wire::message::Capabilities::default();
     wire::message::Hello::new("floe", env!("CARGO_PKG_VERSION"), capabilities)
 }

@@ -1,13 +1,15 @@
 //! What the authority is asked and what it answers, as messages of floe's own protocol and back.
 
+use std::net::SocketAddr;
+
 use job::NodeName;
 use membership::{
-    Address, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued, JoinRequest,
-    Refusal, Request, RootData, Secret,
+    Address, AgentCredentials, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued,
+    JoinRequest, Refusal, Request, RootData, Secret,
 };
 use wire::field::{Exactly, Field, Invalid, Line, List, Opaque};
-use wire::message::{self, Certificate, Denied, Renew, Retry, Root};
-use wire::name::{HostText, Port, UnixSeconds};
+use wire::message::{self, Certificate, Credentials, Denied, Renew, Retry, Root};
+use wire::name::{HostText, Port, Size, UnixSeconds};
 
 /// What arrived or was to be sent says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,24 +66,68 @@ pub(super) fn read_renew(request: &Renew) -> Request {
     }
 }
 
+fn root(root: &RootData) -> Result<Root, Unfit> {
+    Ok(Root {
+        certificate: opaque(&root.certificate)?,
+        until: root.until.map(UnixSeconds::new).transpose()?,
+    })
+}
+
+fn read_roots(roots: &[Root]) -> Vec<RootData> {
+    let read = roots.iter().map(|root| RootData {
+        certificate: root.certificate.as_bytes().to_vec(),
+        until: root.until.map(UnixSeconds::get),
+    });
+    read.collect()
+}
+
+fn address_of(host: &str, port: u16) -> Result<message::Address, Unfit> {
+    Ok(message::Address {
+        host: HostText::parse(host)?,
+        port: Port::new(port.into())?,
+    })
+}
+
+/// What an agent is handed; the list of revoked members goes behind it.
+pub fn credentials(
+    agent: &AgentCredentials,
+    scheduler: Option<SocketAddr>,
+    mixed: bool,
+) -> Result<Credentials, Unfit> {
+    let scheduler = scheduler.into_iter().map(|address| {
+        let host = address.ip().to_canonical().to_string();
+        address_of(&host, address.port())
+    });
+    Ok(Credentials {
+        cluster: Exactly(*agent.cluster.as_bytes()),
+        key: opaque(&agent.key)?,
+        chain: chain(&agent.chain)?,
+        roots: list(agent.roots.iter().map(root))?,
+        scheduler: list(scheduler)?,
+        mixed,
+        list_size: Size::new(agent.revocations.len() as u64)?,
+    })
+}
+
+/// The same from the agent's side, with the list that came behind it.
+pub fn read_credentials(credentials: &Credentials, list: Vec<u8>) -> AgentCredentials {
+    AgentCredentials {
+        cluster: ClusterId::from_bytes(credentials.cluster.0),
+        key: credentials.key.as_bytes().to_vec(),
+        chain: read_chain(&credentials.chain),
+        roots: read_roots(&credentials.roots),
+        revocations: list,
+    }
+}
+
 /// The message; the list of revoked members goes behind it.
 pub(super) fn certificate(issued: &Issued) -> Result<Certificate, Unfit> {
-    let roots = issued.roots.iter().map(|root| {
-        Ok(Root {
-            certificate: opaque(&root.certificate)?,
-            until: root.until.map(UnixSeconds::new).transpose()?,
-        })
-    });
-    let addresses = issued.addresses.iter().map(|address| {
-        Ok(message::Address {
-            host: HostText::parse(address.host())?,
-            port: Port::new(address.port().into())?,
-        })
-    });
+    let addresses = issued.addresses.iter();
+    let addresses = addresses.map(|address| address_of(address.host(), address.port()));
     Ok(Certificate {
         chain: chain(&issued.chain)?,
         agent_chain: chain(&issued.agent_chain)?,
-        roots: list(roots)?,
+        roots: list(issued.roots.iter().map(root))?,
         cluster: Exactly(*issued.cluster.as_bytes()),
         cluster_name: Line::new(&issued.cluster_name.to_string()),
         addresses: list(addresses)?,
@@ -101,16 +147,12 @@ pub(super) fn read_certificate(
         };
         Ok::<_, Unfit>(text.parse::<Address>()?)
     };
-    let roots = message.roots.iter().map(|root| RootData {
-        certificate: root.certificate.as_bytes().to_vec(),
-        until: root.until.map(UnixSeconds::get),
-    });
     Ok(Issued {
         cluster: ClusterId::from_bytes(message.cluster.0),
         cluster_name: message.cluster_name.as_str().parse()?,
         chain: read_chain(&message.chain),
         agent_chain: read_chain(&message.agent_chain),
-        roots: roots.collect(),
+        roots: read_roots(&message.roots),
         revocations,
         addresses: message
             .addresses

@@ -1,0 +1,131 @@
+//! Gives the agents of this host's users what they show to other members. The Unix socket says which user
+//! an agent works for; no key lies in a file that users can read.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use transport::{Exchange, Incoming, Link, LinkError, Papers, credentials};
+use ::wire::field::Line;
+use ::wire::message::{Denied, Message, Retry};
+use ::wire::{Limits, ResetCode, Side};
+
+/// What agents are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    /// None if this host is no member.
+    pub(crate) papers: Option<watch::Receiver<Papers>>,
+    pub(crate) scheduler: watch::Receiver<Option<SocketAddr>>,
+    pub(crate) mixed: bool,
+    pub(crate) users: Users,
+}
+
+/// Which of this host's users may act in its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Users {
+    /// All but this one: the account of a daemon that root started, as which jobs of others run.
+    AllBut(u32),
+    /// Who started the daemon, and root.
+    Only(u32),
+}
+
+impl Users {
+    pub(crate) fn may(self, user: u32) -> bool {
+        match self {
+            Self::AllBut(jobs) => user != jobs,
+            Self::Only(owner) => user == owner || user == 0,
+        }
+    }
+}
+
+/// Serves one agent until it leaves.
+pub(crate) async fn serve(stream: UnixStream, desk: Arc<Desk>) {
+    let user = stream.peer_cred().map(|peer| peer.uid()).ok();
+    let (_link, mut arrivals) = Link::start(
+        stream.into(),
+        Side::Accepting,
+        &transport::hello(),
+        Limits::LEAST,
+    );
+    // Dropped with the connection; an agent that has said all it has to say leaves no other trace.
+    let mut telling = JoinSet::new();
+    while let Some((message, exchange)) = arrivals.next().await {
+        match message {
+            Message::WantCredentials(_) => {
+                let desk = desk.as_ref().clone();
+                telling.spawn(async move {
+                    if let Err(error) = tell(exchange, desk, user).await {
+                        tracing::debug!("an agent of user {user:?} is told no more: {error}");
+                    }
+                });
+            }
+            _ => exchange.reset(ResetCode::OUT_OF_PLACE),
+        }
+    }
+}
+
+async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Result<(), LinkError> {
+    if !user.is_some_and(|user| desk.users.may(user)) {
+        tracing::warn!(
+            "user {user:?} may not act in this host's name; its agent gets no credentials"
+        );
+        return deny(exchange, "this user may not act in its host's name", "user").await;
+    }
+    let Some(mut papers) = desk.papers else {
+        return deny(exchange, "this host is no member of a cluster", "no-member").await;
+    };
+    loop {
+        let agent = papers.borrow_and_update().agent.clone();
+        let Some(agent) = agent else {
+            return deny(exchange, "this host may not submit", "role").await;
+        };
+        let scheduler = *desk.scheduler.borrow_and_update();
+        match credentials(&agent, scheduler, desk.mixed) {
+            Ok(message) => exchange.send(message).await?,
+            Err(unfit) => return deny(exchange, &unfit.to_string(), "failed").await,
+        }
+        exchange.send_data(agent.revocations.clone()).await?;
+        tokio::select! {
+            changed = papers.changed() => if changed.is_err() { return exchange.finish().await },
+            changed = desk.scheduler.changed() => if changed.is_err() { return exchange.finish().await },
+            gone = gone(&mut exchange) => return gone,
+        }
+    }
+}
+
+/// Until the agent has nothing more to hear: it may have finished its side long ago.
+async fn gone(exchange: &mut Exchange) -> Result<(), LinkError> {
+    loop {
+        match exchange.next().await? {
+            None => std::future::pending().await,
+            Some(Incoming::Message(_) | Incoming::Data(_)) => {}
+        }
+    }
+}
+
+async fn deny(mut exchange: Exchange, text: &str, code: &str) -> Result<(), LinkError> {
+    let denied = Denied {
+        text: Line::new(text),
+        retry: Retry::Never,
+        code: Line::new(code),
+    };
+    exchange.send(denied).await?;
+    exchange.finish().await?;
+    while exchange.next().await?.is_some() {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_of_others_and_other_peoples_daemons_give_no_credentials() {
+        assert!(Users::AllBut(120).may(1000) && Users::AllBut(120).may(0));
+        assert!(!Users::AllBut(120).may(120));
+        assert!(Users::Only(1000).may(1000) && Users::Only(1000).may(0));
+        assert!(!Users::Only(1000).may(1001));
+    }
+}
