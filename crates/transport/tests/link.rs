@@ -107,6 +107,22 @@ async fn a_stream_that_nobody_reads_holds_up_itself_only() {
 }
 
 #[tokio::test]
+async fn a_sender_that_is_held_up_hears_what_is_said() {
+    let mut pair = pair();
+    let (mut near, mut far) = pair.stream().await;
+    let mut bytes = vec![7; 4 << 20];
+    let sending = async {
+        let sent = near.send_data_or_hear(&mut bytes).await.unwrap();
+        assert!(!sent && !bytes.is_empty());
+        near.next().await.unwrap()
+    };
+    let (said, answered) = tokio::join!(sending, far.send(answer()));
+    answered.unwrap();
+    let expected = Message::from(answer());
+    assert_eq!(said, Some(Incoming::Message(expected.into())));
+}
+
+#[tokio::test]
 async fn who_leaves_an_exchange_tells_the_other_end() {
     let mut pair = pair();
     let (near, mut far) = pair.stream().await;

@@ -69,26 +69,47 @@ impl Exchange {
 
     /// Sends data, and waits while the other end does not take it.
     pub async fn send_data(&mut self, mut bytes: Vec<u8>) -> Result<(), LinkError> {
-        let stream = self.stream;
-        while !bytes.is_empty() {
-            let asked = self.ask(move |pump| {
-                let taken = pump.connection.send_data(stream, &bytes);
-                (taken, bytes)
-            });
-            let (taken, rest) = asked.await?;
-            bytes = rest;
-            match taken {
-                Ok(taken) => drop(bytes.drain(..taken)),
-                Err(mistake) => return Err(self.mistake(mistake)),
-            }
-            if !bytes.is_empty() {
-                self.inbox.writable().await;
-                if let Some(error) = self.inbox.failure() {
-                    return Err(error);
-                }
+        while !self.send_some(&mut bytes).await? {
+            self.inbox.writable().await;
+            if let Some(error) = self.inbox.failure() {
+                return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// The same, but returns early when the other end has said something, with false: what was not
+    /// taken is left in `bytes`, and [`Self::next`] has it at once. Dropping the wait may lose data.
+    pub async fn send_data_or_hear(&mut self, bytes: &mut Vec<u8>) -> Result<bool, LinkError> {
+        loop {
+            if self.send_some(bytes).await? {
+                return Ok(true);
+            }
+            tokio::select! {
+                biased;
+                () = self.inbox.arrived() => return Ok(false),
+                () = self.inbox.writable() => {}
+            }
+        }
+    }
+
+    /// Sends what there is room for; true when that was all.
+    async fn send_some(&mut self, bytes: &mut Vec<u8>) -> Result<bool, LinkError> {
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let (stream, given) = (self.stream, std::mem::take(bytes));
+        let asked = self.ask(move |pump| {
+            let taken = pump.connection.send_data(stream, &given);
+            (taken, given)
+        });
+        let (taken, rest) = asked.await?;
+        *bytes = rest;
+        match taken {
+            Ok(taken) => drop(bytes.drain(..taken)),
+            Err(mistake) => return Err(self.mistake(mistake)),
+        }
+        Ok(bytes.is_empty())
     }
 
     /// This end sends nothing more.

@@ -100,6 +100,19 @@ impl Inbox {
         }
     }
 
+    /// Waits until [`Self::next`] has something to tell.
+    pub(super) async fn arrived(&self) {
+        loop {
+            {
+                let content = self.content();
+                if !content.waiting.is_empty() || content.end.is_some() {
+                    return;
+                }
+            }
+            self.0.filled.notified().await;
+        }
+    }
+
     /// Why nothing can be sent any more, if that is so.
     pub(super) fn failure(&self) -> Option<LinkError> {
         self.content().end.as_ref()?.clone().err()

@@ -40,7 +40,7 @@ choices! {
     Packing {
         /// not at all
         Plain = 1;
-        /// one zstd stream
+        /// zstd frames, one behind the other, with windows of at most 8 MiB
         Zstd = 2;
     }
 
