@@ -103,6 +103,18 @@ impl Config {
         given.unwrap_or_else(|| load::share_of_memory(&self.proc_paths))
     }
 
+    /// Who may ask for compiles, for people.
+    pub fn open_to(&self) -> &'static str {
+        match (&self.gate, &self.scheduler) {
+            (Gate::Open, Find::OneOf(_)) => "nobody: this host is no member of a cluster",
+            (Gate::Open, _) => "everybody, without authentication (icecream's protocol)",
+            (Gate::Members(_), _) => "members of its cluster",
+            (Gate::Mixed(_), _) => {
+                "members of its cluster, and everybody without authentication (icecream's protocol)"
+            }
+        }
+    }
+
     /// A daemon that looks for its scheduler by itself and keeps its toolchains in `base_dir`.
     pub fn new(base_dir: PathBuf) -> Self {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);

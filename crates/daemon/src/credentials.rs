@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ::wire::field::Line;
+use ::wire::message::{Denied, Message, Retry};
+use ::wire::{Limits, ResetCode, Side};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use transport::{Exchange, Incoming, Link, LinkError, Papers, credentials};
-use ::wire::field::Line;
-use ::wire::message::{Denied, Message, Retry};
-use ::wire::{Limits, ResetCode, Side};
 
 /// What agents are told.
 #[derive(Clone, Debug)]

@@ -34,6 +34,8 @@ pub struct Status<'a> {
     pub reading: Reading,
     /// Of other hosts' compiles: how they are taken, or why not.
     pub lending: Result<&'static str, Closed>,
+    /// Who may ask for compiles at all.
+    pub open_to: &'static str,
 }
 
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
@@ -103,6 +105,7 @@ impl Status<'_> {
             "  memory: {} (free: {})",
             load.memory, load.free_memory
         )?;
+        writeln!(out, "  Open to: {}", self.open_to)?;
         match &self.lending {
             Ok(manner) => writeln!(out, "  Foreign jobs: {manner}"),
             Err(Closed { why, until }) => {
@@ -143,6 +146,7 @@ mod tests {
                 ..Reading::default()
             },
             lending: Ok("taken"),
+            open_to: "members of its cluster",
         };
         let expected = "\
 Node Name: nodeB
@@ -159,6 +163,7 @@ Node Name: nodeB
   cpu: 1000 idle, 0 nice
   load: 0.000, icecream_load: 0
   memory: 84 (free: 22082)
+  Open to: members of its cluster
   Foreign jobs: taken
 ";
         assert_eq!(status.text(), expected);

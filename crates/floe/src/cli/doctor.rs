@@ -16,6 +16,8 @@ const USUAL: &[&str] = &["gcc", "g++", "clang", "clang++"];
 #[derive(Debug, Serialize)]
 struct Report {
     sandbox: Sandbox,
+    /// Who may ask this host's daemon for compiles; none if it does not say, or none runs.
+    open_to: Option<String>,
     toolchains: Vec<Toolchain>,
 }
 
@@ -66,6 +68,7 @@ struct Language {
 pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
     let report = Report {
         sandbox: sandbox(),
+        open_to: open_to(),
         toolchains: compilers(options)
             .into_iter()
             .map(|compiler| Toolchain {
@@ -103,6 +106,16 @@ fn sandbox() -> Sandbox {
             .is_some_and(sandbox::Rung::takes_any_toolchain),
         findings: findings.lines(),
     }
+}
+
+/// As the daemon says; it is asked by a runtime of this moment.
+fn open_to() -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    let daemon = runtime.block_on(super::status::gather::daemon()).ok()??;
+    daemon.open_to
 }
 
 fn compilers(options: &DoctorOptions) -> Vec<PathBuf> {
@@ -185,6 +198,14 @@ fn shown(report: &Report) -> String {
     let mut text = String::from("Jobs of other hosts on this one\n");
     for line in &report.sandbox.findings {
         let _ = writeln!(text, "  {line}");
+    }
+    if let Some(open_to) = &report.open_to {
+        let _ = writeln!(text, "  its daemon is open to {open_to}");
+        if open_to.contains("everybody") {
+            text.push_str(
+                "  for members only: floe cluster create, floe join LINE on each host, and floe daemon without --icecream\n",
+            );
+        }
     }
     text.push_str("\nThis host's compilers on others\n");
     if report.toolchains.is_empty() {

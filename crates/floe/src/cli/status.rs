@@ -4,7 +4,7 @@
 //! that any scheduler of the network answers.
 
 mod control;
-mod gather;
+pub(super) mod gather;
 mod show;
 
 use std::io::Write;

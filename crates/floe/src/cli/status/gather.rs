@@ -47,6 +47,8 @@ pub(crate) struct Daemon {
     pub(crate) scheduler: Option<String>,
     /// Absent for daemons that do not say.
     pub(crate) foreign_jobs: Option<ForeignJobs>,
+    /// Who may ask it for compiles. Absent for daemons that do not say.
+    pub(crate) open_to: Option<String>,
 }
 
 /// Whether a host takes compiles of others now.
@@ -84,7 +86,7 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
         Some(address) => match timeout(PATIENCE, scheduler(&address)).await {
             Ok(Ok(scheduler)) => Some(scheduler),
             Ok(Err(error)) => {
-                problems.push(format!("scheduler {address} does not answer: {error}; is it running, and is its control port open?"));
+                problems.push(format!("scheduler {address} does not answer: {error}; is it running, and is its control port open? (in a cluster of members it answers on its own host only)"));
                 None
             }
             Err(_) => {
@@ -148,7 +150,7 @@ fn agent() -> Option<Agent> {
     })
 }
 
-async fn daemon() -> Result<Option<Daemon>, String> {
+pub(crate) async fn daemon() -> Result<Option<Daemon>, String> {
     for path in daemon_sockets() {
         let Ok(mut channel) = transport::Channel::connect_unix(&path, PATIENCE).await else {
             continue;
@@ -168,6 +170,7 @@ async fn daemon() -> Result<Option<Daemon>, String> {
                 socket: shown,
                 scheduler: None,
                 foreign_jobs: None,
+                open_to: None,
             })),
             Err(_) => Err(format!(
                 "daemon at {shown} accepts connections but does not answer; restart it"
@@ -199,6 +202,7 @@ fn read_internals(text: &str, socket: String) -> Daemon {
                 .to_owned(),
             again: value("Foreign jobs again"),
         }),
+        open_to: value("Open to"),
     }
 }
 

@@ -41,6 +41,9 @@ fn daemon(text: &mut String, daemon: Option<&Daemon>) -> std::fmt::Result {
     match daemon {
         Some(daemon) => {
             writeln!(text, "daemon     {} ({})", daemon.node_name, daemon.socket)?;
+            if let Some(open_to) = &daemon.open_to {
+                writeln!(text, "             open to: {open_to}")?;
+            }
             let Some(jobs) = &daemon.foreign_jobs else {
                 return Ok(());
             };
