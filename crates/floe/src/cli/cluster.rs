@@ -11,11 +11,11 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use membership::{Authority, HostName, Identity, InviteOptions, Role, Roles, UnixTime};
+use membership::{Address, Authority, HostName, Identity, InviteOptions, Role, Roles, UnixTime};
 use serde_json::json;
 
 use super::complain;
-pub(super) use join::run as join;
+pub(super) use join::{join_with, run as join};
 use options::{Act, Create, Invite, Members, Revoke, Rotate};
 pub(super) use options::{ClusterOptions, JoinOptions};
 
@@ -32,7 +32,7 @@ pub(crate) fn run(options: &ClusterOptions) -> ExitCode {
     finish(done)
 }
 
-fn finish(done: Result<String>) -> ExitCode {
+pub(super) fn finish(done: Result<String>) -> ExitCode {
     match done {
         Ok(text) => {
             let printed = std::io::stdout().write_all(text.as_bytes());
@@ -47,14 +47,8 @@ fn finish(done: Result<String>) -> ExitCode {
 
 fn create(options: &Create, now: UnixTime) -> Result<String> {
     let place = place::Place::of(options.place.directory.as_deref())?;
-    let host = match &options.host_name {
-        Some(name) => name.clone(),
-        None => HostName::lossy(&place::node_name()),
-    };
-    let addresses = match options.advertise.as_slice() {
-        [] => place::addresses(),
-        given => given.to_vec(),
-    };
+    let host = place::host_name(options.host_name.as_ref());
+    let addresses = place::advertised(&options.advertise);
     let name = match &options.name {
         Some(name) => name.clone(),
         None => host.to_string().parse().context("name the cluster")?,
@@ -90,6 +84,38 @@ fn create(options: &Create, now: UnixTime) -> Result<String> {
     } else {
         show::created(&authority, &place, member.as_ref())
     })
+}
+
+/// For `floe up`: a cluster that is named after its first host.
+pub(super) fn create_with(
+    name: Option<&HostName>,
+    advertise: &[Address],
+    place: &place::Place,
+) -> Result<String> {
+    let (now, host) = (UnixTime::now(), place::host_name(name));
+    let cluster = host.to_string().parse().context("name the cluster")?;
+    let advertised = place::advertised(advertise);
+    let mut authority = Authority::create(&place.authority, cluster, advertised, now)?;
+    enrol(&mut authority, place, &host, now)?;
+    Ok(format!(
+        "made the cluster {}, with this host as its first member\n",
+        authority.name()
+    ))
+}
+
+/// For `floe up`: a line for one more host.
+pub(super) fn invite_one(place: &place::Place) -> Result<String> {
+    let roles = Roles::of(&[Role::Submit, Role::Execute])?;
+    let wanted = InviteOptions {
+        roles,
+        uses: 1,
+        lifetime: std::time::Duration::from_secs(24 * 3600),
+        addresses: Vec::new(),
+    };
+    let mut authority = Authority::open(&place.authority)?;
+    Ok(authority
+        .invite(&wanted, None, UnixTime::now())?
+        .to_string())
 }
 
 /// The host of the authority has its key: it may as well have all roles.

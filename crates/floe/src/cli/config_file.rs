@@ -15,7 +15,14 @@ use super::options::DaemonOptions;
 const SYSTEM: &str = "/etc/floe/daemon.toml";
 const OWN: &str = "floe/daemon.toml";
 /// Options about this start of the program, not about the daemon.
-const NOT_KEYS: [&str; 5] = ["config", "print-config", "daemonize", "help", "version"];
+const NOT_KEYS: [&str; 6] = [
+    "config",
+    "print-config",
+    "daemonize",
+    "pid-file",
+    "help",
+    "version",
+];
 /// A file that somebody else put there by mistake shall not fill the memory.
 const LONGEST: u64 = 1 << 20;
 /// Where an option belongs that has no heading of its own.

@@ -11,10 +11,12 @@ mod doctor;
 mod explain;
 mod generate;
 mod getopt;
+mod pid_file;
 mod scheduler;
 mod service;
 mod standing;
 mod status;
+mod up;
 mod values;
 
 use std::ffi::OsString;
@@ -55,6 +57,8 @@ pub(crate) fn floe(arguments: &[OsString]) -> ExitCode {
         Command::Scheduler(options) => scheduler::run(&options, crate::log::Origin::Floe),
         Command::Status(options) => status::run(&options),
         Command::Try(options) => crate::try_out::run(&options),
+        Command::Up(options) => up::up(&options),
+        Command::Down => up::down(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::cluster::{ClusterOptions, JoinOptions};
+use super::up::UpOptions;
 
 use super::values;
 
@@ -37,6 +38,10 @@ pub(crate) enum Command {
     Cluster(ClusterOptions),
     /// Make this host a member of a cluster, with the line that floe cluster invite printed
     Join(JoinOptions),
+    /// Make or join a cluster if this host is in none, and start all that it does there in the background
+    Up(UpOptions),
+    /// End what floe up started
+    Down,
     /// Pack a compiler into an archive that executors can run (icecc-create-env's options)
     CreateEnv {
         /// COMPILER [CXX] [--addfile FILE]… [--compression none|gzip|bzip2|zstd|xz]
@@ -114,6 +119,9 @@ pub(crate) struct ServiceOptions {
     /// Account to run as when started by root
     #[arg(short = 'u', long = "user-uid", value_name = "USER", value_parser = values::name)]
     pub(crate) user: Option<String>,
+    /// Write the process number to this file, and keep it locked while the service runs
+    #[arg(long = "pid-file", value_name = "FILE", value_parser = values::path())]
+    pub(crate) pid_file: Option<PathBuf>,
     /// Listen only on this interface's address
     #[arg(short = 'i', long, alias = "i", value_name = "IFNAME", value_parser = values::name)]
     pub(crate) interface: Option<String>,

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::complain;
 use super::options::ServiceOptions;
+use super::pid_file;
 use crate::detach::{self, Background, Side};
 use crate::log::{Log, Origin};
 
@@ -47,7 +48,8 @@ pub(crate) fn run(
         }
     };
     LOG.get_or_init(|| log);
-    match work(&|| background.ready()) {
+    let held = options.pid_file.as_deref().map(pid_file::hold).transpose();
+    match held.and_then(|_held| work(&|| background.ready())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let why = reasons(&error);

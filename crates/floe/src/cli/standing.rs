@@ -1,6 +1,8 @@
 //! How a service of this host takes part: as a member of a cluster, open to anybody, or alone.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use membership::Identity;
@@ -46,6 +48,7 @@ impl Part {
     pub(super) fn give_to(&self, account: Option<(u32, u32)>) -> anyhow::Result<()> {
         match (self, account) {
             (Self::Member { directory, .. }, Some((user, group))) => {
+                let_through(directory.parent())?;
                 Ok(Identity::give_to(directory, user, group)?)
             }
             _ => Ok(()),
@@ -69,6 +72,17 @@ impl Part {
             standing,
         }))
     }
+}
+
+/// What is in the directory has rights of its own; the account has to get there.
+fn let_through(base: Option<&Path>) -> anyhow::Result<()> {
+    let Some(base) = base else { return Ok(()) };
+    let mut rights = fs::metadata(base)?.permissions();
+    if rights.mode() & 0o111 != 0o111 {
+        rights.set_mode(rights.mode() | 0o111);
+        fs::set_permissions(base, rights)?;
+    }
+    Ok(())
 }
 
 /// A service's standing, and how far it is open besides.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use membership::{HostName, Identity, UnixTime};
+use membership::{HostName, Identity, Invite, UnixTime};
 use serde_json::json;
 
 use super::options::JoinOptions;
@@ -15,24 +15,7 @@ pub(in crate::cli) fn run(options: &JoinOptions) -> ExitCode {
 
 fn join(options: &JoinOptions) -> Result<String> {
     let place = place::Place::of(options.place.directory.as_deref())?;
-    let now = UnixTime::now();
-    if Identity::exists(&place.member) {
-        let member = Identity::open(&place.member, now)?;
-        anyhow::bail!(
-            "this host is a member of the cluster {} already; remove {} to leave it",
-            member.cluster_name(),
-            place.member.display()
-        );
-    }
-    let name = match &options.host_name {
-        Some(name) => name.clone(),
-        None => HostName::lossy(&place::node_name()),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("the runtime cannot be made")?;
-    let member = runtime.block_on(transport::join(&options.line, &place.member, &name))?;
+    let member = enrol(&options.line, options.host_name.as_ref(), &place)?;
     Ok(if options.json {
         show::json(&json!({
             "cluster": member.cluster().to_string(),
@@ -46,4 +29,31 @@ fn join(options: &JoinOptions) -> Result<String> {
     } else {
         show::joined(&member, &place)
     })
+}
+
+/// For `floe up`.
+pub(in crate::cli) fn join_with(
+    line: &Invite,
+    name: Option<&HostName>,
+    place: &place::Place,
+) -> Result<String> {
+    Ok(show::joined(&enrol(line, name, place)?, place))
+}
+
+fn enrol(line: &Invite, name: Option<&HostName>, place: &place::Place) -> Result<Identity> {
+    let now = UnixTime::now();
+    if Identity::exists(&place.member) {
+        let member = Identity::open(&place.member, now)?;
+        anyhow::bail!(
+            "this host is a member of the cluster {} already; remove {} to leave it",
+            member.cluster_name(),
+            place.member.display()
+        );
+    }
+    let name = place::host_name(name);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be made")?;
+    Ok(runtime.block_on(transport::join(line, &place.member, &name))?)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use job::variable;
-use membership::{Address, Authority};
+use membership::{Address, Authority, HostName};
 
 use super::options::PlaceOptions;
 
@@ -18,8 +18,9 @@ const MOST_ADDRESSES: usize = 4;
 
 #[derive(Debug)]
 pub(in crate::cli) struct Place {
-    pub(super) authority: PathBuf,
+    pub(in crate::cli) authority: PathBuf,
     pub(in crate::cli) member: PathBuf,
+    base: PathBuf,
 }
 
 impl Place {
@@ -33,7 +34,13 @@ impl Place {
         Ok(Self {
             authority: base.join("authority"),
             member: base.join("member"),
+            base,
         })
+    }
+
+    /// Where both are.
+    pub(in crate::cli) fn base(&self) -> &Path {
+        &self.base
     }
 }
 
@@ -50,13 +57,26 @@ pub(super) fn authority(options: &PlaceOptions) -> Result<Authority> {
     Ok(Authority::open(&place.authority)?)
 }
 
-pub(super) fn node_name() -> String {
+/// The name that was given, else this host's own.
+pub(super) fn host_name(given: Option<&HostName>) -> HostName {
+    given.map_or_else(|| HostName::lossy(&node_name()), HostName::clone)
+}
+
+/// The addresses that were given, else those of this host.
+pub(super) fn advertised(given: &[Address]) -> Vec<Address> {
+    match given {
+        [] => addresses(),
+        given => given.to_vec(),
+    }
+}
+
+fn node_name() -> String {
     let system = rustix::system::uname();
     system.nodename().to_string_lossy().into_owned()
 }
 
 /// The name, which may mean nothing to others, and then addresses that do.
-pub(super) fn addresses() -> Vec<Address> {
+fn addresses() -> Vec<Address> {
     let name = format!("{}:{PORT}", node_name()).parse();
     // Where interfaces cannot be listed, the name remains.
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
