@@ -4,6 +4,7 @@ mod archives;
 mod cluster;
 mod doctor;
 mod faults;
+mod first_hour;
 mod hosts;
 mod installed;
 mod interop;
