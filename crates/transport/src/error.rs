@@ -123,6 +123,19 @@ impl TransportError {
         }
     }
 
+    /// What a host's answer to a TLS handshake looks like that does not know what it is. A member that
+    /// refuses this one says so, in TLS.
+    pub(crate) fn knows_no_tls(&self) -> bool {
+        use tokio_rustls::rustls::Error::{InappropriateMessage, InvalidMessage};
+        match self {
+            Self::Tls { source, .. } => {
+                matches!(source, InvalidMessage(_) | InappropriateMessage { .. })
+            }
+            Self::Closed { .. } | Self::Broken { .. } => true,
+            _ => false,
+        }
+    }
+
     /// A connection that was closed before it said anything; not worth a log line.
     pub fn is_probe(&self) -> bool {
         matches!(self, Self::Probe { .. })

@@ -1,7 +1,9 @@
 //! Who may come in at a TCP port, and as whom this host goes out.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use membership::{ALPN, ALPN_ICECREAM, Distrust, Expect, Live, Peer, Role};
@@ -12,6 +14,9 @@ use crate::channel::{Channel, Options};
 use crate::error::TransportError;
 use crate::secure::{self, Dialect, dialect};
 use crate::stream::{Endpoint, Stream};
+
+/// How long a host that did not know TLS is not asked for it again.
+const STRANGER: Duration = Duration::from_secs(600);
 
 /// Whom a listening port admits.
 #[derive(Clone)]
@@ -116,6 +121,35 @@ pub enum Passport {
     None,
     /// As a member of a cluster, to members of it only.
     Member(Live),
+    /// As a member to members, and as icecream does to whoever does not know TLS. Whoever can change what
+    /// is on the way can make a member look so: for clusters that have hosts which are no members.
+    Mixed(Mixed),
+}
+
+/// A member among hosts that are none.
+#[derive(Clone)]
+pub struct Mixed {
+    live: Live,
+    strangers: Arc<Mutex<HashMap<SocketAddr, Instant>>>,
+}
+
+impl Mixed {
+    pub fn new(live: Live) -> Self {
+        let strangers = Arc::default();
+        Self { live, strangers }
+    }
+
+    fn is_stranger(&self, address: SocketAddr) -> bool {
+        let mut strangers = self.strangers();
+        strangers.retain(|_, since| since.elapsed() < STRANGER);
+        strangers.contains_key(&address)
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, HashMap<SocketAddr, Instant>> {
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Passport {
@@ -123,6 +157,7 @@ impl fmt::Debug for Passport {
         out.write_str(match self {
             Self::None => "None",
             Self::Member(_) => "Member",
+            Self::Mixed(_) => "Mixed",
         })
     }
 }
@@ -149,10 +184,25 @@ impl Passport {
         bind: Option<IpAddr>,
         options: Options,
     ) -> Result<Channel, TransportError> {
-        let Self::Member(live) = self else {
-            return Channel::connect_tcp_with(address, deadline, bind, options).await;
-        };
         let began = Instant::now();
+        let live = match self {
+            Self::Member(live) => live,
+            Self::Mixed(mixed) if !mixed.is_stranger(address) => {
+                let member = Self::Member(mixed.live.clone());
+                let connecting = member.connect(role, address, deadline, bind, options);
+                match Box::pin(connecting).await {
+                    Err(error) if error.knows_no_tls() => {}
+                    connected => return connected,
+                }
+                let left = deadline.saturating_sub(began.elapsed());
+                let channel = Channel::connect_tcp_with(address, left, bind, options).await?;
+                mixed.strangers().insert(address, Instant::now());
+                return Ok(channel);
+            }
+            Self::None | Self::Mixed(_) => {
+                return Channel::connect_tcp_with(address, deadline, bind, options).await;
+            }
+        };
         let expect = Expect::Any(role);
         let connecting = secure::connect(address, expect, ALPN_ICECREAM, live, deadline, bind);
         let (stream, _) = connecting.await?;

@@ -25,7 +25,7 @@ pub use enrol::{
     EnrolError, Office, Papers, Standing, Unfit, ask, credentials, hello, join, read_credentials,
 };
 pub use error::{ListenError, TransportError};
-pub use gate::{Admitted, Gate, Passport};
+pub use gate::{Admitted, Gate, Mixed, Passport};
 pub use halves::{Receiver, Sender, Sent};
 pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};

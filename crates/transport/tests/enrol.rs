@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::rustls::time_provider::DefaultTimeProvider;
 use transport::{
-    EnrolError, Gate, Office, Options, Passport, Standing, TransportError, ask, join, listen_tcp,
+    EnrolError, Gate, Mixed, Office, Options, Passport, Standing, TransportError, ask, join,
+    listen_tcp,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -193,4 +194,36 @@ async fn a_running_member_hears_who_was_revoked_and_remembers_it() {
     let kept = Identity::open(&directory, UnixTime::now()).unwrap();
     let kept = kept.live(clock()).unwrap();
     assert!(kept.trust().revoked().contains(second.member()));
+}
+
+#[tokio::test]
+async fn a_member_among_strangers_finds_out_who_is_one() {
+    let rig = rig(&[Role::Submit, Role::Execute]);
+    let live = async |name| rig.member(name).await.unwrap().live(clock()).unwrap();
+    let (first, second) = (live("first").await, live("second").await);
+    let passport = Passport::Mixed(Mixed::new(first));
+    for (gate, is_member) in [
+        (Gate::Open, false),
+        (Gate::Open, false),
+        (Gate::Mixed(second), true),
+    ] {
+        let listener = listen_tcp((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let admitted = gate.admit(&[Role::Submit], stream, SOON).await.unwrap();
+                let known = admitted.member.is_some();
+                if transport::Channel::accept(admitted.stream, SOON)
+                    .await
+                    .is_ok()
+                {
+                    return known;
+                }
+            }
+        });
+        let connecting = passport.connect(Role::Execute, address, SOON, None, Options::default());
+        connecting.await.unwrap();
+        assert_eq!(served.await.unwrap(), is_member);
+    }
 }
