@@ -7,6 +7,8 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 
+use crate::certificate::Leaf;
+use crate::id::MemberId;
 use crate::key::Key;
 use crate::revocation::BadList;
 use crate::tls::{self, Clock, TlsError};
@@ -94,6 +96,13 @@ impl Live {
 
     pub fn trust(&self) -> Arc<Trust> {
         self.0.shared.trust()
+    }
+
+    /// Who this host is; none for somebody who is no host's daemon or agent.
+    pub fn member(&self) -> Option<MemberId> {
+        let certified = self.0.shared.certified();
+        let leaf = Leaf::read(certified.cert.first()?)?;
+        leaf.named.subject.member().map(|(member, _)| member)
     }
 
     /// For those who connect here. It stays the same and shows each time the certificate of that moment.

@@ -163,6 +163,15 @@ impl fmt::Debug for Passport {
 }
 
 impl Passport {
+    /// What this host shows, if it is a member.
+    pub fn live(&self) -> Option<&Live> {
+        match self {
+            Self::None => None,
+            Self::Member(live) => Some(live),
+            Self::Mixed(mixed) => Some(&mixed.live),
+        }
+    }
+
     /// Connects to a member, for floe's own protocol, and says who it turned out to be.
     pub async fn connect_native(
         live: &Live,
@@ -184,12 +193,25 @@ impl Passport {
         bind: Option<IpAddr>,
         options: Options,
     ) -> Result<Channel, TransportError> {
+        let connecting = self.connect_known(role, address, deadline, bind, options);
+        Ok(connecting.await?.0)
+    }
+
+    /// The same, with whom it turned out to be if this host is a member.
+    pub async fn connect_known(
+        &self,
+        role: Role,
+        address: SocketAddr,
+        deadline: Duration,
+        bind: Option<IpAddr>,
+        options: Options,
+    ) -> Result<(Channel, Option<Peer>), TransportError> {
         let began = Instant::now();
         let live = match self {
             Self::Member(live) => live,
             Self::Mixed(mixed) if !mixed.is_stranger(address) => {
                 let member = Self::Member(mixed.live.clone());
-                let connecting = member.connect(role, address, deadline, bind, options);
+                let connecting = member.connect_known(role, address, deadline, bind, options);
                 match Box::pin(connecting).await {
                     Err(error) if error.knows_no_tls() => {}
                     connected => return connected,
@@ -197,16 +219,18 @@ impl Passport {
                 let left = deadline.saturating_sub(began.elapsed());
                 let channel = Channel::connect_tcp_with(address, left, bind, options).await?;
                 mixed.strangers().insert(address, Instant::now());
-                return Ok(channel);
+                return Ok((channel, None));
             }
             Self::None | Self::Mixed(_) => {
-                return Channel::connect_tcp_with(address, deadline, bind, options).await;
+                let connecting = Channel::connect_tcp_with(address, deadline, bind, options);
+                return Ok((connecting.await?, None));
             }
         };
         let expect = Expect::Any(role);
         let connecting = secure::connect(address, expect, ALPN_ICECREAM, live, deadline, bind);
-        let (stream, _) = connecting.await?;
+        let (stream, peer) = connecting.await?;
         let left = deadline.saturating_sub(began.elapsed());
-        Channel::accept_with(stream, left, options).await
+        let channel = Channel::accept_with(stream, left, options).await?;
+        Ok((channel, Some(peer)))
     }
 }

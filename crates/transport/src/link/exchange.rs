@@ -47,14 +47,19 @@ impl Exchange {
         match &next {
             Ok(Some(Incoming::Data(bytes))) => {
                 let (stream, count) = (self.stream, bytes.len() as u64);
-                let granting = Order::do_it(move |pump| pump.grant(stream, count));
-                // A connection that is over needs no credit.
-                let _over = self.orders.send(granting).await;
+                // Not waited for: whoever dropped that wait would lose the bytes.
+                self.order(Order::do_it(move |pump| pump.grant(stream, count)));
             }
             Ok(Some(Incoming::Message(_))) => {}
             Ok(None) | Err(_) => self.ended = true,
         }
         next
+    }
+
+    /// Waits until the stream is reset or its connection ends, without taking what has arrived; also
+    /// when the other end has finished.
+    pub async fn broken(&mut self) -> LinkError {
+        self.inbox.broken().await
     }
 
     pub async fn send<M>(&mut self, message: M) -> Result<(), LinkError>
@@ -130,6 +135,14 @@ impl Exchange {
         &self.peer
     }
 
+    /// Has the task do something, without waiting. One that is over does nothing more.
+    fn order(&self, order: Order) {
+        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(order) {
+            let orders = self.orders.clone();
+            tokio::spawn(async move { orders.send(order).await });
+        }
+    }
+
     /// A stream that was reset says why, rather than that it is over.
     fn mistake(&self, mistake: Mistake) -> LinkError {
         self.inbox.failure().unwrap_or(LinkError::Mistake {
@@ -151,10 +164,6 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let over = self.finished && self.ended;
         let (stream, reset) = (self.stream, (!over).then_some(self.code));
-        let order = Order::do_it(move |pump| pump.forget(stream, reset));
-        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(order) {
-            let orders = self.orders.clone();
-            tokio::spawn(async move { orders.send(order).await });
-        }
+        self.order(Order::do_it(move |pump| pump.forget(stream, reset)));
     }
 }

@@ -22,6 +22,7 @@ struct Shared {
     content: Mutex<Content>,
     filled: Notify,
     writable: Notify,
+    broke: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct Content {
     messages: usize,
     /// Set once; nothing arrives after it.
     end: Option<Result<(), LinkError>>,
+    /// What broke, perhaps after an orderly end of what arrives.
+    broken: Option<LinkError>,
 }
 
 /// What arrives on a stream.
@@ -70,9 +73,15 @@ impl Inbox {
         self.0.filled.notify_one();
     }
 
-    /// Nothing follows. Only the first end counts.
+    /// Nothing follows. Only the first end counts, and beside an orderly one the first that is none.
     pub(super) fn end(&self, how: Result<(), LinkError>) {
-        self.content().end.get_or_insert(how);
+        let mut content = self.content();
+        if let Err(error) = &how {
+            content.broken.get_or_insert_with(|| error.clone());
+            self.0.broke.notify_one();
+        }
+        content.end.get_or_insert(how);
+        drop(content);
         self.0.filled.notify_one();
         self.0.writable.notify_one();
     }
@@ -115,7 +124,17 @@ impl Inbox {
 
     /// Why nothing can be sent any more, if that is so.
     pub(super) fn failure(&self) -> Option<LinkError> {
-        self.content().end.as_ref()?.clone().err()
+        self.content().broken.clone()
+    }
+
+    /// Waits until there is a failure.
+    pub(super) async fn broken(&self) -> LinkError {
+        loop {
+            if let Some(error) = self.failure() {
+                return error;
+            }
+            self.0.broke.notified().await;
+        }
     }
 
     /// Waits until there may be room to send.
