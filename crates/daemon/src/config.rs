@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 use transport::{Gate, HostPort, Papers, Passport};
 
+use crate::guard::Recheck;
 use crate::load::{self, ProcPaths};
 use crate::owner::Owner;
 
@@ -76,6 +77,8 @@ pub struct Config {
     pub passport: Passport,
     /// What this host's agents show to other members, where this host is one.
     pub papers: Option<watch::Receiver<Papers>>,
+    /// Has members' connections looked at again.
+    pub recheck: Recheck,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
     pub owner: Owner,
@@ -135,6 +138,7 @@ impl Config {
             gate: Gate::Open,
             passport: Passport::None,
             papers: None,
+            recheck: Recheck::default(),
             no_remote: false,
             owner: Owner::default(),
             user: None,

@@ -4,17 +4,20 @@
 //! starts a runtime and calls [`run`].
 
 pub mod claim;
+mod compile;
 pub mod config;
 pub mod core;
 mod credentials;
 mod desk;
 mod error;
 pub mod executor;
+mod guard;
 pub mod lending;
 mod link;
 mod listen;
 pub mod load;
 pub mod memory;
+mod native;
 mod natives;
 pub mod owner;
 mod run;
@@ -27,5 +30,6 @@ mod wire;
 
 pub use config::{Config, Find, SCHEDULER_PORT};
 pub use error::DaemonError;
+pub use guard::Recheck;
 pub use run::run;
 pub use sockets::{Sockets, prepare, prepare_with, usual_account};

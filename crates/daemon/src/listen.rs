@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use transport::{Channel, Gate, Options, TransportError};
 
 use crate::credentials;
+use crate::guard::{Guard, Recheck};
+use crate::native::Front;
 
 /// For the whole handshake, as in icecream.
 const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -27,6 +29,7 @@ const MOST_OF_ONE_HOST: usize = 384;
 pub(crate) struct Arrival {
     pub(crate) channel: Channel,
     pub(crate) peer: Peer,
+    pub(crate) guard: Guard,
     pub(crate) ticket: Ticket,
 }
 
@@ -121,18 +124,23 @@ pub(crate) async fn serve_unix(
                 return credentials::serve(stream, desk).await;
             }
             let accepted = Channel::accept_with(stream, HANDSHAKE, options).await;
-            welcome(accepted, Place::Here, ticket, arrivals).await;
+            welcome(accepted, Place::Here, Guard::default(), ticket, arrivals).await;
         });
     }
 }
 
+/// Where other hosts' clients go, by what they speak.
+#[derive(Clone)]
+pub(crate) struct Entrances {
+    pub(crate) gate: Gate,
+    pub(crate) arrivals: mpsc::Sender<Arrival>,
+    /// None: nobody is a member of anything.
+    pub(crate) front: Option<Arc<Front>>,
+    pub(crate) recheck: Recheck,
+}
+
 /// Accepts other hosts' clients for ever.
-pub(crate) async fn serve_tcp(
-    listener: TcpListener,
-    gate: Gate,
-    arrivals: mpsc::Sender<Arrival>,
-    options: Options,
-) {
+pub(crate) async fn serve_tcp(listener: TcpListener, entrances: Entrances, options: Options) {
     let seats = Arc::new(Semaphore::new(MOST_REMOTE));
     let counts = Counts::default();
     loop {
@@ -154,28 +162,35 @@ pub(crate) async fn serve_tcp(
             _seat: seat,
             _of_host: Some(of_host),
         };
-        let (gate, arrivals) = (gate.clone(), arrivals.clone());
-        tokio::spawn(async move {
-            let accepted = accept(stream, &gate, options).await;
-            welcome(accepted, place, ticket, arrivals).await;
-        });
+        let entrances = entrances.clone();
+        tokio::spawn(async move { entrances.admit(stream, place, ticket, options).await });
     }
 }
 
-async fn accept(
-    stream: TcpStream,
-    gate: &Gate,
-    options: Options,
-) -> Result<Channel, TransportError> {
-    let began = Instant::now();
-    let admitted = gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
-    let left = HANDSHAKE.saturating_sub(began.elapsed());
-    Channel::accept_with(admitted.stream, left, options).await
+impl Entrances {
+    async fn admit(self, stream: TcpStream, place: Place, ticket: Ticket, options: Options) {
+        let began = Instant::now();
+        let admitted = match self.gate.admit(&[Role::Submit], stream, HANDSHAKE).await {
+            Ok(admitted) => admitted,
+            Err(error) => return refused(&error),
+        };
+        let guard = Guard::of(admitted.member.as_ref(), self.gate.live(), &self.recheck);
+        if admitted.native {
+            if let Some((front, member)) = self.front.zip(admitted.member) {
+                front.serve(admitted.stream, member, guard, ticket).await;
+            }
+            return;
+        }
+        let left = HANDSHAKE.saturating_sub(began.elapsed());
+        let accepted = Channel::accept_with(admitted.stream, left, options).await;
+        welcome(accepted, place, guard, ticket, self.arrivals).await;
+    }
 }
 
 async fn welcome(
     accepted: Result<Channel, TransportError>,
     place: Place,
+    guard: Guard,
     ticket: Ticket,
     arrivals: mpsc::Sender<Arrival>,
 ) {
@@ -188,18 +203,25 @@ async fn welcome(
             let arrival = Arrival {
                 channel,
                 peer: Peer { shown, place },
+                guard,
                 ticket,
             };
             // Fails only when the daemon is ending.
             let _ending = arrivals.send(arrival).await;
         }
-        Err(error) if error.is_probe() => {}
-        Err(error) => match error.too_old() {
-            Some(version) => tracing::warn!(
-                "a client is refused: it speaks version {version}, and {} is the oldest that works; update it to icecc 1.3 or later, or to floe ({error})",
-                Version::MIN.number()
-            ),
-            None => tracing::info!("a client is refused: {error}"),
-        },
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &TransportError) {
+    if error.is_probe() {
+        return;
+    }
+    match error.too_old() {
+        Some(version) => tracing::warn!(
+            "a client is refused: it speaks version {version}, and {} is the oldest that works; update it to icecc 1.3 or later, or to floe ({error})",
+            Version::MIN.number()
+        ),
+        None => tracing::info!("a client is refused: {error}"),
     }
 }

@@ -14,7 +14,8 @@ use crate::credentials;
 use crate::desk::{Desk, Inboxes};
 use crate::error::DaemonError;
 use crate::link;
-use crate::listen;
+use crate::listen::{self, Entrances};
+use crate::native::{Front, Signers};
 use crate::shop::Shop;
 use crate::sockets::Sockets;
 
@@ -44,7 +45,10 @@ pub async fn run(
     );
 
     let (arriving, arrivals) = mpsc::channel(256);
+    let (ordering, ordered) = mpsc::channel(256);
     let (linked, link) = mpsc::channel(1024);
+    let signers = Arc::new(Signers::default());
+    let front = Front::new(&shop, &signers, ordering);
     let options = Options {
         slow_network: config.slow_network,
         ..Options::default()
@@ -64,22 +68,30 @@ pub async fn run(
         options,
         Arc::new(credentials),
     ));
+    if let Some(papers) = config.papers.clone() {
+        listeners.spawn(config.recheck.clone().follow(papers));
+    }
     if !config.no_remote {
+        let entrances = Entrances {
+            gate: config.gate.clone(),
+            arrivals: arriving.clone(),
+            front,
+            recheck: config.recheck.clone(),
+        };
         for tcp in sockets.tcp {
             let tcp = tokio::net::TcpListener::from_std(tcp).map_err(DaemonError::Runtime)?;
-            listeners.spawn(listen::serve_tcp(
-                tcp,
-                config.gate.clone(),
-                arriving.clone(),
-                options,
-            ));
+            listeners.spawn(listen::serve_tcp(tcp, entrances.clone(), options));
         }
     }
     let line = tokio::spawn(link::run(Arc::clone(&config), linked, found));
 
-    Desk::new(config, shop, Inboxes { arrivals, link })
-        .run(shutdown)
-        .await;
+    let inboxes = Inboxes {
+        arrivals,
+        ordered,
+        link,
+    };
+    let desk = Desk::new(config, shop, signers, inboxes);
+    desk.run(shutdown).await;
 
     listeners.shutdown().await;
     if timeout(FAREWELL, line).await.is_err() {

@@ -2,6 +2,7 @@
 //! compilers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{fmt, io};
 
 use job::{EnvironmentName, InvalidName, Platform};
@@ -9,11 +10,12 @@ use sandbox::ZygoteClient;
 use tokio::task::spawn_blocking;
 use toolchain::{NotOwn, Own};
 
+use crate::compile::Room;
 use crate::config::Config;
 use crate::error::DaemonError;
 use crate::executor::{Executor, Installed};
 use crate::natives::Natives;
-use crate::session::Room;
+
 use crate::toolchains::{Toolchains, open_store};
 
 pub(crate) struct Shop {
@@ -23,8 +25,19 @@ pub(crate) struct Shop {
     pub(crate) natives: Natives,
     pub(crate) toolchains: Toolchains,
     pub(crate) room: Room,
+    /// Compiles of others that wait for a slot.
+    waiting: AtomicU32,
     /// None: no foreign compiles here.
     pub(crate) executor: Option<Executor>,
+}
+
+/// A compile that waits.
+pub(crate) struct Queued(Arc<Shop>);
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Names one toolchain: what it compiles for, and its archive's name.
@@ -65,12 +78,24 @@ impl Shop {
             natives,
             toolchains,
             room: Room::default(),
+            waiting: AtomicU32::new(0),
             executor,
             platform,
             config,
         };
         shop.weed_out().await;
         Ok(shop)
+    }
+
+    /// How many compiles of others wait for a slot.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// One more that waits, as long as the answer is kept.
+    pub(crate) fn queue(self: &Arc<Self>) -> Queued {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Queued(Arc::clone(self))
     }
 
     /// Drops the toolchains of an earlier daemon that had a better sandbox: the scheduler would be

@@ -11,7 +11,7 @@ use store::{Options, Store, StoreError, Usage};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-use toolchain::{InstallError, Installed, Installing, Lease, OpenError, Presence};
+use toolchain::{Identity, InstallError, Installed, Installing, Lease, OpenError, Presence};
 
 use crate::config::Config;
 use crate::executor::Toolchain;
@@ -56,6 +56,11 @@ pub(crate) struct InUse {
 }
 
 impl InUse {
+    /// Of the files that are here, whatever they were called when they came.
+    pub(crate) fn identity(&self) -> Identity {
+        self.lease.identity
+    }
+
     pub(crate) fn toolchain(&self) -> Toolchain {
         Toolchain {
             root: self.lease.root.clone(),

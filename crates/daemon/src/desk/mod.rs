@@ -15,12 +15,14 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::claim::Claim;
+use crate::compile::Post;
 use crate::config::Config;
 use crate::core::{Action, Core, Event};
 use crate::lending::Lending;
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
 use crate::load::{Announcer, Meter, Reading, Sample};
+use crate::native::{Ordered, Signers};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
 use crate::status::Status;
@@ -32,12 +34,15 @@ const SAMPLING: Duration = Duration::from_secs(3);
 /// Where events come from.
 pub(crate) struct Inboxes {
     pub(crate) arrivals: mpsc::Receiver<Arrival>,
+    /// Compiles that members order on connections of floe's own protocol.
+    pub(crate) ordered: mpsc::Receiver<Ordered>,
     pub(crate) link: mpsc::Receiver<LinkEvent>,
 }
 
 /// Something for [`Desk::apply`].
 enum Input {
     Arrived(Box<Arrival>),
+    Ordered(Box<Ordered>),
     Said(ClientId, Said),
     Link(LinkEvent),
     Sampled(Sample),
@@ -55,6 +60,8 @@ struct Seat {
 pub(crate) struct Desk {
     config: Arc<Config>,
     shop: Arc<Shop>,
+    /// Whose grants hold.
+    signers: Arc<Signers>,
     began: Instant,
     core: Core,
     inboxes: Inboxes,
@@ -83,12 +90,18 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(config: Arc<Config>, shop: Arc<Shop>, inboxes: Inboxes) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        shop: Arc<Shop>,
+        signers: Arc<Signers>,
+        inboxes: Inboxes,
+    ) -> Self {
         let now = Instant::now();
         let slots = config.slots;
         let (to_desk, said) = mpsc::channel(1024);
         Self {
             shop,
+            signers,
             began: now,
             core: Core::new(slots, config.memory()),
             inboxes,
@@ -136,6 +149,7 @@ impl Desk {
             Some((client, said)) = self.said.recv() => Input::Said(client, said),
             Some(event) = self.inboxes.link.recv() => Input::Link(event),
             Some(arrival) = self.inboxes.arrivals.recv() => Input::Arrived(Box::new(arrival)),
+            Some(ordered) = self.inboxes.ordered.recv() => Input::Ordered(Box::new(ordered)),
             Some(ended) = self.sessions.join_next_with_id() => match ended {
                 Ok((id, ())) => Input::SessionEnded(id, None),
                 Err(error) => Input::SessionEnded(error.id(), Some(error)),
@@ -149,6 +163,7 @@ impl Desk {
     fn apply(&mut self, input: Input) {
         match input {
             Input::Arrived(arrival) => self.arrived(*arrival),
+            Input::Ordered(ordered) => self.ordered(*ordered),
             Input::Said(client, said) => self.heard(client, said),
             Input::Link(event) => self.linked(event),
             Input::SampleDue => self.take_sample(),
@@ -159,15 +174,33 @@ impl Desk {
     }
 
     fn arrived(&mut self, arrival: Arrival) {
-        let id = self.core.arrive(arrival.peer.place.may_submit());
-        let (orders, inbox) = mpsc::channel(ORDERS);
         let address = arrival.peer.shown.clone();
-        tracing::debug!("client {id} connected from {address}");
-        let desk = self.to_desk.clone();
-        let session = Session::new(id, arrival, inbox, desk, Arc::clone(&self.shop));
-        let task = self.sessions.spawn(session.run()).id();
-        self.tasks.insert(task, id);
+        let post = self.post(arrival.peer.place.may_submit(), &address);
+        tracing::debug!("client {} connected from {address}", post.id);
+        let id = post.id;
+        let task = self.sessions.spawn(Session::new(post, arrival).run());
+        self.tasks.insert(task.id(), id);
+    }
+
+    /// Each job of a member's connection is a client of its own.
+    fn ordered(&mut self, ordered: Ordered) {
+        let post = self.post(false, ordered.from());
+        let id = post.id;
+        let task = self.sessions.spawn(ordered.run(post));
+        self.tasks.insert(task.id(), id);
+    }
+
+    fn post(&mut self, is_local: bool, address: &str) -> Post {
+        let id = self.core.arrive(is_local);
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let address = address.to_owned();
         self.seats.insert(id, Seat { orders, address });
+        Post {
+            id,
+            orders: inbox,
+            desk: self.to_desk.clone(),
+            shop: Arc::clone(&self.shop),
+        }
     }
 
     fn heard(&mut self, client: ClientId, said: Said) {

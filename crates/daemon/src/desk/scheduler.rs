@@ -21,6 +21,9 @@ impl Desk {
                     "Connected to scheduler {} (I am known as {known})",
                     line.scheduler
                 );
+                if let Some(member) = &line.member {
+                    self.signers.learn(member.clone(), line.scheduler);
+                }
                 self.line = Some(line);
                 self.log_in();
                 self.announcer.reset();

@@ -7,6 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use icecream::CompileFile;
 use thiserror::Error;
+use wire::message::{Compile, Family, OutputKind};
+use wire::name::Argument;
 
 use crate::memory::Likeness;
 
@@ -99,6 +101,40 @@ impl TryFrom<CompileFile> for Order {
             input_file: c_string(message.input_file, "the input file's name")?,
             working_dir: c_string(message.working_dir, "the working directory")?,
             split,
+        })
+    }
+}
+
+impl TryFrom<&Compile> for Order {
+    type Error = BadOrder;
+
+    fn try_from(message: &Compile) -> Result<Self, BadOrder> {
+        let language = match message.language {
+            wire::message::Language::C => Language::C,
+            wire::message::Language::Cxx => Language::Cxx,
+            wire::message::Language::ObjectiveC => Language::ObjectiveC,
+            wire::message::Language::ObjectiveCxx => Language::ObjectiveCxx,
+        };
+        // The names that toolchains are packed with; clang goes by `-x`.
+        let compiler = match (message.family, language) {
+            (Family::Clang, _) => "clang",
+            (Family::Gcc, Language::Cxx | Language::ObjectiveCxx) => "g++",
+            (Family::Gcc, _) => "gcc",
+        };
+        let (directory, output) = (message.directory.as_bytes(), message.output.as_bytes());
+        let split = message.wanted.contains(&OutputKind::SplitDwarf);
+        let flag = |flag: &Argument| c_string(flag.as_bytes().to_vec(), "a flag");
+        Ok(Self {
+            compiler: compiler.to_owned(),
+            language,
+            flags: message
+                .arguments
+                .iter()
+                .map(flag)
+                .collect::<Result<_, _>>()?,
+            input_file: c_string(message.source.as_bytes().to_vec(), "the input file's name")?,
+            working_dir: c_string(directory.to_vec(), "the working directory")?,
+            split: split.then(|| Split::new(directory, output)).transpose()?,
         })
     }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icecream::{Message, Version};
-use membership::Role;
+use membership::{Peer, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 use transport::{Channel, Options, Sender, TransportError};
 
 use crate::config::{Config, Find, SCHEDULER_PORT};
+use crate::guard::Guard;
 use backoff::Backoff;
 
 /// Connecting and shaking hands. icecream's scheduler may take half a minute to notice a
@@ -47,6 +48,8 @@ pub(crate) struct Line {
     /// This host as the scheduler sees it, unless something translates addresses.
     pub(crate) own: Option<IpAddr>,
     pub(crate) version: Version,
+    /// Whose grants hold here; known in a cluster of members.
+    pub(crate) member: Option<Peer>,
 }
 
 /// Keeps the line until nobody listens to its events any more.
@@ -75,9 +78,16 @@ pub(crate) async fn run(
             () = events.closed() => return,
         };
         let why = match connected {
-            Ok(channel) => {
+            Ok((channel, member)) => {
                 found.send_replace(channel.peer_addr().socket_addr());
-                let Err(lost) = session(channel, &events).await else {
+                let mut guard = Guard::of(member.as_ref(), config.passport.live(), &config.recheck);
+                let session = async {
+                    tokio::select! {
+                        ended = session(channel, member, &events) => ended,
+                        why = guard.distrusted() => Err(format!("it may not be the scheduler any more: {why}")),
+                    }
+                };
+                let Err(lost) = session.await else {
                     return;
                 };
                 found.send_replace(None);
@@ -109,7 +119,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn connect(config: &Config) -> Result<Channel, String> {
+async fn connect(config: &Config) -> Result<(Channel, Option<Peer>), String> {
     let places = match &config.scheduler {
         Find::At(place) => std::slice::from_ref(place),
         Find::OneOf(places) => places,
@@ -125,14 +135,17 @@ async fn connect(config: &Config) -> Result<Channel, String> {
             Err(error) => Err(error.to_string()),
         };
         match connected {
-            Ok(channel) => return Ok(channel),
+            Ok(connected) => return Ok(connected),
             Err(why) => last = why,
         }
     }
     Err(last)
 }
 
-async fn connect_at(config: &Config, address: SocketAddr) -> Result<Channel, String> {
+async fn connect_at(
+    config: &Config,
+    address: SocketAddr,
+) -> Result<(Channel, Option<Peer>), String> {
     let bind = config.bind.map(IpAddr::from);
     let options = Options {
         slow_network: config.slow_network,
@@ -140,7 +153,7 @@ async fn connect_at(config: &Config, address: SocketAddr) -> Result<Channel, Str
     };
     let connecting = config
         .passport
-        .connect(Role::Schedule, address, CONNECT, bind, options);
+        .connect_known(Role::Schedule, address, CONNECT, bind, options);
     connecting.await.map_err(|error| refused(address, &error))
 }
 
@@ -155,7 +168,11 @@ fn refused(address: SocketAddr, error: &TransportError) -> String {
 }
 
 /// Carries messages both ways until the scheduler is lost, or until this daemon is ending.
-async fn session(channel: Channel, events: &mpsc::Sender<LinkEvent>) -> Result<(), String> {
+async fn session(
+    channel: Channel,
+    member: Option<Peer>,
+    events: &mpsc::Sender<LinkEvent>,
+) -> Result<(), String> {
     let (outgoing, mut orders) = mpsc::channel(OUTGOING);
     let scheduler = channel.peer_addr().socket_addr();
     let scheduler = scheduler.ok_or("it ended before it began")?;
@@ -165,6 +182,7 @@ async fn session(channel: Channel, events: &mpsc::Sender<LinkEvent>) -> Result<(
         scheduler,
         own,
         version,
+        member,
     };
     if events.send(LinkEvent::Found(line)).await.is_err() {
         return Ok(());

@@ -24,7 +24,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const SLOWEST: u64 = 100_000;
 
 /// How long a client may take for `bytes` of outputs.
-fn patience(bytes: u64) -> Duration {
+pub(crate) fn patience(bytes: u64) -> Duration {
     Duration::from_secs(60 + bytes / SLOWEST)
 }
 
@@ -75,7 +75,7 @@ impl Session {
     }
 
     async fn send_file(&mut self, output: &mut Output) -> Result<(), End> {
-        let effort = Effort::Level(self.shop.config.compression);
+        let effort = Effort::Level(self.post.shop.config.compression);
         let mut buffer = vec![0; chunk::CHUNK_LEN];
         let mut left = output.len;
         while left > 0 {
@@ -103,7 +103,7 @@ impl Session {
 }
 
 /// For the client, and the log.
-pub(super) fn refusal(why: Refusal) -> String {
+pub(crate) fn refusal(why: Refusal) -> String {
     let answer = match why {
         Refusal::Full(Lack::Leave(_)) => answer::HANDED_BACK,
         Refusal::Full(Lack::Memory) => answer::MEMORY_FULL,
@@ -118,7 +118,7 @@ pub(super) fn refusal(why: Refusal) -> String {
 }
 
 /// What became of a compile that says nothing about its source: for the client, and the log.
-pub(super) fn told(setback: Setback, stderr: &[u8]) -> String {
+pub(crate) fn told(setback: Setback, stderr: &[u8]) -> String {
     let trouble = setback.trouble();
     let text = String::from_utf8_lossy(stderr);
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -140,7 +140,7 @@ pub(super) fn told(setback: Setback, stderr: &[u8]) -> String {
 }
 
 /// For the client, and the log.
-pub(super) fn evicted(again: bool) -> &'static str {
+pub(crate) fn evicted(again: bool) -> &'static str {
     if again {
         answer::NOT_AGAIN
     } else {

@@ -19,25 +19,25 @@ const WAIT_FOR_OTHER: Duration = Duration::from_secs(20);
 
 impl Session {
     pub(super) async fn install(&mut self, transfer: TransferEnv) -> Result<(), End> {
-        if !self.shop.takes_compiles() {
+        if !self.post.shop.takes_compiles() {
             return self.refuse("this host takes no foreign compiles").await;
         }
-        let entry = self.shop.entry(&transfer.target, &transfer.name);
+        let entry = self.post.shop.entry(&transfer.target, &transfer.name);
         let entry = entry.map_err(|error| End::Refused(error.to_string()))?;
-        self.tell(Said::InstallBegan).await;
+        self.post.tell(Said::InstallBegan).await;
         let received = match timeout(LONGEST, self.receive_toolchain(&entry)).await {
             Ok(received) => received,
             Err(_) => Err(End::Refused(format!(
                 "it sent a toolchain for more than {LONGEST:?}"
             ))),
         };
-        self.tell(Said::InstallEnded).await;
+        self.post.tell(Said::InstallEnded).await;
         received
     }
 
     async fn receive_toolchain(&mut self, entry: &Entry) -> Result<(), End> {
         loop {
-            match self.shop.toolchains.arrive(entry) {
+            match self.post.shop.toolchains.arrive(entry) {
                 Ticket::Present => {
                     tracing::debug!(
                         "toolchain {entry} is here already; what arrives is thrown away"
@@ -73,7 +73,7 @@ impl Session {
         }
         match arriving.finish().await {
             // What does not fit says so itself.
-            Ok(()) if !self.shop.is_fit(entry).await => {}
+            Ok(()) if !self.post.shop.is_fit(entry).await => {}
             Ok(()) => tracing::info!("toolchain {entry} is installed ({bytes} bytes arrived)"),
             Err(error) => tracing::warn!("toolchain {entry} from {}: {error}", self.peer.shown),
         }
@@ -107,8 +107,8 @@ impl Session {
     /// with a text, one that is about the toolchain without; only after the latter the client has
     /// this host avoided.
     pub(super) async fn verify(&mut self, verify: VerifyEnv) -> Result<(), End> {
-        let answer = match self.shop.entry(&verify.target, &verify.name) {
-            Ok(entry) => self.shop.verify(&entry).await,
+        let answer = match self.post.shop.entry(&verify.target, &verify.name) {
+            Ok(entry) => self.post.shop.verify(&entry).await,
             Err(error) => Err(error.to_string()),
         };
         let ok = match answer {

@@ -3,28 +3,25 @@
 //! A session waits for its own client only. What takes long (a compile, a toolchain that arrives)
 //! is done here, not at the desk.
 
-mod answer;
+pub(crate) mod answer;
 mod compile;
 mod install;
 mod native;
-mod source;
-mod spool;
 
-pub(crate) use source::Room;
-
-use std::sync::Arc;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use icecream::{BlacklistHostEnv, CompileFile, GetCs, JobDone, Message, StatusText};
-use job::{ClientId, JobId};
-use tokio::sync::mpsc;
+use job::JobId;
+use membership::Distrust;
 use tokio::time::timeout;
-use transport::{Channel, TransportError};
+use transport::{Channel, LinkError, TransportError};
 
+use crate::compile::Post;
 use crate::core::{Peak, Refusal, Usage};
+use crate::guard::Guard;
 use crate::listen::{Arrival, Peer, Place, Ticket};
 use crate::memory::Likeness;
-use crate::shop::Shop;
 
 /// Orders that a client has not taken yet; then it is given up.
 pub(crate) const ORDERS: usize = 32;
@@ -99,67 +96,58 @@ pub(crate) enum End {
     Silent(Duration),
     #[error("{0}")]
     Refused(String),
+    #[error("it sent a message that has no place within a job")]
+    OutOfPlace,
+    /// What it sent is no text for a compiler.
+    #[error("{0}")]
+    BadInput(String),
+    #[error("it may not go on: {0}")]
+    Distrusted(#[from] Distrust),
     #[error(transparent)]
     Transport(#[from] TransportError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
 }
 
 pub(crate) struct Session {
-    id: ClientId,
+    post: Post,
     channel: Channel,
     peer: Peer,
-    orders: mpsc::Receiver<Order>,
-    desk: mpsc::Sender<(ClientId, Said)>,
-    shop: Arc<Shop>,
+    guard: Guard,
     _ticket: Ticket,
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: ClientId,
-        arrival: Arrival,
-        orders: mpsc::Receiver<Order>,
-        desk: mpsc::Sender<(ClientId, Said)>,
-        shop: Arc<Shop>,
-    ) -> Self {
+    pub(crate) fn new(post: Post, arrival: Arrival) -> Self {
         let Arrival {
             channel,
             peer,
+            guard,
             ticket,
         } = arrival;
         Self {
-            id,
+            post,
             channel,
             peer,
-            orders,
-            desk,
-            shop,
+            guard,
             _ticket: ticket,
         }
     }
 
-    /// Serves the client until it leaves or errs.
+    /// Serves the client until it leaves or errs, or may not stay.
     pub(crate) async fn run(mut self) {
-        let Err(end) = self.serve().await;
-        let who = (&self.peer.shown, self.id);
-        match &end {
-            End::Farewell
-            | End::Closed
-            | End::Dismissed
-            | End::Transport(TransportError::Broken { .. }) => {
-                tracing::debug!("client {} ({}) left: {end}", who.1, who.0);
-            }
-            _ => tracing::info!("client {} ({}) is dropped: {end}", who.1, who.0),
-        }
-        self.tell(Said::Left {
-            farewell: matches!(end, End::Farewell),
-        })
-        .await;
+        let mut guard = std::mem::take(&mut self.guard);
+        let end = tokio::select! {
+            Err(end) = self.serve() => end,
+            why = guard.distrusted() => End::Distrusted(why),
+        };
+        self.post.leave(&self.peer.shown, end).await;
     }
 
-    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn serve(&mut self) -> Result<Infallible, End> {
         loop {
             tokio::select! {
-                order = self.orders.recv() => match order {
+                order = self.post.orders.recv() => match order {
                     Some(Order::Send(message)) => self.channel.send(&message).await?,
                     // A compile's orders that came when it had ended already.
                     Some(
@@ -191,24 +179,27 @@ impl Session {
             return self.refuse("only clients of this host may ask that").await;
         }
         match message {
-            Message::GetCs(wanted) => self.tell(Said::HostsWanted(Box::new(wanted))).await,
+            Message::GetCs(wanted) => self.post.tell(Said::HostsWanted(Box::new(wanted))).await,
             Message::JobLocalBegin(begin) => {
-                self.tell(Said::LocalWanted {
-                    outfile: begin.outfile,
-                    full: begin.full,
-                })
-                .await;
+                self.post
+                    .tell(Said::LocalWanted {
+                        outfile: begin.outfile,
+                        full: begin.full,
+                    })
+                    .await;
             }
             Message::CompileFile(CompileFile { job_id, .. }) => {
-                self.tell(Said::HomeBegun(JobId(job_id))).await;
+                self.post.tell(Said::HomeBegun(JobId(job_id))).await;
             }
-            Message::JobDone(done) => self.tell(Said::HomeDone(done)).await,
-            Message::BlacklistHostEnv(blacklist) => self.tell(Said::Blacklist(blacklist)).await,
+            Message::JobDone(done) => self.post.tell(Said::HomeDone(done)).await,
+            Message::BlacklistHostEnv(blacklist) => {
+                self.post.tell(Said::Blacklist(blacklist)).await;
+            }
             Message::GetNativeEnv(wanted) if self.peer.place == Place::Here => {
                 return self.native(wanted).await;
             }
             Message::GetInternals if self.peer.place == Place::Here => {
-                self.tell(Said::StatusWanted).await;
+                self.post.tell(Said::StatusWanted).await;
             }
             _ => {
                 return self
@@ -229,11 +220,6 @@ impl Session {
     async fn send_text(&mut self, text: impl Into<String>) -> Result<(), End> {
         let message = Message::StatusText(StatusText { text: text.into() });
         Ok(self.channel.send(&message).await?)
-    }
-
-    async fn tell(&self, said: Said) {
-        // Fails only when the daemon is ending.
-        let _ending = self.desk.send((self.id, said)).await;
     }
 }
 

@@ -7,7 +7,7 @@ use super::{End, Session};
 impl Session {
     /// Answers with the archive's path, or with END and a close: then the client compiles locally.
     pub(super) async fn native(&mut self, wanted: GetNativeEnv) -> Result<(), End> {
-        match self.shop.natives.get(wanted).await {
+        match self.post.shop.natives.get(wanted).await {
             Ok(path) => Ok(self
                 .channel
                 .send(&Message::NativeEnv(NativeEnv { path }))

@@ -15,14 +15,24 @@ use super::spool::{Mark, Open, Spool};
 /// breaks one that is not read for 9 s (`TCP_USER_TIMEOUT`, which counts for closed windows too).
 const MOST_WAITING: usize = 2 << 20;
 
+/// The same for a compile of a member, whose connection has many of them: what is not taken waits in
+/// its stream, and holds up no other.
+const MOST_OF_STREAM: usize = 256 << 10;
+
 /// For all compiles together.
 const MOST_ROOM: usize = 256 << 20;
+
+/// For all compiles of one member: the texts of some twenty C++ sources, packed.
+const MOST_OF_MEMBER: usize = 64 << 20;
+
+/// In [`FileChunk::compression`], of a piece that is none of icecream's chunks.
+const RAW: u32 = u32::MAX;
 
 /// The unit in which room is counted.
 const UNIT: usize = 1024;
 
 /// Memory for long texts that wait.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<Semaphore>);
 
 impl Default for Room {
@@ -32,6 +42,11 @@ impl Default for Room {
 }
 
 impl Room {
+    /// For the compiles of one member.
+    pub(crate) fn of_member() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_OF_MEMBER / UNIT)))
+    }
+
     /// For a whole frame.
     fn is_left(&self) -> bool {
         self.0.available_permits() > icecream::MAX_FRAME.div_ceil(UNIT)
@@ -51,12 +66,12 @@ pub(super) fn occupied(chunk: &FileChunk) -> usize {
 /// A chunk, and what it occupies of the room for all.
 struct Waiting {
     chunk: FileChunk,
-    _room: Option<OwnedSemaphorePermit>,
+    _rooms: [Option<OwnedSemaphorePermit>; 2],
 }
 
 /// What a message did to the source.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     More,
     Complete,
     /// The client may say nothing but chunks and one END.
@@ -64,38 +79,48 @@ pub(super) enum Step {
 }
 
 #[derive(Default)]
-pub(super) struct Source {
+pub(crate) struct Source {
     waiting: VecDeque<Waiting>,
+    /// What it may have without asking for room.
+    own: usize,
     room: Room,
+    of_member: Option<Room>,
     bytes: usize,
     /// What the compiler has been given.
     spool: Spool,
     /// It is given that once more, from here.
     again: Option<Mark>,
     /// The client has sent all of it.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
     /// For the report.
     pub(super) compressed: usize,
     pub(super) uncompressed: usize,
 }
 
 impl Source {
-    pub(super) fn new(room: &Room) -> Self {
+    pub(crate) fn new(room: &Room) -> Self {
         Self {
+            own: MOST_WAITING,
             room: room.clone(),
             ..Self::default()
         }
     }
 
-    pub(super) fn take(&mut self, message: Message) -> Step {
+    /// For a text that a member sends on a stream.
+    pub(crate) fn of_member(room: &Room, of_member: &Room) -> Self {
+        Self {
+            own: MOST_OF_STREAM,
+            room: room.clone(),
+            of_member: Some(of_member.clone()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn take(&mut self, message: Message) -> Step {
         match message {
             Message::FileChunk(chunk) if !self.complete => {
-                self.bytes += occupied(&chunk);
-                self.compressed += chunk.data.len();
                 self.uncompressed += usize::try_from(chunk.uncompressed_len).unwrap_or(usize::MAX);
-                let extra = self.bytes > MOST_WAITING;
-                let room = extra.then(|| self.room.take(occupied(&chunk))).flatten();
-                self.waiting.push_back(Waiting { chunk, _room: room });
+                self.keep(chunk);
                 Step::More
             }
             Message::End if !self.complete => {
@@ -106,9 +131,43 @@ impl Source {
         }
     }
 
+    /// Takes bytes of a stream.
+    pub(crate) fn take_bytes(&mut self, data: Vec<u8>) {
+        self.keep(FileChunk {
+            uncompressed_len: 0,
+            compression: RAW,
+            data,
+        });
+    }
+
+    fn keep(&mut self, chunk: FileChunk) {
+        let occupied = occupied(&chunk);
+        self.bytes += occupied;
+        self.compressed += chunk.data.len();
+        let mut rooms = [None, None];
+        if self.bytes > self.own {
+            let of_member = self.of_member.as_ref();
+            rooms = [
+                self.room.take(occupied),
+                of_member.and_then(|room| room.take(occupied)),
+            ];
+        }
+        self.waiting.push_back(Waiting {
+            chunk,
+            _rooms: rooms,
+        });
+    }
+
+    /// The client has sent all, and it unpacked to so many bytes.
+    pub(super) fn unpacked(&mut self, bytes: u64) {
+        self.uncompressed = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
     /// Whether the connection should be read: for more text, or to notice that it ends.
-    pub(super) fn listens(&self) -> bool {
-        self.complete || self.bytes < MOST_WAITING || self.room.is_left()
+    pub(crate) fn listens(&self) -> bool {
+        self.complete
+            || self.bytes < self.own
+            || self.room.is_left() && self.of_member.as_ref().is_none_or(Room::is_left)
     }
 
     /// The next chunk for the compiler, handed to `unpack`; `None`: there is none now.
@@ -203,7 +262,7 @@ mod tests {
             let popped = source.pop(open, |chunk| chunk.uncompressed_len);
             popped.unwrap()
         };
-        let mut source = Source::default();
+        let mut source = Source::new(&Room::default());
         for number in 1..=3 {
             source.take(numbered(number));
         }
@@ -220,7 +279,7 @@ mod tests {
 
     #[test]
     fn nothing_may_follow_the_end() {
-        let mut source = Source::default();
+        let mut source = Source::new(&Room::default());
         assert_eq!(source.take(Message::End), Step::Complete);
         assert!(source.listens(), "to notice a client that leaves");
         assert_eq!(source.take(Message::End), Step::Nonsense);
@@ -229,6 +288,9 @@ mod tests {
 
     #[test]
     fn other_messages_are_nonsense() {
-        assert_eq!(Source::default().take(Message::Ping), Step::Nonsense);
+        assert_eq!(
+            Source::new(&Room::default()).take(Message::Ping),
+            Step::Nonsense
+        );
     }
 }

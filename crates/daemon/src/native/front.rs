@@ -1,0 +1,257 @@
+//! Connections of members, and what is asked before a job of theirs is taken.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use job::{EnvironmentName, JobId};
+use membership::{Live, MemberId, Peer, UnixTime};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use transport::{Exchange, Link, Stream};
+use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
+use wire::{Limits, ResetCode, Side};
+
+use super::grants::{Bad, Case, Ledger, Permit, judge, member};
+use super::members::Members;
+use super::order::{self, Ordered, refuse};
+use super::outputs::Manner;
+use super::{Signers, refused};
+use crate::compile::{Packed, Task, shown};
+use crate::executor::Order;
+use crate::guard::Guard;
+use crate::listen::Ticket;
+use crate::shop::{Entry, Shop};
+
+/// Where members' connections arrive. There is one.
+pub(crate) struct Front {
+    shop: Arc<Shop>,
+    live: Live,
+    me: MemberId,
+    began: UnixTime,
+    signers: Arc<Signers>,
+    ledger: Mutex<Ledger>,
+    members: Members,
+    orders: mpsc::Sender<Ordered>,
+}
+
+/// What a refusal is, for the log: grants' own kinds come before these.
+mod kind {
+    pub(super) const TOO_MANY_LINKS: u8 = 100;
+    pub(super) const OTHER: u8 = 110;
+}
+
+/// Why a job is not taken, and what is said of it here.
+struct No {
+    refused: Refused,
+    kind: u8,
+}
+
+impl From<Bad> for No {
+    fn from(bad: Bad) -> Self {
+        Self {
+            refused: refused::grant(&bad),
+            kind: bad.kind(),
+        }
+    }
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> Self {
+        Self {
+            kind: kind::OTHER + refused.reason as u8,
+            refused,
+        }
+    }
+}
+
+impl Front {
+    /// None where this host is no member, or takes no compiles.
+    pub(crate) fn new(
+        shop: &Arc<Shop>,
+        signers: &Arc<Signers>,
+        orders: mpsc::Sender<Ordered>,
+    ) -> Option<Arc<Self>> {
+        let live = shop.config.gate.live()?.clone();
+        let me = live.member()?;
+        Some(Arc::new(Self {
+            shop: Arc::clone(shop),
+            live,
+            me,
+            began: UnixTime::now(),
+            signers: Arc::clone(signers),
+            ledger: Mutex::default(),
+            members: Members::default(),
+            orders,
+        }))
+    }
+
+    /// Serves one connection until it ends or its member may not go on.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        stream: Stream,
+        peer: Peer,
+        mut guard: Guard,
+        _ticket: Ticket,
+    ) {
+        let who = format!("{} ({})", peer.name, peer.member);
+        let _seat = match self.members.link(peer.member) {
+            Ok(seat) => seat,
+            Err(_) if self.members.is_news(peer.member, kind::TOO_MANY_LINKS) => {
+                return tracing::warn!("{who} has too many connections; more are refused");
+            }
+            Err(_) => return,
+        };
+        tracing::debug!("{who} connected");
+        let (_link, mut arrivals) =
+            Link::start(stream, Side::Accepting, &transport::hello(), Limits::USUAL);
+        // Dropping it ends all jobs of the connection.
+        let (_open, is_open) = watch::channel(());
+        let peer = Arc::new(peer);
+        let mut asking = JoinSet::new();
+        loop {
+            tokio::select! {
+                arrived = arrivals.next() => match arrived {
+                    Some((Message::Compile(compile), exchange)) => {
+                        let (front, peer) = (Arc::clone(&self), Arc::clone(&peer));
+                        let link = is_open.clone();
+                        asking.spawn(front.ask(peer, compile, exchange, link));
+                    }
+                    Some((_, exchange)) => exchange.reset(ResetCode::OUT_OF_PLACE),
+                    None => return tracing::debug!("{who} left"),
+                },
+                why = guard.distrusted() => {
+                    return tracing::warn!("{who} may not go on: {why}; its jobs are ended");
+                }
+                Some(_) = asking.join_next() => {}
+            }
+        }
+    }
+
+    /// Takes a job, or says why not.
+    async fn ask(
+        self: Arc<Self>,
+        peer: Arc<Peer>,
+        compile: Compile,
+        mut exchange: Exchange,
+        link: watch::Receiver<()>,
+    ) {
+        match self.take(&peer, &compile).await {
+            Ok((task, seat)) => {
+                let ordered = Ordered {
+                    from: peer.name.to_string(),
+                    task,
+                    packed: packed(compile.packing),
+                    manner: Manner {
+                        wanted: compile.wanted.to_vec(),
+                        zstd: compile.accepted.contains(&Packing::Zstd),
+                        level: self.shop.config.compression,
+                    },
+                    stream: order::Stream::new(exchange),
+                    link,
+                    seat,
+                };
+                // Fails only when the daemon is ending.
+                let _ending = self.orders.send(ordered).await;
+            }
+            Err(no) => {
+                let text = no.refused.text.as_str();
+                if self.members.is_news(peer.member, no.kind) {
+                    tracing::warn!(
+                        "jobs of {} ({}, from {}) are refused: {text}",
+                        peer.name,
+                        peer.member,
+                        exchange.peer_addr()
+                    );
+                } else {
+                    tracing::debug!("a job of {} is refused: {text}", peer.name);
+                }
+                // It has gone, then.
+                let _gone = refuse(&mut exchange, no.refused).await;
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        peer: &Peer,
+        compile: &Compile,
+    ) -> Result<(Task, super::members::Seat), No> {
+        let permit = self.judge(peer, compile).await?;
+        self.ledger(|ledger, now| ledger.check(&permit, now))?;
+        let seat = self.members.job(peer.member).map_err(refused::excess)?;
+        let order = Order::try_from(compile).map_err(|bad| refused::order(&bad))?;
+        let task = self.task(permit.job, order, compile).await?;
+        // Only now: a job that comes again once its toolchain is here has the same grant.
+        self.ledger(|ledger, now| ledger.enter(&permit, now))?;
+        Ok((task, seat))
+    }
+
+    async fn judge(&self, peer: &Peer, compile: &Compile) -> Result<Permit, Bad> {
+        match self.judge_once(peer, compile) {
+            Err(bad) if bad.may_be_renewed() => {
+                let signer = member(compile.grant.signer);
+                let bind = self.shop.config.bind.map(Into::into);
+                self.signers.relearn(signer, &self.live, bind).await;
+                self.judge_once(peer, compile)
+            }
+            judged => judged,
+        }
+    }
+
+    fn judge_once(&self, peer: &Peer, compile: &Compile) -> Result<Permit, Bad> {
+        if self.signers.none() {
+            return Err(Bad::NoScheduler);
+        }
+        let signer = self.signers.get(member(compile.grant.signer));
+        let case = Case {
+            live: &self.live,
+            executor: self.me,
+            submitter: peer.member,
+            now: UnixTime::now(),
+            since: self.began,
+        };
+        judge(&compile.grant, signer.as_ref(), &case)
+    }
+
+    async fn task(&self, job: JobId, order: Order, compile: &Compile) -> Result<Task, Refused> {
+        let name = EnvironmentName::parse(&compile.toolchain.to_string()[..32]);
+        let entry = Entry {
+            platform: compile.platform.clone(),
+            name: name.map_err(|bad| refused::input(&bad.to_string()))?,
+        };
+        let ready = self.shop.ready(&entry).await;
+        let (executor, toolchain) = ready.map_err(|unready| refused::unready(&unready))?;
+        if toolchain.identity().0 != compile.toolchain {
+            let text = format!("what was sent here as toolchain {entry} has other files");
+            return Err(refused::say(
+                Refusal::ToolchainUnusable,
+                Retry::Elsewhere,
+                &text,
+            ));
+        }
+        let limits = &compile.limits;
+        Ok(Task {
+            job,
+            order,
+            flags: shown(compile.arguments.iter().map(|flag| flag.as_bytes())),
+            toolchain,
+            executor,
+            most_memory: limits.memory.map(|bytes| bytes.get()),
+            most_time: limits
+                .run_time_us
+                .map(|time| Duration::from_micros(time.get())),
+        })
+    }
+
+    fn ledger<T>(&self, work: impl FnOnce(&mut Ledger, UnixTime) -> T) -> T {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut ledger, UnixTime::now())
+    }
+}
+
+fn packed(packing: Packing) -> Packed {
+    match packing {
+        Packing::Plain => Packed::Plain,
+        Packing::Zstd => Packed::Zstd,
+    }
+}
