@@ -1,5 +1,7 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
+mod members;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use self::members::Openness;
 use crate::control::Control;
 use crate::host::{Host, HostSpec, LinkSpec};
 use crate::launch::Launch;
@@ -48,10 +51,8 @@ pub struct ClusterBuilder {
     /// Hosts that forbid user namespaces.
     without_namespaces: BTreeSet<String>,
     floe: Option<Programs>,
+    openness: Openness,
 }
-
-/// In a user namespace, whose only user the rest is then: no other may be made below it.
-const NO_MORE_NAMESPACES: &str = r#"echo 0 >/proc/sys/user/max_user_namespaces && exec "$@""#;
 
 impl ClusterBuilder {
     /// Which programs are floe's, instead of those that `cargo xtask build` made.
@@ -153,6 +154,7 @@ pub struct Cluster {
     // Processes first: they are dropped before the lab.
     scheduler: Option<Process>,
     daemons: Vec<(DaemonSpec, Option<Process>)>,
+    authority: Option<Process>,
     control: Option<Control>,
     ports: Ports,
     builder: ClusterBuilder,
@@ -170,6 +172,7 @@ impl Cluster {
             users: BTreeMap::new(),
             without_namespaces: BTreeSet::new(),
             floe: None,
+            openness: Openness::All,
         }
     }
 
@@ -202,11 +205,13 @@ impl Cluster {
         let mut cluster = Self {
             scheduler: None,
             daemons,
+            authority: None,
             control: None,
             ports,
             builder,
             lab,
         };
+        cluster.found()?;
         cluster.start_scheduler()?;
         for name in cluster.names() {
             cluster.start_daemon(&name)?;
@@ -243,11 +248,11 @@ impl Cluster {
 
     /// Starts the scheduler, or starts it again.
     pub fn start_scheduler(&mut self) -> Result<()> {
-        let programs = self.builder.programs(self.builder.scheduler)?;
         self.control = None;
+        let service = self.builder.scheduler;
         let process = self
-            .host(SCHEDULER)?
-            .command(&programs.scheduler)
+            .builder
+            .service(self.host(SCHEDULER)?, service, SCHEDULER)?
             .args([
                 "-p",
                 &self.ports.scheduler.to_string(),
@@ -267,16 +272,11 @@ impl Cluster {
         let index = self.index(name)?;
         let (address, port) = self.scheduler_address()?;
         let spec = &self.daemons[index].0;
-        let programs = self.builder.programs(spec.suite)?;
+        self.admit(name, spec.suite)?;
         let host = self.host(name)?;
-        let launch = if self.builder.without_namespaces.contains(name) {
-            let enter = ["--user", "--map-root-user", "sh", "-c", NO_MORE_NAMESPACES];
-            let launch = host.command("unshare").args(enter).arg("sh");
-            launch.arg(&programs.daemon)
-        } else {
-            host.command(&programs.daemon)
-        };
-        let mut launch = launch
+        let mut launch = self
+            .builder
+            .service(host, spec.suite, "daemon")?
             .args(["-n", NETNAME, "-N", name, "-vvv"])
             .args(["-m", &spec.slots.to_string()])
             .args(["-s", &format!("{address}:{port}")])
@@ -333,7 +333,11 @@ impl Cluster {
         if self.control.is_none() {
             let host = self.host(SCHEDULER)?;
             let port = self.ports.scheduler + 1;
-            self.control = Some(Control::open(host, host.address(), port, READY)?);
+            let address = match self.builder.openness {
+                Openness::Members => Ipv4Addr::LOCALHOST,
+                Openness::All | Openness::Mixed => host.address(),
+            };
+            self.control = Some(Control::open(host, address, port, READY)?);
         }
         self.control.as_mut().context("no control session")
     }

@@ -9,6 +9,7 @@ mod hosts;
 mod installed;
 mod interop;
 mod many;
+mod members;
 mod memory;
 mod misuse;
 mod monitors;

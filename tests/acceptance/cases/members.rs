@@ -1,0 +1,140 @@
+//! Clusters of members: nobody else gets anything, hosts of icecream's only where it was said (issue C).
+
+use std::time::{Duration, Instant};
+
+use acceptance::jobs::{self, Jobs};
+use acceptance::need;
+use acceptance::project::REDIS_LIBRARIES;
+use acceptance::skip::Need;
+use acceptance::until::until;
+use anyhow::{Context, Result, ensure};
+use lab::Suite::{Debian, Floe};
+use lab::{Cluster, Suite};
+
+const BUILD: Duration = Duration::from_secs(400);
+const SOON: Duration = Duration::from_secs(60);
+
+/// Builds redis' libraries from `submit` and compares them.
+fn build(cluster: &Cluster, submit: &str, client: Suite) -> Result<Jobs> {
+    let tree = REDIS_LIBRARIES.open()?;
+    tree.reset()?;
+    let host = cluster.host(submit)?;
+    jobs::forget(host);
+    let launch = jobs::record(cluster.client(submit, client, "sh")?, host, client);
+    let built = tree.build(launch, 8).run(BUILD)?.ok();
+    let jobs = jobs::of(cluster, host, client);
+    built.with_context(|| cluster.logs())?;
+    let jobs = jobs?;
+    println!(
+        "by {} from {submit}: {jobs:?}, {:?}",
+        client.name(),
+        tree.compare()?
+    );
+    Ok(jobs)
+}
+
+#[test]
+fn members_build_and_others_get_nothing() -> Result<()> {
+    need!(
+        Need::Namespaces,
+        Need::Suite(Floe),
+        Need::Suite(Debian),
+        Need::Project(&REDIS_LIBRARIES)
+    );
+    let cluster = Cluster::builder()
+        .members()
+        .executor("first", Floe, 2)
+        .executor("second", Floe, 2)
+        .submitter("submit", Floe, 0)
+        .start()?;
+    let jobs = build(&cluster, "submit", Floe)?;
+    ensure!(
+        jobs.remote.len() == 2
+            && jobs.remote_total() >= REDIS_LIBRARIES.objects
+            && jobs.failed_tries.is_empty(),
+        "{jobs:?}"
+    );
+    // icecream's daemon and monitor are let in nowhere, and the logs say so.
+    let (scheduler, port) = cluster.scheduler_address()?;
+    let stranger = cluster.host("submit")?;
+    let place = format!("{scheduler}:{port}");
+    let daemon = [
+        "-s",
+        &place,
+        "-n",
+        "lab",
+        "-N",
+        "stranger",
+        "-p",
+        "10300",
+        "-b",
+        "/var/tmp/stranger",
+        "-vvv",
+    ];
+    let debian = lab::Programs::locate(Debian)?;
+    let mut daemon = stranger
+        .command(&debian.daemon)
+        .env("ICECC_TEST_SOCKET", stranger.home().join("stranger.socket"))
+        .args(daemon)
+        .log("stranger")
+        .start()?;
+    until("the scheduler has refused the stranger", SOON, || {
+        Ok(cluster
+            .logs()
+            .contains("only members of the cluster are admitted"))
+    })?;
+    daemon.kill(lab::Signal::KILL);
+    Ok(())
+}
+
+#[test]
+fn members_and_icecreams_hosts_build_together_where_it_was_said() -> Result<()> {
+    need!(
+        Need::Namespaces,
+        Need::Suite(Floe),
+        Need::Suite(Debian),
+        Need::Project(&REDIS_LIBRARIES)
+    );
+    let cluster = Cluster::builder()
+        .members_and_icecream()
+        .executor("floe", Floe, 2)
+        .executor("debian", Debian, 2)
+        .submitter("submit-floe", Floe, 0)
+        .submitter("submit-debian", Debian, 0)
+        .start()?;
+    for (submit, client) in [("submit-floe", Floe), ("submit-debian", Debian)] {
+        let jobs = build(&cluster, submit, client)?;
+        ensure!(
+            jobs.remote.len() == 2 && jobs.remote_total() >= REDIS_LIBRARIES.objects,
+            "{submit}: {jobs:?}"
+        );
+        ensure!(client == Debian || jobs.failed_tries.is_empty(), "{jobs:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_revoked_member_is_refused_and_its_jobs_end() -> Result<()> {
+    need!(Need::Namespaces, Need::Suite(Floe), Need::Program("gcc"));
+    let mut cluster = Cluster::builder()
+        .members()
+        .executor("executor", Floe, 2)
+        .submitter("submit", Floe, 0)
+        .start()?;
+    cluster.authority(&["revoke", "submit"])?;
+    let revoked = Instant::now();
+    let control = cluster.control()?;
+    control.wait_hosts(SOON, "the revoked member is gone", |hosts| {
+        hosts.iter().all(|host| host.name != "submit")
+    })?;
+    println!("refused {:.1} s after", revoked.elapsed().as_secs_f64());
+    // Its builds go on by themselves.
+    let directory = cluster.lab().shared();
+    std::fs::write(directory.join("one.c"), "int one;\n")?;
+    let launch = cluster.client("submit", Floe, "sh")?;
+    let launch = launch.args(["-c", "$CC -c one.c -o one.o"]).dir(&directory);
+    launch.run(SOON)?.ok()?;
+    let jobs = jobs::of(&cluster, cluster.host("submit")?, Floe)?;
+    ensure!(jobs.remote_total() == 0, "{jobs:?}");
+    Ok(())
+}
