@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use wire::message::Packing;
 
 use crate::cluster::Piece;
+use crate::cluster::unpack::{Unpacker, Wrong};
 
 /// Where a job's outputs go.
 #[derive(Clone, Debug)]
@@ -38,6 +40,9 @@ pub(crate) enum OutputError {
     NotAFile { path: PathBuf },
     #[error("a piece of the result is broken: {0}")]
     Piece(String),
+    /// The executor's fault.
+    #[error("{0}")]
+    Wrong(#[from] Wrong),
     #[error("the result ended before it was complete")]
     Incomplete,
 }
@@ -55,6 +60,15 @@ enum Step {
     Piece(Piece),
     /// The object is complete, the `.dwo` follows.
     Next,
+    /// What was begun is complete; an output of this length follows.
+    Begin {
+        is_dwo: bool,
+        packing: Packing,
+        size: u64,
+    },
+    Packed(Vec<u8>),
+    /// All is there that belongs to what was begun.
+    Complete(oneshot::Sender<Result<(), OutputError>>),
     Finish,
 }
 
@@ -79,6 +93,35 @@ impl Writer {
         let _ = self.steps.send(Step::Next).await;
     }
 
+    /// An output of this length begins, and what was begun before is complete.
+    pub(crate) async fn begin(&self, is_dwo: bool, packing: Packing, size: u64) {
+        let begin = Step::Begin {
+            is_dwo,
+            packing,
+            size,
+        };
+        let _ = self.steps.send(begin).await;
+    }
+
+    /// Bytes of the output that was begun.
+    pub(crate) async fn packed(&self, bytes: Vec<u8>) {
+        let _ = self.steps.send(Step::Packed(bytes)).await;
+    }
+
+    /// Whether all that was begun is whole.
+    pub(crate) async fn complete(&mut self) -> Result<(), OutputError> {
+        let (answer, told) = oneshot::channel();
+        let _ = self.steps.send(Step::Complete(answer)).await;
+        match told.await {
+            Ok(complete) => complete,
+            // It gave up before, and says why at its end.
+            Err(_) => match (&mut self.written).await {
+                Ok(Err(error)) => Err(error),
+                _ => Err(OutputError::Incomplete),
+            },
+        }
+    }
+
     /// All is there: the outputs appear under their names. Tells how many bytes they have.
     pub(crate) async fn finish(self) -> Result<u64, OutputError> {
         let _ = self.steps.send(Step::Finish).await;
@@ -87,38 +130,102 @@ impl Writer {
 }
 
 fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, OutputError> {
-    let mut current = Draft::create(&targets.object, targets.umask)?;
-    let mut object = None;
-    let mut bytes = 0;
+    let mut drafts = Drafts {
+        targets,
+        object: Some(Draft::create(&targets.object, targets.umask)?),
+        dwo: None,
+        in_dwo: false,
+        bytes: 0,
+        unpacker: None,
+    };
     let mut plain = Vec::new();
     loop {
         match steps.blocking_recv() {
             Some(Step::Piece(piece)) => {
                 plain.clear();
                 piece.unpack(&mut plain).map_err(OutputError::Piece)?;
-                current.write(&plain)?;
-                bytes += plain.len() as u64;
+                drafts.write(&plain)?;
             }
-            Some(Step::Next) => {
-                let dwo = targets.dwo.as_deref().ok_or(OutputError::Incomplete)?;
-                object = Some(std::mem::replace(
-                    &mut current,
-                    Draft::create(dwo, targets.umask)?,
-                ));
+            Some(Step::Next) => drafts.turn(true)?,
+            Some(Step::Begin {
+                is_dwo,
+                packing,
+                size,
+            }) => {
+                drafts.end()?;
+                drafts.turn(is_dwo)?;
+                drafts.unpacker = Some(Unpacker::new(packing, size)?);
+            }
+            Some(Step::Packed(bytes)) => drafts.unpack(&bytes)?,
+            Some(Step::Complete(answer)) => {
+                drafts.end()?;
+                let _ = answer.send(Ok(()));
             }
             Some(Step::Finish) => break,
             None => return Err(OutputError::Incomplete),
         }
     }
-    // A build system watches the object: it comes last.
-    match object {
-        Some(object) => {
-            current.publish()?;
-            object.publish()?;
+    drafts.end()?;
+    drafts.publish()
+}
+
+/// A job's outputs while they come.
+struct Drafts<'a> {
+    targets: &'a Targets,
+    object: Option<Draft>,
+    dwo: Option<Draft>,
+    in_dwo: bool,
+    bytes: u64,
+    /// Of the current one, if its length was announced.
+    unpacker: Option<Unpacker>,
+}
+
+impl Drafts<'_> {
+    /// What follows belongs to the `.dwo`, or to the object.
+    fn turn(&mut self, to_dwo: bool) -> Result<(), OutputError> {
+        self.in_dwo = to_dwo;
+        if to_dwo && self.dwo.is_none() {
+            let dwo = self.targets.dwo.as_deref();
+            let dwo = dwo.ok_or(OutputError::Incomplete)?;
+            self.dwo = Some(Draft::create(dwo, self.targets.umask)?);
         }
-        None => current.publish()?,
+        Ok(())
     }
-    Ok(bytes)
+
+    fn current(&mut self) -> Result<&mut Draft, OutputError> {
+        let current = match self.in_dwo {
+            true => &mut self.dwo,
+            false => &mut self.object,
+        };
+        current.as_mut().ok_or(OutputError::Incomplete)
+    }
+
+    fn write(&mut self, plain: &[u8]) -> Result<(), OutputError> {
+        self.bytes += plain.len() as u64;
+        self.current()?.write(plain)
+    }
+
+    fn unpack(&mut self, packed: &[u8]) -> Result<(), OutputError> {
+        let mut unpacker = self.unpacker.take().ok_or(OutputError::Incomplete)?;
+        unpacker.feed(packed, &mut |plain| self.write(plain))??;
+        self.unpacker = Some(unpacker);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), OutputError> {
+        match self.unpacker.take() {
+            Some(unpacker) => Ok(unpacker.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    /// A build system watches the object: it comes last.
+    fn publish(self) -> Result<u64, OutputError> {
+        for draft in [self.dwo, self.object].into_iter().flatten() {
+            draft.publish()?;
+        }
+        Ok(self.bytes)
+    }
 }
 
 /// A file that has no right name yet. Dropped unpublished, it is gone.

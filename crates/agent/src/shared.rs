@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::cluster::Spares;
+use crate::cluster::{Clusters, Spares};
 use crate::hub::Hub;
 use crate::job::Said;
 use crate::pace::Paces;
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) toolbox: Toolbox,
     /// Connections to the daemon.
     pub(crate) daemons: Arc<Spares>,
+    /// What is known of the daemon's cluster.
+    pub(crate) clusters: Clusters,
     pub(crate) text_budget: Arc<Semaphore>,
     /// How hard texts are compressed.
     pub(crate) paces: Paces,
@@ -45,6 +47,7 @@ impl Shared {
             hub,
             toolbox,
             daemons: Arc::default(),
+            clusters: Clusters::default(),
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
             paces: Paces::default(),
             pragmas: Arc::default(),

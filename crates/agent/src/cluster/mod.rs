@@ -1,21 +1,29 @@
 //! The cluster as the agent sees it: a daemon on this host that grants slots and names executors,
 //! and executors that compile.
 //!
-//! The rest of the agent speaks of slots, places, texts and results only. Today there is one
-//! protocol behind it, [`icecream`]'s; another one is another module here and a choice in
-//! [`Daemon::find`].
+//! The rest of the agent speaks of slots, places, texts and results only. Behind it are two
+//! protocols: [`icecream`]'s, by way of the daemon, and floe's own in clusters of members only
+//! ([`native`]). Slots of this host are always the daemon's.
 
 mod icecream;
+mod native;
+pub(crate) mod unpack;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use invocation::{Family, Language};
-use job::Reason;
+use job::{Digest, Reason};
+use transport::Sent;
 
 pub(crate) use self::icecream::{
-    Daemon, Effort, PIECE_LEN, Piece, Places, Seat, Slot, Spares, own_platform,
+    Daemon, Effort, PIECE_LEN, Piece, Places, Slot, Spares, own_platform,
 };
-use crate::toolbox::Gzipped;
+pub(crate) use self::native::{Access, Cluster, Clusters};
+use crate::job::Chronicle;
+use crate::outputs::{Targets, Writer};
+use crate::text::Text;
+use crate::toolbox::{Gzipped, Toolbox};
 
 /// An archive of a toolchain on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +34,8 @@ pub(crate) struct Toolchain {
     pub(crate) path: PathBuf,
     /// The same for executors that cannot read it as it is; only we have several, no user's archive.
     pub(crate) gzipped: Option<Gzipped>,
+    /// What members call it; none for a user's archive.
+    pub(crate) manifest: Option<Digest>,
 }
 
 /// What is asked for when an executor is wanted.
@@ -54,6 +64,95 @@ pub(crate) enum Place {
         slot: Slot,
         reason: Reason,
     },
+}
+
+/// An executor that was found for a job.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "always in a box")]
+pub(crate) enum Seat {
+    Icecream(icecream::Seat),
+    Native(native::Seat),
+}
+
+impl Seat {
+    /// The executor's address, for display and to know it again.
+    pub(crate) fn host(&self) -> String {
+        match self {
+            Self::Icecream(seat) => seat.host(),
+            Self::Native(seat) => seat.host(),
+        }
+    }
+
+    /// The executor's address, unless the scheduler made it up.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Icecream(seat) => seat.ip(),
+            Self::Native(seat) => seat.ip(),
+        }
+    }
+
+    /// How the text went, once the executor has answered, and if it was all that it was sent.
+    pub(crate) fn sent(&self) -> Option<Sent> {
+        match self {
+            Self::Icecream(seat) => seat.sent(),
+            Self::Native(seat) => seat.sent(),
+        }
+    }
+
+    pub(crate) fn job_id(&self) -> u32 {
+        match self {
+            Self::Icecream(seat) => seat.job_id(),
+            Self::Native(seat) => seat.job_id(),
+        }
+    }
+
+    pub(crate) fn toolchain(&self) -> &Toolchain {
+        match self {
+            Self::Icecream(seat) => seat.toolchain(),
+            Self::Native(seat) => seat.toolchain(),
+        }
+    }
+
+    /// Sends the job and waits for the remote compiler's verdict. With status 0 its outputs follow:
+    /// [`Seat::receive`].
+    pub(crate) async fn compile(
+        &mut self,
+        work: &Work,
+        text: &mut Text,
+        targets: &Targets,
+        chronicle: &mut Chronicle,
+        toolbox: &Toolbox,
+    ) -> Result<Verdict, Failure> {
+        match self {
+            Self::Icecream(seat) => seat.compile(work, text, chronicle, toolbox).await,
+            Self::Native(seat) => seat.compile(work, text, targets, chronicle, toolbox).await,
+        }
+    }
+
+    /// The outputs, all on this host and under no right name yet.
+    pub(crate) async fn receive(
+        &mut self,
+        targets: &Targets,
+        has_dwo: bool,
+        chronicle: &mut Chronicle,
+    ) -> Result<Writer, Failure> {
+        match self {
+            Self::Icecream(seat) => {
+                chronicle.enter(job::Phase::Receive);
+                seat.receive(targets, has_dwo).await
+            }
+            Self::Native(seat) => Ok(seat.receive(targets)),
+        }
+    }
+
+    /// The result is in place.
+    pub(crate) async fn succeeded(self) {
+        match self {
+            Self::Icecream(seat) => seat.succeeded().await,
+            // The scheduler knows since the result came.
+            Self::Native(_) => {}
+        }
+    }
 }
 
 /// What the executor compiles, besides the text.

@@ -94,7 +94,9 @@ pub(crate) async fn find_daemon(
 ) -> Result<Daemon, crate::cluster::Failure> {
     let environment = &outline.environment;
     let places = environment.daemon_places();
-    let found = Daemon::find(&shared.daemons, &places, environment.slow_network()).await;
+    let cluster = shared.clusters.at(&places);
+    let slow_network = environment.slow_network();
+    let found = Daemon::find(&shared.daemons, &places, slow_network, cluster).await;
     let socket = found
         .as_ref()
         .map_or_else(|_| String::new(), Daemon::address);

@@ -8,11 +8,11 @@ use super::hold::Hold;
 use super::local::{self, find_daemon};
 use super::outline::Outline;
 use super::{Chronicle, Fate, Stay, prepare, warnings};
-use crate::cluster::{Failure, Place, Seat, Verdict, Wish, Work};
+use crate::cluster::{Access, Daemon, Failure, Place, Seat, Verdict, Wish, Work};
 use crate::excerpt::first_line;
-use crate::outputs::{Targets, Writer};
+use crate::outputs::Targets;
 use crate::shared::Shared;
-use crate::state::Pool;
+use crate::state::{Event, Pool};
 use crate::text::Text;
 
 /// Executors that a job is tried on.
@@ -26,7 +26,7 @@ pub(crate) async fn compile(
     plan: &Remote,
 ) -> Result<Fate, Failure> {
     // Without a daemon there is no point in preparing anything.
-    let daemon = find_daemon(outline, shared).await?;
+    let mut way = find_way(outline, shared, false).await?;
     chronicle.enter(Phase::Toolchain);
     let mut kit = prepare::kit(outline, shared, plan).await?;
     let behind = prepare::behind(outline, plan, &kit).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn compile(
             (behind, &**plan)
         }
         (Some(_), Some(Plan::Local(plan))) => {
-            drop(daemon);
+            drop(way);
             let stay = local::by_plan(outline, shared, chronicle, plan.clone()).await;
             return Ok(Fate::Stay(stay));
         }
@@ -51,11 +51,18 @@ pub(crate) async fn compile(
             plan
         }
         Some(Plan::Local(plan)) => {
-            drop(daemon);
+            drop(way);
             let stay = local::by_plan(outline, shared, chronicle, plan.clone()).await;
             return Ok(Fate::Stay(stay));
         }
     };
+    if let Way::Native(access) = &way {
+        if access.takes(&kit.toolchains) {
+            access.coming(&kit.toolchains);
+        } else {
+            way = Way::Daemon(find_daemon(outline, shared).await?);
+        }
+    }
     let work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
     let wish = prepare::wish(outline, plan, kit.toolchains);
@@ -73,11 +80,46 @@ pub(crate) async fn compile(
         work,
         text,
     };
-    let fate = travel.run(daemon, chronicle).await;
+    let fate = travel.run(way, chronicle).await;
     if let Some(unproven) = unproven {
         shared.toolbox.prove(unproven);
     }
     fate
+}
+
+/// By whom a job gets its place.
+enum Way {
+    Daemon(Daemon),
+    Native(Access),
+}
+
+impl Way {
+    async fn place(self, outline: &Outline, wish: &Wish) -> Result<Place, Failure> {
+        let environment = &outline.environment;
+        match self {
+            Self::Daemon(daemon) => daemon.place(wish, environment.remote_on_loopback()).await,
+            Self::Native(access) => access.place(wish, environment.slow_network()).await,
+        }
+    }
+}
+
+/// Straight to the cluster if it is one of members and is asked for nothing but a host; else by way of
+/// the daemon.
+async fn find_way(outline: &Outline, shared: &Shared, special: bool) -> Result<Way, Failure> {
+    let environment = &outline.environment;
+    let special = special
+        || environment.versions().is_some()
+        || !environment.preferred_host().is_empty()
+        || outline.niceness > 0;
+    if !special
+        && let Some(cluster) = shared.clusters.at(&environment.daemon_places())
+        && let Some(access) = cluster.access()
+    {
+        let socket = access.address().to_owned();
+        shared.hub.tell(Event::DaemonSeen { socket });
+        return Ok(Way::Native(access));
+    }
+    find_daemon(outline, shared).await.map(Way::Daemon)
 }
 
 /// A job ready to go.
@@ -91,24 +133,27 @@ struct Travel<'a> {
 }
 
 impl Travel<'_> {
-    async fn run(
-        &mut self,
-        daemon: crate::cluster::Daemon,
-        chronicle: &mut Chronicle,
-    ) -> Result<Fate, Failure> {
-        let loopback = self.outline.environment.remote_on_loopback();
-        let mut daemon = Some(daemon);
+    async fn run(&mut self, way: Way, chronicle: &mut Chronicle) -> Result<Fate, Failure> {
+        let mut way = Some(way);
         let mut last = None::<(String, Failure)>;
         for _ in 0..TRIES {
-            let asked = match daemon.take() {
-                Some(daemon) => daemon,
+            let asked = match way.take() {
+                Some(way) => way,
                 // The first connection's job has failed; another job needs another one.
                 None => {
                     chronicle.enter(Phase::Queue);
-                    find_daemon(self.outline, self.shared).await?
+                    // A larger host the daemon can ask for.
+                    let special = self.wish.much_memory;
+                    find_way(self.outline, self.shared, special).await?
                 }
             };
-            let mut seat = match asked.place(&self.wish, loopback).await? {
+            let native = matches!(asked, Way::Native(_));
+            let placed = asked.place(self.outline, &self.wish).await;
+            let placed = match (placed, &last) {
+                (Err(_), Some((host, failure))) if native => return Err(at_last(host, failure)),
+                (placed, _) => placed,
+            };
+            let mut seat = match placed? {
                 Place::Here { slot, reason } => {
                     let why = match last {
                         Some((host, failure)) => at_last(&host, &failure),
@@ -139,6 +184,9 @@ impl Travel<'_> {
                 // No executor is to blame for a text that there is not.
                 Err(failure) if self.text.failed() => return Err(failure),
                 Err(failure) => {
+                    // It may have moved to another one.
+                    let host = seat.host();
+                    drop(seat);
                     chronicle.failed(&host, failure.reason, &failure.detail);
                     self.wish.much_memory |= wants_larger_host(&failure);
                     let again = failure.retry && self.wish.preferred_host.is_empty();
@@ -161,8 +209,17 @@ impl Travel<'_> {
         chronicle: &mut Chronicle,
     ) -> Result<handover::Finished, Failure> {
         let toolbox = &self.shared.toolbox;
+        let targets = Targets {
+            object: self.outline.directory.join(&self.plan.output),
+            dwo: self
+                .plan
+                .dwo
+                .as_ref()
+                .map(|dwo| self.outline.directory.join(dwo)),
+            umask: self.outline.umask,
+        };
         let verdict = seat
-            .compile(&self.work, &mut self.text, chronicle, toolbox)
+            .compile(&self.work, &mut self.text, &targets, chronicle, toolbox)
             .await?;
         if let Ok(production) = self.text.ending().await {
             chronicle.sent(production.bytes);
@@ -171,17 +228,7 @@ impl Travel<'_> {
             }
         }
         let stands = judge(&verdict, self.outline, self.plan)?;
-        chronicle.enter(Phase::Receive);
-        let writer = Writer::start(Targets {
-            object: self.outline.directory.join(&self.plan.output),
-            dwo: self
-                .plan
-                .dwo
-                .as_ref()
-                .map(|dwo| self.outline.directory.join(dwo)),
-            umask: self.outline.umask,
-        });
-        seat.receive(&writer, verdict.has_dwo).await?;
+        let writer = seat.receive(&targets, verdict.has_dwo, chronicle).await?;
         let stderr = match stands {
             true => verdict.stderr,
             false => {

@@ -50,6 +50,7 @@ pub(crate) fn archives(
                 name,
                 path,
                 gzipped: None,
+                manifest: None,
             }),
         }
     }

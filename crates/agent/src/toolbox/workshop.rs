@@ -67,6 +67,7 @@ impl Workshop {
                         name: native.archive.name.as_str().to_owned(),
                         path: native.archive.path,
                         gzipped: question.gzipped(),
+                        manifest: Some(native.contents.manifest().identity().0),
                     },
                     probe: Probe {
                         family: native.family,

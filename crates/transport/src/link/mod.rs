@@ -137,6 +137,11 @@ impl Link {
         self.orders.is_closed()
     }
 
+    /// Whether both are handles to one connection.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.orders.same_channel(&other.orders)
+    }
+
     pub fn peer_addr(&self) -> &Endpoint {
         &self.peer
     }

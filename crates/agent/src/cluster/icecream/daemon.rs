@@ -12,7 +12,7 @@ use job::Reason;
 use transport::{Channel, Options, TransportError};
 
 use super::{Places, Seat, Slot, Spares, broken, next, words};
-use crate::cluster::{Failure, Place, Wish};
+use crate::cluster::{self, Cluster, Failure, Place, Wish};
 
 /// icecream's daemon answers one newcomer after the other and lets a silent one keep it for 15 s.
 const HANDSHAKE: Duration = Duration::from_secs(20);
@@ -36,6 +36,8 @@ const DAEMON_PORT: u16 = 10245;
 pub(crate) struct Daemon {
     channel: Channel,
     slow_network: bool,
+    /// What else is known of it.
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Daemon {
@@ -44,6 +46,7 @@ impl Daemon {
         spares: &Arc<Spares>,
         places: &Places,
         slow_network: bool,
+        cluster: Option<Arc<Cluster>>,
     ) -> Result<Self, Failure> {
         let channel = match spares.take(places) {
             Some(channel) => channel,
@@ -53,6 +56,7 @@ impl Daemon {
         Ok(Self {
             channel,
             slow_network,
+            cluster,
         })
     }
 
@@ -114,8 +118,9 @@ impl Daemon {
         let Some(toolchain) = toolchain.or(wish.toolchains.first()) else {
             return Err(unexpected("a host of a platform that the toolchain is for"));
         };
-        let seat = Seat::new(self.channel, place, toolchain.clone(), self.slow_network);
-        Ok(Place::Elsewhere(Box::new(seat)))
+        let (toolchain, slow_network) = (toolchain.clone(), self.slow_network);
+        let seat = Seat::new(self.channel, place, toolchain, slow_network, self.cluster);
+        Ok(Place::Elsewhere(Box::new(cluster::Seat::Icecream(seat))))
     }
 
     /// The scheduler chose this host, or there is no scheduler: the daemon has granted a slot.

@@ -4,22 +4,23 @@
 //! early word from it is always a refusal.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use icecream::{CompileResult, Message, UseCs};
+use icecream::{BlacklistHostEnv, CompileResult, Message, UseCs};
 use job::{Phase, Reason, Trouble};
 use tokio::time::timeout;
-use transport::{Channel, Options, Sent, TransportError};
+use transport::{Channel, Passport, Sent, TransportError};
 
+use super::install::{Door, Installation};
 use super::{Piece, broken, next, words};
-use crate::cluster::{Failure, Toolchain, Verdict, Work};
+use crate::cluster::{Cluster, Failure, Toolchain, Verdict, Work};
 use crate::excerpt::first_line;
 use crate::job::Chronicle;
-use crate::outputs::Writer;
+use crate::outputs::{Targets, Writer};
 use crate::text::Text;
 use crate::toolbox::Toolbox;
 
-const CONNECT: Duration = Duration::from_secs(10);
 /// Waiting for a slot there, and compiling.
 const RESULT: Duration = Duration::from_secs(720);
 /// Between two pieces of an object.
@@ -33,6 +34,7 @@ pub(crate) struct Seat {
     pub(super) place: UseCs,
     pub(super) toolchain: Toolchain,
     pub(super) slow_network: bool,
+    pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) executor: Option<Channel>,
 }
 
@@ -42,12 +44,14 @@ impl Seat {
         place: UseCs,
         toolchain: Toolchain,
         slow_network: bool,
+        cluster: Option<Arc<Cluster>>,
     ) -> Self {
         Self {
             daemon,
             place,
             toolchain,
             slow_network,
+            cluster,
             executor: None,
         }
     }
@@ -86,10 +90,22 @@ impl Seat {
         toolbox: &Toolbox,
     ) -> Result<Verdict, Failure> {
         chronicle.enter(Phase::Connect);
-        let mut executor = self.connect().await?;
+        let door = self.door().await?;
+        let mut executor = door.open().await?;
         if !self.place.got_env {
             chronicle.enter(Phase::Install);
-            self.install(&mut executor, text, toolbox).await?;
+            let installation = Installation {
+                toolchain: &self.toolchain,
+                door: &door,
+                budget: text.budget(),
+                toolbox,
+            };
+            if let Err(failed) = installation.over(&mut executor).await {
+                if failed.is_unusable {
+                    self.tell_unusable().await;
+                }
+                return Err(failed.why);
+            }
         }
         chronicle.enter_since(Phase::Prepare, text.began());
         let compile = words::compile_file(work, self.place.job_id, &self.toolchain.name);
@@ -103,7 +119,7 @@ impl Seat {
         verdict(answer)
     }
 
-    pub(super) async fn connect(&self) -> Result<Channel, Failure> {
+    async fn door(&self) -> Result<Door, Failure> {
         let ip = self.ip().ok_or_else(|| {
             let named = self
                 .place
@@ -115,17 +131,37 @@ impl Seat {
             Failure::elsewhere(Reason::PeerProtocol, detail)
         })?;
         let port = u16::try_from(self.place.port).unwrap_or(0);
-        let options = Options {
-            slow_network: self.slow_network,
-            ..Options::default()
+        let passport = match &self.cluster {
+            Some(cluster) => cluster.passport().await,
+            None => Passport::None,
         };
-        let address = SocketAddr::new(ip, port);
-        let connected = Channel::connect_tcp_with(address, CONNECT, None, options).await;
-        connected.map_err(|error| Failure::elsewhere(Reason::ConnectFailed, error.to_string()))
+        Ok(Door {
+            address: SocketAddr::new(ip, port),
+            slow_network: self.slow_network,
+            passport,
+        })
+    }
+
+    /// The scheduler then never offers that host for this toolchain again.
+    async fn tell_unusable(&mut self) {
+        let blacklist = BlacklistHostEnv {
+            name: self.toolchain.name.clone(),
+            target: words::own_platform(),
+            hostname: self.place.hostname.clone(),
+        };
+        let _ = self
+            .daemon
+            .send(&Message::BlacklistHostEnv(blacklist))
+            .await;
     }
 
     /// Receives the object, and the `.dwo` if there is one.
-    pub(crate) async fn receive(&mut self, writer: &Writer, has_dwo: bool) -> Result<(), Failure> {
+    pub(crate) async fn receive(
+        &mut self,
+        targets: &Targets,
+        has_dwo: bool,
+    ) -> Result<Writer, Failure> {
+        let writer = Writer::start(targets.clone());
         let Some(executor) = &mut self.executor else {
             return Err(Failure::elsewhere(
                 Reason::PeerLost,
@@ -145,7 +181,7 @@ impl Seat {
                 }
             }
         }
-        Ok(())
+        Ok(writer)
     }
 
     /// The result is in place: the daemon learns that all went well.

@@ -1,62 +1,116 @@
 //! A toolchain on its way to an executor that lacks it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use icecream::{BlacklistHostEnv, Message, TransferEnv, VerifyEnv};
+use icecream::{Message, TransferEnv, VerifyEnv};
 use job::Reason;
-use transport::Channel;
+use membership::Role;
+use tokio::sync::Semaphore;
+use transport::{Channel, Options, Passport};
 
-use super::executor::{Seat, early, finish, stream};
+use super::executor::{early, finish, stream};
 use super::{Effort, broken, next, words};
-use crate::cluster::Failure;
+use crate::cluster::{Failure, Toolchain};
 use crate::text::{Order, Source, Text};
 use crate::toolbox::Toolbox;
 
+const CONNECT: Duration = Duration::from_secs(10);
 /// Unpacking and trying a toolchain, after its last byte was sent.
 const VERIFY: Duration = Duration::from_secs(120);
 /// The protocol version from which on executors may read zstd (icecream 1.3).
 const KNOWS_ZSTD: u32 = 42;
 
-impl Seat {
+/// The way to an executor.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) slow_network: bool,
+    pub(crate) passport: Passport,
+}
+
+impl Door {
+    pub(super) async fn open(&self) -> Result<Channel, Failure> {
+        let options = Options {
+            slow_network: self.slow_network,
+            ..Options::default()
+        };
+        let address = self.address;
+        let connected = self
+            .passport
+            .connect(Role::Execute, address, CONNECT, None, options)
+            .await;
+        connected.map_err(|error| Failure::elsewhere(Reason::ConnectFailed, error.to_string()))
+    }
+}
+
+/// A toolchain for one executor.
+pub(crate) struct Installation<'a> {
+    pub(crate) toolchain: &'a Toolchain,
+    pub(crate) door: &'a Door,
+    /// The memory that all texts share.
+    pub(crate) budget: &'a Arc<Semaphore>,
+    pub(crate) toolbox: &'a Toolbox,
+}
+
+/// It is not installed.
+#[derive(Debug)]
+pub(crate) struct NotInstalled {
+    pub(crate) why: Failure,
+    /// The executor has tried it, and never needs to be offered it again.
+    pub(crate) is_unusable: bool,
+}
+
+impl From<Failure> for NotInstalled {
+    fn from(why: Failure) -> Self {
+        Self {
+            why,
+            is_unusable: false,
+        }
+    }
+}
+
+impl Installation<'_> {
+    /// Installs on a connection of its own.
+    pub(crate) async fn run(&self) -> Result<(), NotInstalled> {
+        let mut executor = self.door.open().await?;
+        self.over(&mut executor).await
+    }
+
     /// Sends the toolchain's archive and waits until it is verified. Nobody says which compressions an
     /// executor reads: one that cannot make anything of ours gets it as gzip.
-    pub(super) async fn install(
-        &mut self,
-        executor: &mut Channel,
-        beside: &Text,
-        toolbox: &Toolbox,
-    ) -> Result<(), Failure> {
+    pub(super) async fn over(&self, executor: &mut Channel) -> Result<(), NotInstalled> {
         let Some(gzipped) = self.toolchain.gzipped.clone() else {
             let archive = self.toolchain.path.clone();
-            return self.transfer(executor, archive, beside).await?.installed();
+            return self.transfer(executor, archive).await?.installed();
         };
         if executor.version().number() >= KNOWS_ZSTD {
             let archive = self.toolchain.path.clone();
-            match self.transfer(executor, archive, beside).await? {
+            match self.transfer(executor, archive).await? {
                 Received::Installed => return Ok(()),
                 Received::Unread(refusal) if may_read_gzip(&refusal) => {}
                 // It is either gone, or has closed the connection over what it could not read.
                 Received::Cut(refusal) if may_read_gzip(&refusal) => {
-                    *executor = self.connect().await.map_err(|_| refused(refusal))?;
+                    *executor = self.door.open().await.map_err(|_| refused(refusal))?;
                 }
                 refusal => return refusal.installed(),
             }
         }
         let gone = |why: String| Failure::here(Reason::ToolchainFailed, why);
-        let (name, path) = toolbox.gzipped(&gzipped).await.map_err(gone)?;
+        let (name, path) = self.toolbox.gzipped(&gzipped).await.map_err(gone)?;
         if name != self.toolchain.name {
-            return Err(gone("the compiler has just changed".to_owned()));
+            return Err(gone("the compiler has just changed".to_owned()).into());
         }
-        self.transfer(executor, path, beside).await?.installed()
+        self.transfer(executor, path).await?.installed()
     }
 
     async fn transfer(
-        &mut self,
+        &self,
         executor: &mut Channel,
         archive: PathBuf,
-        beside: &Text,
-    ) -> Result<Received, Failure> {
+    ) -> Result<Received, NotInstalled> {
         let (name, target) = (self.toolchain.name.clone(), words::own_platform());
         let transfer = TransferEnv {
             name: name.clone(),
@@ -64,15 +118,16 @@ impl Seat {
         };
         let sent = executor.send(&Message::TransferEnv(transfer)).await;
         sent.map_err(|error| refused(broken(&error)))?;
-        let mut archive = Text::start(read(archive), beside.budget());
+        let mut archive = Text::start(read(archive), self.budget);
         match stream(executor, &mut archive).await {
             Ok(()) => {}
             Err(failure) if failure.retry => return Ok(Received::Cut(failure)),
             Err(failure) => {
-                return Err(Failure {
+                let failure = Failure {
                     reason: Reason::ToolchainFailed,
                     ..failure
-                });
+                };
+                return Err(failure.into());
             }
         }
         let verify = VerifyEnv {
@@ -90,32 +145,24 @@ impl Seat {
         {
             Message::VerifyEnvResult(result) if result.ok => Ok(Received::Installed),
             Message::VerifyEnvResult(_) => {
-                let hostname = self.place.hostname.clone();
-                let blacklist = BlacklistHostEnv {
-                    name,
-                    target,
-                    hostname,
-                };
-                // The scheduler then never offers that host for this toolchain again.
-                let _ = self
-                    .daemon
-                    .send(&Message::BlacklistHostEnv(blacklist))
-                    .await;
                 // One bit is all that icecream's answer has.
                 let detail = "it would not unpack the toolchain's archive, the compiler in it does \
                     not run there, or is not the one installed there where no other is taken; the \
                     log of its daemon says which";
-                Err(Failure::elsewhere(Reason::EnvironmentRefused, detail))
+                Err(NotInstalled {
+                    why: Failure::elsewhere(Reason::EnvironmentRefused, detail),
+                    is_unusable: true,
+                })
             }
             // It has no such toolchain, and says so: it did not unpack it.
             text @ Message::StatusText(_) => {
                 let refusal = early(Ok(Some(text)));
                 match next(executor, VERIFY, VERIFICATION).await {
                     Ok(Message::VerifyEnvResult(_)) => Ok(Received::Unread(refusal)),
-                    _ => Err(refused(refusal)),
+                    _ => Err(refused(refusal).into()),
                 }
             }
-            other => Err(refused(early(Ok(Some(other))))),
+            other => Err(refused(early(Ok(Some(other)))).into()),
         }
     }
 }
@@ -131,10 +178,10 @@ enum Received {
 }
 
 impl Received {
-    fn installed(self) -> Result<(), Failure> {
+    fn installed(self) -> Result<(), NotInstalled> {
         match self {
             Self::Installed => Ok(()),
-            Self::Unread(refusal) | Self::Cut(refusal) => Err(refused(refusal)),
+            Self::Unread(refusal) | Self::Cut(refusal) => Err(refused(refusal).into()),
         }
     }
 }

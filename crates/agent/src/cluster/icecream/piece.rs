@@ -32,6 +32,11 @@ impl Piece {
         self.0.data.len()
     }
 
+    /// The compressed bytes: a Zstandard frame, or nothing.
+    pub(crate) fn packed(&self) -> &[u8] {
+        &self.0.data
+    }
+
     pub(super) fn chunk(&self) -> FileChunk {
         self.0.clone()
     }

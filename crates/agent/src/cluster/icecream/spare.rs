@@ -17,7 +17,7 @@ const MOST: usize = 2;
 const KEPT: Duration = Duration::from_secs(3);
 
 /// The daemon that somebody wants: the first one that answers at one of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Places {
     pub(crate) sockets: Vec<PathBuf>,
     /// Or on icecream's port of this host.

@@ -1,0 +1,518 @@
+//! One kind of job, a toolchain on a platform: its stream to the scheduler and its grants. One task
+//! owns both; jobs send it orders.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use job::{Digest, Platform, Reason};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+use transport::{Exchange, Incoming, LinkError};
+use wire::field::List;
+use wire::message::{Elected, GiveBack, Message, Placed, Report, Want};
+use wire::name::{Count, GrantNumber};
+
+use super::grants::{Action, Event, Granted, Grants, Token, Without};
+use super::{Cluster, words};
+use crate::cluster::Failure;
+
+/// What distinguishes kinds of jobs to a scheduler.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) toolchain: Digest,
+    pub(super) platform: Platform,
+}
+
+/// A stream without a job for so long is ended.
+const KEPT: Duration = Duration::from_secs(120);
+/// A job that has had a grant for longer, for an installation, needs another one.
+const SHOWN_WITHIN: Duration = Duration::from_secs(15);
+/// Grants in one message that gives them back.
+const TOGETHER: usize = 1024;
+
+enum Order {
+    Coming,
+    Want(Token, oneshot::Sender<Result<Ticket, Failure>>),
+    Left(Token),
+    Unused(u64, Box<Granted<Placed>>),
+    Over(u64, Box<Over>),
+}
+
+/// A job under a grant is over.
+struct Over {
+    report: Report,
+    avoid: bool,
+    executor: membership::MemberId,
+}
+
+/// The jobs' end of the task.
+#[derive(Clone, Debug)]
+pub(super) struct Desk(mpsc::UnboundedSender<Order>);
+
+/// A grant that a job has. Dropped before it was shown to anybody it is given to another job or back.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    grant: Option<Box<Granted<Placed>>>,
+    /// Which stream it came on.
+    generation: u64,
+    since: Instant,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// A grant on its way to its executor: whatever happens, the scheduler is told what became of it.
+#[derive(Debug)]
+pub(super) struct Spent {
+    report: Option<Report>,
+    executor: membership::MemberId,
+    generation: u64,
+    began: Instant,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Desk {
+    pub(super) fn open(cluster: Weak<Cluster>, kind: Kind) -> Self {
+        let (orders, received) = mpsc::unbounded_channel();
+        let task = Task {
+            cluster,
+            kind,
+            orders: orders.downgrade(),
+            grants: Grants::default(),
+            answers: Vec::new(),
+            stream: Stream::None,
+            generation: 0,
+            began: Instant::now(),
+            used: Instant::now(),
+        };
+        tokio::spawn(task.run(received));
+        Self(orders)
+    }
+
+    /// A job of this kind will soon want a place.
+    pub(super) fn coming(&self) {
+        let _ = self.0.send(Order::Coming);
+    }
+
+    pub(super) async fn want(&self) -> Result<Ticket, Failure> {
+        static TOKENS: AtomicU64 = AtomicU64::new(1);
+        let token = Token(TOKENS.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        let leaving = Leaving(token, &self.0);
+        let _ = self.0.send(Order::Want(token, answer));
+        let given = answered.await;
+        drop(leaving);
+        given.unwrap_or_else(|_| Err(no_scheduler("the agent left the cluster")))
+    }
+}
+
+/// Tells that a job waits no more. One that was answered is not known by then.
+struct Leaving<'a>(Token, &'a mpsc::UnboundedSender<Order>);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let _ = self.1.send(Order::Left(self.0));
+    }
+}
+
+impl Ticket {
+    pub(super) fn grant(&self) -> Option<&Granted<Placed>> {
+        self.grant.as_deref()
+    }
+
+    /// Whether the job has had it for too long: it may have ended on the way.
+    pub(super) fn is_stale(&self) -> bool {
+        self.since.elapsed() > SHOWN_WITHIN
+    }
+
+    /// The grant is shown to the executor from now on.
+    pub(super) fn spend(mut self) -> Option<Spent> {
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<Spent> {
+        let grant = self.grant.take()?;
+        let report = Report {
+            grant: GrantNumber::new(grant.number).ok()?,
+            ending: wire::message::Ending::Cancelled,
+            refusal: None,
+            usage: None,
+            total_us: wire::name::Micros::LEAST,
+            sent: wire::name::Size::LEAST,
+            received: wire::name::Size::LEAST,
+        };
+        Some(Spent {
+            report: Some(report),
+            executor: grant.executor,
+            generation: self.generation,
+            began: Instant::now(),
+            orders: self.orders.clone(),
+        })
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.is_stale() {
+            drop(self.take());
+        }
+        if let Some(grant) = self.grant.take() {
+            let _ = self.orders.send(Order::Unused(self.generation, grant));
+        }
+    }
+}
+
+impl Spent {
+    /// What is to be told of it.
+    pub(super) fn report(&mut self, fill: impl FnOnce(&mut Report)) {
+        if let Some(report) = &mut self.report {
+            fill(report);
+        }
+    }
+}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        use wire::message::Ending;
+        let Some(mut report) = self.report.take() else {
+            return;
+        };
+        let total = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        report.total_us = wire::name::Micros::new(total).unwrap_or(wire::name::Micros::MOST);
+        let avoid = !matches!(report.ending, Ending::Done | Ending::Cancelled);
+        let over = Box::new(Over {
+            report,
+            avoid,
+            executor: self.executor,
+        });
+        let _ = self.orders.send(Order::Over(self.generation, over));
+    }
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Exchange, String>> + Send>>;
+
+enum Stream {
+    None,
+    Opening(Opening, u32),
+    Open {
+        exchange: Box<Exchange>,
+        /// Whether the scheduler said anything on it.
+        heard: bool,
+    },
+}
+
+enum Input {
+    Order(Option<Order>),
+    Opened(Result<Exchange, String>),
+    Heard(Result<Option<Incoming>, LinkError>),
+    Due,
+}
+
+struct Task {
+    cluster: Weak<Cluster>,
+    kind: Kind,
+    orders: mpsc::WeakUnboundedSender<Order>,
+    grants: Grants<Placed>,
+    answers: Vec<(Token, oneshot::Sender<Result<Ticket, Failure>>)>,
+    stream: Stream,
+    /// Of the stream: what came on an earlier one is void.
+    generation: u64,
+    began: Instant,
+    used: Instant,
+}
+
+impl Task {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        loop {
+            let input = self.wait(&mut orders).await;
+            if !self.apply(input).await {
+                return;
+            }
+        }
+    }
+
+    async fn wait(&mut self, orders: &mut mpsc::UnboundedReceiver<Order>) -> Input {
+        let due = match self.grants.wake_at() {
+            Some(at) => Some(self.began + at),
+            None if self.rests() => Some(self.used + KEPT),
+            None => None,
+        };
+        let stream = async {
+            match &mut self.stream {
+                Stream::None => pending().await,
+                Stream::Opening(opening, _) => Input::Opened(opening.await),
+                Stream::Open { exchange, .. } => Input::Heard(exchange.next().await),
+            }
+        };
+        tokio::select! {
+            biased;
+            order = orders.recv() => Input::Order(order),
+            input = stream => input,
+            () = sleep_until(due.unwrap_or(self.began)), if due.is_some() => Input::Due,
+        }
+    }
+
+    /// Whether it has a stream and no use for it.
+    fn rests(&self) -> bool {
+        self.grants.is_idle() && !matches!(self.stream, Stream::None)
+    }
+
+    /// False: nobody needs the task any more.
+    async fn apply(&mut self, input: Input) -> bool {
+        match input {
+            Input::Order(None) => return false,
+            Input::Order(Some(order)) => self.order(order).await,
+            Input::Opened(Ok(exchange)) => {
+                let asked = match &self.stream {
+                    Stream::Opening(_, asked) => *asked,
+                    _ => 0,
+                };
+                self.stream = Stream::Open {
+                    exchange: Box::new(exchange),
+                    heard: false,
+                };
+                self.generation += 1;
+                // Jobs may have come and gone while it was opened.
+                if self.grants.wanted() != asked {
+                    self.say_want(self.grants.wanted()).await;
+                }
+            }
+            Input::Opened(Err(why)) => {
+                self.stream = Stream::None;
+                self.feed(Event::NoScheduler(why)).await;
+            }
+            Input::Heard(Ok(Some(Incoming::Message(message)))) => self.heard(*message).await,
+            Input::Heard(Ok(Some(Incoming::Data(_)))) => self.over("it sent data").await,
+            Input::Heard(Ok(None)) => self.over("it ended the stream").await,
+            Input::Heard(Err(error)) => self.over(&error.to_string()).await,
+            Input::Due => {
+                self.feed(Event::Tick).await;
+                if self.rests() && self.used.elapsed() >= KEPT {
+                    // Dropped, it is ended; the next job opens another one.
+                    self.stream = Stream::None;
+                    self.feed(Event::StreamOver).await;
+                }
+            }
+        }
+        true
+    }
+
+    async fn order(&mut self, order: Order) {
+        self.used = Instant::now();
+        match order {
+            Order::Coming => self.feed(Event::Coming).await,
+            Order::Want(token, answer) => {
+                self.answers.push((token, answer));
+                self.feed(Event::Wanted(token)).await;
+            }
+            Order::Left(token) => {
+                self.answers.retain(|(waiting, _)| *waiting != token);
+                self.feed(Event::Left(token)).await;
+            }
+            Order::Unused(generation, grant) => {
+                if generation == self.generation {
+                    self.feed(Event::Unused(*grant)).await;
+                }
+            }
+            Order::Over(generation, over) => {
+                if generation != self.generation {
+                    return;
+                }
+                if over.avoid {
+                    self.feed(Event::Avoid(over.executor)).await;
+                }
+                self.feed(Event::Over(over.report.grant.get())).await;
+                self.say(over.report).await;
+            }
+        }
+    }
+
+    async fn heard(&mut self, message: Message) {
+        if let Stream::Open { heard, .. } = &mut self.stream
+            && !std::mem::replace(heard, true)
+            && let Some(cluster) = self.cluster.upgrade()
+        {
+            cluster.line.useful().await;
+        }
+        match message {
+            Message::Grants(grants) => {
+                let grants = grants.grants.into_vec().into_iter();
+                let grants: Vec<_> = grants.filter_map(|placed| self.granted(placed)).collect();
+                self.feed(Event::Granted(grants)).await;
+            }
+            Message::NoGrants(none) => {
+                let text = none.text.as_str().to_owned();
+                let possible = none.possible;
+                self.feed(Event::Nothing { possible, text }).await;
+            }
+            Message::Elected(elected) => self.elected(&elected).await,
+            other => {
+                self.over(&format!("it sent {} here", other.name())).await;
+            }
+        }
+    }
+
+    /// A grant as the agent keeps it, if it is one for a single executor that can be read.
+    fn granted(&self, placed: Placed) -> Option<Granted<Placed>> {
+        let read = placed.grant.read_grant();
+        let grant = read.inspect_err(|why| debug!("a grant is passed over: {why}"));
+        let grant = grant.ok()?;
+        let lifetime = grant.expires.get().saturating_sub(grant.not_before.get());
+        Some(Granted {
+            number: grant.number.get(),
+            executor: words::member(grant.executor),
+            lifetime: Duration::from_secs(lifetime.min(3600)),
+            what: placed,
+        })
+    }
+
+    async fn elected(&mut self, elected: &Elected) {
+        debug!("another scheduler was elected: {}", elected.why);
+        if let Some(cluster) = self.cluster.upgrade() {
+            let places = elected.addresses.iter().filter_map(words::place);
+            cluster.follow(words::member(elected.scheduler), places.collect());
+        }
+        self.stream = Stream::None;
+        self.feed(Event::StreamOver).await;
+    }
+
+    /// The stream is of no use any more.
+    async fn over(&mut self, why: &str) {
+        let was_heard = matches!(self.stream, Stream::Open { heard: true, .. });
+        debug!("the scheduler's stream is over: {why}");
+        self.stream = Stream::None;
+        if !was_heard && let Some(cluster) = self.cluster.upgrade() {
+            let generation = cluster.generation();
+            cluster.line.useless(generation, why).await;
+        }
+        // Those who wait are asked for once more, on a new stream.
+        self.feed(Event::StreamOver).await;
+    }
+
+    async fn feed(&mut self, event: Event<Placed>) {
+        let now = self.began.elapsed();
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in self.grants.apply(event, now) {
+                match action {
+                    Action::Give(token, grant) => {
+                        if let Some(back) = self.give(token, grant) {
+                            events.push(Event::Unused(back));
+                        }
+                    }
+                    Action::Refuse(token, without) => self.refuse(token, without),
+                    Action::Want(count) => self.say_want(count).await,
+                    Action::GiveBack(numbers) => self.give_back(&numbers).await,
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, token: Token) -> Option<oneshot::Sender<Result<Ticket, Failure>>> {
+        let at = self
+            .answers
+            .iter()
+            .position(|(waiting, _)| *waiting == token)?;
+        Some(self.answers.swap_remove(at).1)
+    }
+
+    /// Hands a grant to a job; gives it back if the job is gone.
+    fn give(&mut self, token: Token, grant: Granted<Placed>) -> Option<Granted<Placed>> {
+        let (Some(answer), Some(orders)) = (self.take(token), self.orders.upgrade()) else {
+            return Some(grant);
+        };
+        let ticket = Ticket {
+            grant: Some(Box::new(grant)),
+            generation: self.generation,
+            since: Instant::now(),
+            orders,
+        };
+        // One that nobody takes comes back by being dropped.
+        let _ = answer.send(Ok(ticket));
+        None
+    }
+
+    fn refuse(&mut self, token: Token, without: Without) {
+        let Some(answer) = self.take(token) else {
+            return;
+        };
+        let failure = match without {
+            Without::NoHost(text) => Failure::here(Reason::NoHost, text),
+            Without::Nobody(text) => Failure::here(reason_of(&text), text),
+            Without::NoScheduler(text) => no_scheduler(&text),
+            Without::TooLate => {
+                let detail = "the scheduler named no host in time";
+                Failure::here(Reason::AssignmentTimeout, detail)
+            }
+        };
+        let _ = answer.send(Err(failure));
+    }
+
+    async fn say_want(&mut self, count: u32) {
+        let Ok(count) = Count::new(count) else { return };
+        let want = Want {
+            count,
+            toolchain: self.kind.toolchain,
+            platform: self.kind.platform.clone(),
+            memory: None,
+        };
+        match &mut self.stream {
+            Stream::Open { .. } => self.say(want).await,
+            Stream::Opening(..) => {}
+            Stream::None if count.get() > 0 => {
+                let Some(cluster) = self.cluster.upgrade() else {
+                    return;
+                };
+                self.stream = Stream::Opening(Box::pin(open(cluster, want)), count.get());
+            }
+            Stream::None => {}
+        }
+    }
+
+    async fn give_back(&mut self, numbers: &[u64]) {
+        for some in numbers.chunks(TOGETHER) {
+            let some = some.iter().filter_map(|one| GrantNumber::new(*one).ok());
+            if let Ok(grants) = List::new(some.collect()) {
+                self.say(GiveBack { grants }).await;
+            }
+        }
+    }
+
+    async fn say<M: wire::message::Body + Send + Sync + 'static>(&mut self, message: M) {
+        if let Stream::Open { exchange, .. } = &mut self.stream {
+            // A stream that is over tells so when it is listened to.
+            let _ = exchange.send(message).await;
+        }
+    }
+}
+
+async fn open(cluster: Arc<Cluster>, want: Want) -> Result<Exchange, String> {
+    let target = cluster.target();
+    let target = target.ok_or("this host is no member of its cluster any more")?;
+    let generation = target.generation;
+    let link = cluster.line.link(&target).await?;
+    match link.open(want).await {
+        Ok(exchange) => Ok(exchange),
+        Err(error) => {
+            let why = error.to_string();
+            if error.is_final() {
+                cluster.line.useless(generation, &why).await;
+            }
+            Err(why)
+        }
+    }
+}
+
+fn no_scheduler(why: &str) -> Failure {
+    Failure::here(Reason::NoScheduler, why)
+}
+
+/// The scheduler says why in words only.
+fn reason_of(text: &str) -> Reason {
+    match text == Reason::NobodyWilling.sentence() {
+        true => Reason::NobodyWilling,
+        false => Reason::NoHost,
+    }
+}

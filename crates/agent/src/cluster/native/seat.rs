@@ -1,0 +1,568 @@
+//! The conversation with an executor: the work with its grant, the text behind it, the result.
+//!
+//! Nothing waits for an answer before everything is sent. The job's stream is reset when this is
+//! dropped, and the executor ends what it runs for it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use job::{Digest, Phase, Platform, Reason};
+use tokio::time::{Instant, timeout_at};
+use transport::{Exchange, HostPort, Incoming, Link, LinkError, Sent};
+use wire::message::{Compile, Ending, Output, OutputKind, Placed, Usage};
+use wire::name::Size;
+
+use super::kind::{Desk, Spent, Ticket};
+use super::pool::Warm;
+use super::result::{Answer, Step, lacks_toolchain, why};
+use super::{Cluster, words};
+use crate::cluster::icecream::{Door, Installation};
+use crate::cluster::{Failure, Toolchain, Verdict, Work};
+use crate::job::Chronicle;
+use crate::outputs::{OutputError, Targets, Writer};
+use crate::text::Text;
+use crate::toolbox::Toolbox;
+
+/// Waiting for a slot there, and compiling.
+const RESULT: Duration = Duration::from_secs(720);
+/// Between two pieces of a result.
+const PIECE: Duration = Duration::from_secs(40);
+/// For the hello of an executor that may take a longer message than all do.
+const HELLO: Duration = Duration::from_secs(10);
+/// Grants for one job: with the first its toolchain is installed, which may take longer than it is good.
+const MOST_GRANTS: usize = 3;
+
+/// An executor with a grant for it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    cluster: Arc<Cluster>,
+    desk: Desk,
+    /// Until it is shown to the executor.
+    ticket: Option<Ticket>,
+    at: At,
+    toolchain: Toolchain,
+    slow_network: bool,
+    sent: Option<Sent>,
+    writer: Option<Writer>,
+}
+
+/// What a grant says.
+#[derive(Clone, Debug)]
+struct At {
+    number: u64,
+    executor: membership::MemberId,
+    placed: Placed,
+    addresses: Vec<HostPort>,
+}
+
+impl At {
+    fn of(ticket: &Ticket) -> Option<Self> {
+        let grant = ticket.grant()?;
+        let addresses = grant.what.addresses.iter().filter_map(words::place);
+        Some(Self {
+            number: grant.number,
+            executor: grant.executor,
+            addresses: addresses.collect(),
+            placed: grant.what.clone(),
+        })
+    }
+}
+
+/// How a try at the executor ended short of a result.
+enum Short {
+    NoToolchain(Failure),
+    Failed(Failure),
+}
+
+impl From<Failure> for Short {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Seat {
+    pub(super) fn new(
+        cluster: Arc<Cluster>,
+        desk: Desk,
+        ticket: Ticket,
+        toolchain: Toolchain,
+        slow_network: bool,
+    ) -> Result<Self, Failure> {
+        let at = At::of(&ticket).ok_or_else(no_grant)?;
+        Ok(Self {
+            cluster,
+            desk,
+            ticket: Some(ticket),
+            at,
+            toolchain,
+            slow_network,
+            sent: None,
+            writer: None,
+        })
+    }
+
+    /// The executor's address, for display and to know it again.
+    pub(crate) fn host(&self) -> String {
+        match self.at.addresses.first() {
+            Some(first) => first.to_string(),
+            None => self.at.executor.to_string(),
+        }
+    }
+
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.at.addresses.first()?.host.parse().ok()
+    }
+
+    pub(crate) fn sent(&self) -> Option<Sent> {
+        self.sent
+    }
+
+    pub(crate) fn job_id(&self) -> u32 {
+        u32::try_from(self.at.number).unwrap_or_default()
+    }
+
+    pub(crate) fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
+    /// Sends the job and waits for its whole result. The outputs are on disk then, under no right name
+    /// yet: [`Seat::receive`] hands them out.
+    pub(crate) async fn compile(
+        &mut self,
+        work: &Work,
+        text: &mut Text,
+        targets: &Targets,
+        chronicle: &mut Chronicle,
+        toolbox: &Toolbox,
+    ) -> Result<Verdict, Failure> {
+        let mut missing = !self.at.placed.has_toolchain;
+        let mut refused = None;
+        for _ in 0..MOST_GRANTS {
+            chronicle.enter(Phase::Connect);
+            let warm = self.connect().await?;
+            if missing {
+                chronicle.enter(Phase::Install);
+                self.install(warm.address, text, toolbox).await?;
+            }
+            if self.ticket.as_ref().is_none_or(Ticket::is_stale) {
+                chronicle.enter(Phase::Queue);
+                let before = self.at.executor;
+                self.ask_again().await?;
+                chronicle.placed(&self.host(), self.job_id());
+                missing = self.at.executor != before && !self.at.placed.has_toolchain;
+                if self.at.executor != before {
+                    continue;
+                }
+            }
+            chronicle.enter_since(Phase::Prepare, text.began());
+            match self.attempt(warm, work, text, targets, chronicle).await {
+                Ok(verdict) => return Ok(verdict),
+                Err(Short::Failed(failure)) => return Err(failure),
+                // It had it a moment ago, or is forgetful.
+                Err(Short::NoToolchain(failure)) if refused.is_none() && text.rewind() => {
+                    refused = Some(failure);
+                    missing = true;
+                }
+                Err(Short::NoToolchain(failure)) => return Err(failure),
+            }
+        }
+        Err(refused.unwrap_or_else(no_grant))
+    }
+
+    /// Another grant, perhaps for another executor.
+    async fn ask_again(&mut self) -> Result<(), Failure> {
+        self.ticket = None;
+        let ticket = self.desk.want().await?;
+        self.at = At::of(&ticket).ok_or_else(no_grant)?;
+        self.ticket = Some(ticket);
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<Warm, Failure> {
+        let live = self.cluster.live().ok_or_else(no_member)?;
+        let pool = &self.cluster.pool;
+        let connected = pool.get(&live, self.at.executor, &self.at.addresses).await;
+        connected.inspect_err(|_| {
+            if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
+                spent.report(|report| report.ending = Ending::Unreachable);
+            }
+        })
+    }
+
+    /// Sends the toolchain in icecream's way; of several jobs one does it and the others wait.
+    async fn install(
+        &mut self,
+        address: SocketAddr,
+        text: &Text,
+        toolbox: &Toolbox,
+    ) -> Result<(), Failure> {
+        let live = self.cluster.live().ok_or_else(no_member)?;
+        let one = self
+            .cluster
+            .installing(self.at.executor, &self.toolchain.name);
+        let mut installed = one.lock().await;
+        if *installed {
+            return Ok(());
+        }
+        let door = Door {
+            address,
+            slow_network: self.slow_network,
+            passport: transport::Passport::Member(live),
+        };
+        let installation = Installation {
+            toolchain: &self.toolchain,
+            door: &door,
+            budget: text.budget(),
+            toolbox,
+        };
+        match installation.run().await {
+            Ok(()) => {
+                *installed = true;
+                Ok(())
+            }
+            Err(failed) => {
+                if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
+                    spent.report(|report| {
+                        report.ending = Ending::Refused;
+                        report.refusal = failed
+                            .is_unusable
+                            .then_some(wire::message::Refusal::ToolchainUnusable);
+                    });
+                }
+                Err(failed.why)
+            }
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        warm: Warm,
+        work: &Work,
+        text: &mut Text,
+        targets: &Targets,
+        chronicle: &mut Chronicle,
+    ) -> Result<Verdict, Short> {
+        let compile = self.order(work)?;
+        let (exchange, warm) = self.open(warm, compile).await?;
+        let ticket = self.ticket.take().and_then(Ticket::spend);
+        let spent = ticket.ok_or_else(no_grant)?;
+        let mut job = Job {
+            exchange,
+            answer: Answer::to(words::wanted(work)),
+            spent,
+            sent: Sent::default(),
+            received: 0,
+            writer: None,
+            targets,
+            chronicle,
+        };
+        let mut distrusted = warm.distrusted.clone();
+        let ran = tokio::select! {
+            biased;
+            // An executor that was revoked meanwhile: whatever it says is worth nothing.
+            Ok(_) = distrusted.wait_for(|fallen| *fallen) => {
+                Err(Failure::elsewhere(Reason::PeerRefused, "the executor was revoked").into())
+            }
+            ran = job.run(text) => ran,
+        };
+        let (sent, received) = (job.sent, job.received);
+        let ending = match &ran {
+            Ok((_, usage)) => (Ending::Done, Some(usage.clone())),
+            Err(_) if text.failed() => (Ending::Cancelled, None),
+            Err(Short::NoToolchain(_)) => (Ending::Refused, None),
+            Err(Short::Failed(failure)) => (ending_of(failure.reason), None),
+        };
+        let size = |bytes| Size::new(bytes).unwrap_or(Size::MOST);
+        job.spent.report(|report| {
+            // A refusal was noted when it came.
+            if report.refusal.is_none() {
+                report.ending = ending.0;
+            }
+            report.usage = ending.1;
+            report.sent = size(sent.bytes);
+            report.received = size(received);
+        });
+        self.writer = job.writer.take();
+        if warm.link.is_over() {
+            self.cluster
+                .pool
+                .drop_one(self.at.executor, &warm.link)
+                .await;
+        }
+        let (verdict, _) = ran?;
+        // What an installation took its share of tells nothing about the network.
+        self.sent = self.at.placed.has_toolchain.then_some(sent);
+        Ok(verdict)
+    }
+
+    fn order(&self, work: &Work) -> Result<Compile, Failure> {
+        let platform = Platform::parse(&self.toolchain.platform);
+        let platform = platform.map_err(|why| unsendable(&why.to_string()))?;
+        let terms = words::Terms {
+            number: self.at.number,
+            grant: &self.at.placed.grant,
+            toolchain: self
+                .toolchain
+                .manifest
+                .unwrap_or(Digest::from_bytes([0; 32])),
+            platform: &platform,
+        };
+        words::compile(work, &terms).map_err(|why| unsendable(&why.to_string()))
+    }
+
+    /// Opens the job's stream. A connection that stood for a while may be over unnoticed.
+    async fn open(&mut self, warm: Warm, compile: Compile) -> Result<(Exchange, Warm), Failure> {
+        match open(&warm.link, compile.clone()).await {
+            Ok(exchange) => return Ok((exchange, warm)),
+            Err(error) if !warm.is_old || is_ours(&error) => return Err(self.unopened(&error)),
+            Err(_) => {}
+        }
+        let pool = &self.cluster.pool;
+        pool.drop_one(self.at.executor, &warm.link).await;
+        let warm = self.connect().await?;
+        match open(&warm.link, compile).await {
+            Ok(exchange) => Ok((exchange, warm)),
+            Err(error) => Err(self.unopened(&error)),
+        }
+    }
+
+    fn unopened(&mut self, error: &LinkError) -> Failure {
+        if is_ours(error) {
+            return unsendable(&error.to_string());
+        }
+        if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
+            spent.report(|report| report.ending = Ending::Lost);
+        }
+        words::broken(error)
+    }
+
+    /// The outputs, all received.
+    pub(crate) fn receive(&mut self, targets: &Targets) -> Writer {
+        let writer = self.writer.take();
+        // One that never began ends as incomplete.
+        writer.unwrap_or_else(|| Writer::start(targets.clone()))
+    }
+}
+
+async fn open(link: &Link, compile: Compile) -> Result<Exchange, LinkError> {
+    match link.open(compile.clone()).await {
+        Err(error) if is_ours(&error) => {
+            // Until it has said what it takes, it is taken to take little.
+            let _ = link.hello(HELLO).await;
+            link.open(compile).await
+        }
+        opened => opened,
+    }
+}
+
+/// A job at its executor.
+struct Job<'a> {
+    exchange: Exchange,
+    answer: Answer,
+    spent: Spent,
+    sent: Sent,
+    received: u64,
+    writer: Option<Writer>,
+    targets: &'a Targets,
+    chronicle: &'a mut Chronicle,
+}
+
+impl Job<'_> {
+    async fn run(&mut self, text: &mut Text) -> Result<(Verdict, Usage), Short> {
+        self.send(text).await?;
+        self.chronicle.enter(Phase::Wait);
+        let limit = Instant::now() + RESULT;
+        loop {
+            let until = match self.answer.is_under_way() {
+                true => Instant::now() + PIECE,
+                false => limit,
+            };
+            let Ok(next) = timeout_at(until, self.exchange.next()).await else {
+                let peer = self.exchange.peer_addr();
+                let (reason, what) = match self.answer.is_under_way() {
+                    true => (Reason::ResultIncomplete, "the rest of the result"),
+                    false => (Reason::PeerTimeout, "the result"),
+                };
+                let detail = format!("{peer}: {what} did not come in time");
+                return Err(Failure::elsewhere(reason, detail).into());
+            };
+            match next {
+                Ok(Some(arrived)) => self.take(arrived).await?,
+                Ok(None) => break,
+                Err(error) => return Err(self.broken(&error).into()),
+            }
+        }
+        let answer = std::mem::replace(&mut self.answer, Answer::to(Vec::new()));
+        let ended = answer.end()?;
+        if let Some(writer) = &mut self.writer {
+            writer.complete().await.map_err(|error| written(&error))?;
+        }
+        Ok(ended)
+    }
+
+    /// Sends the whole text; an early word from the executor is acceptance or refusal.
+    async fn send(&mut self, text: &mut Text) -> Result<(), Short> {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = text.next() => piece.map(|piece| piece.packed().to_vec()),
+                arrived = self.exchange.next() => {
+                    self.early(arrived).await?;
+                    continue;
+                }
+            };
+            let Some(mut bytes) = piece else { break };
+            let (length, began) = (bytes.len() as u64, Instant::now());
+            let until = began + RESULT;
+            loop {
+                let sending = self.exchange.send_data_or_hear(&mut bytes);
+                match timeout_at(until, sending).await {
+                    Ok(Ok(true)) => break,
+                    Ok(Ok(false)) => {
+                        let arrived = self.exchange.next().await;
+                        self.early(arrived).await?;
+                    }
+                    Ok(Err(error)) => return Err(self.last_word(&error).await),
+                    Err(_) => {
+                        let detail = "the executor has not taken the text in time";
+                        return Err(Failure::elsewhere(Reason::PeerTimeout, detail).into());
+                    }
+                }
+            }
+            self.sent.bytes += length;
+            self.sent.waited += began.elapsed();
+        }
+        let ending = text.ending().await;
+        ending.map_err(|none| Failure::here(none.reason, none.detail))?;
+        match self.exchange.finish().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.last_word(&error).await),
+        }
+    }
+
+    async fn early(&mut self, arrived: Result<Option<Incoming>, LinkError>) -> Result<(), Short> {
+        match arrived {
+            Ok(Some(arrived)) => self.take(arrived).await,
+            Ok(None) => {
+                let detail = "the executor ended the job before it had the text";
+                Err(Failure::elsewhere(Reason::PeerProtocol, detail).into())
+            }
+            Err(error) => Err(self.broken(&error).into()),
+        }
+    }
+
+    /// What it said before it broke off tells more than that it broke off.
+    async fn last_word(&mut self, error: &LinkError) -> Short {
+        while let Ok(Ok(Some(arrived))) =
+            timeout_at(Instant::now() + PIECE, self.exchange.next()).await
+        {
+            if let Err(short) = self.take(arrived).await {
+                return short;
+            }
+        }
+        self.broken(error).into()
+    }
+
+    async fn take(&mut self, arrived: Incoming) -> Result<(), Short> {
+        let began = self.answer.is_under_way();
+        match self.answer.take(arrived)? {
+            Step::Nothing => {}
+            Step::File(output) => self.begin(&output).await,
+            Step::Bytes(bytes) => {
+                self.received += bytes.len() as u64;
+                if let Some(writer) = &self.writer {
+                    writer.packed(bytes).await;
+                }
+            }
+            Step::Refused(refused) => {
+                let failure = why(&refused);
+                self.spent.report(|report| {
+                    report.ending = Ending::Refused;
+                    report.refusal = Some(refused.reason);
+                });
+                return Err(match lacks_toolchain(&refused) {
+                    true => Short::NoToolchain(failure),
+                    false => Short::Failed(failure),
+                });
+            }
+        }
+        if !began && self.answer.is_under_way() {
+            self.chronicle.enter(Phase::Receive);
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, output: &Output) {
+        let targets = self.targets;
+        let writer = self
+            .writer
+            .get_or_insert_with(|| Writer::start(targets.clone()));
+        let is_dwo = output.kind == OutputKind::SplitDwarf;
+        writer
+            .begin(is_dwo, output.packing, output.size.get())
+            .await;
+    }
+
+    fn broken(&self, error: &LinkError) -> Failure {
+        let failure = words::broken(error);
+        match (self.answer.is_under_way(), failure.reason) {
+            (true, Reason::PeerLost | Reason::PeerTimeout) => Failure {
+                reason: Reason::ResultIncomplete,
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// Whose fault it is that an output cannot be had.
+fn written(error: &OutputError) -> Failure {
+    match error {
+        OutputError::Wrong(_) => Failure::elsewhere(Reason::ResultIncomplete, error.to_string()),
+        _ => Failure::here(Reason::OutputWrite, error.to_string()),
+    }
+}
+
+/// What a job's failure was to its executor.
+fn ending_of(reason: Reason) -> Ending {
+    match reason {
+        Reason::ConnectFailed => Ending::Unreachable,
+        Reason::PeerLost | Reason::PeerTimeout => Ending::Lost,
+        Reason::PeerProtocol | Reason::ResultIncomplete => Ending::Broken,
+        Reason::RemoteCrashed
+        | Reason::RemoteFailed
+        | Reason::RemoteKilled
+        | Reason::RemoteLimit
+        | Reason::OutputWrite => Ending::Done,
+        _ => Ending::Other,
+    }
+}
+
+/// The fault is in what was to be sent.
+fn is_ours(error: &LinkError) -> bool {
+    use wire::Mistake;
+    matches!(
+        error,
+        LinkError::Mistake {
+            mistake: Mistake::TooLong { .. },
+            ..
+        }
+    )
+}
+
+fn unsendable(why: &str) -> Failure {
+    Failure::here(
+        Reason::UnreadableOption,
+        format!("the command cannot be sent: {why}"),
+    )
+}
+
+fn no_grant() -> Failure {
+    Failure::elsewhere(Reason::NoHost, "the grant was used up")
+}
+
+fn no_member() -> Failure {
+    let detail = "this host is no member of its cluster any more";
+    Failure::here(Reason::NoScheduler, detail)
+}

@@ -1,0 +1,137 @@
+//! What the agent's words are in floe's own messages, and back.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use invocation::{Family, Language};
+use job::{Digest, Platform, Reason, Trouble};
+use membership::MemberId;
+use transport::{HostPort, LinkError};
+use wire::field::{Invalid, List};
+use wire::grant::SignedGrant;
+use wire::message::{
+    self, Address, Compile, InputKind, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
+};
+use wire::name::{Argument, JobNumber, SubmitPath};
+use wire::{Owner, ResetCode};
+
+use crate::cluster::{Failure, Work};
+
+pub(super) fn member(id: wire::name::MemberId) -> MemberId {
+    MemberId::from_bytes(*id.as_bytes())
+}
+
+pub(super) fn place(address: &Address) -> Option<HostPort> {
+    Some(HostPort {
+        host: address.host.as_str().to_owned(),
+        port: u16::try_from(address.port.get()).ok()?,
+    })
+}
+
+/// What a job comes with besides its work.
+pub(super) struct Terms<'a> {
+    pub(super) number: u64,
+    pub(super) grant: &'a SignedGrant,
+    pub(super) toolchain: Digest,
+    pub(super) platform: &'a Platform,
+}
+
+pub(super) fn compile(work: &Work, terms: &Terms<'_>) -> Result<Compile, Invalid> {
+    let arguments = work.arguments.iter().cloned().map(Argument::new);
+    let arguments: Result<Vec<_>, Invalid> = arguments.collect();
+    Ok(Compile {
+        job: JobNumber::new(terms.number)?,
+        grant: terms.grant.clone(),
+        toolchain: terms.toolchain,
+        platform: terms.platform.clone(),
+        family: match work.family {
+            Family::Gcc => message::Family::Gcc,
+            Family::Clang => message::Family::Clang,
+        },
+        language: match work.language {
+            Language::C => message::Language::C,
+            Language::Cxx => message::Language::Cxx,
+            Language::ObjectiveC => message::Language::ObjectiveC,
+            Language::ObjectiveCxx => message::Language::ObjectiveCxx,
+        },
+        arguments: List::new(arguments?)?,
+        source: path(&work.source)?,
+        directory: path(&work.directory)?,
+        output: path(&work.output)?,
+        input: InputKind::Text,
+        packing: Packing::Zstd,
+        wanted: List::new(wanted(work))?,
+        accepted: List::new(vec![Packing::Plain, Packing::Zstd])?,
+        limits: JobLimits {
+            memory: None,
+            run_time_us: None,
+        },
+    })
+}
+
+/// What may come back.
+pub(super) fn wanted(work: &Work) -> Vec<OutputKind> {
+    let mut kinds = vec![
+        OutputKind::Object,
+        OutputKind::StandardOutput,
+        OutputKind::StandardError,
+    ];
+    if work.split_dwarf {
+        kinds.push(OutputKind::SplitDwarf);
+    }
+    kinds
+}
+
+fn path(path: &Path) -> Result<SubmitPath, Invalid> {
+    SubmitPath::new(path.as_os_str().as_bytes().to_vec())
+}
+
+/// What an executor's refusal means to the job.
+pub(super) fn refused(refusal: &Refused) -> Failure {
+    let text = refusal.text.as_str();
+    let told = |reason| Failure {
+        reason,
+        detail: text.to_owned(),
+        retry: refusal.retry != Retry::Never,
+    };
+    match refusal.reason {
+        Refusal::ToolchainMissing | Refusal::ToolchainUnusable => told(Reason::EnvironmentRefused),
+        // Only a host with more memory may do better; that such a one exists the executor cannot know.
+        Refusal::TooLarge | Refusal::Crowded => Failure::elsewhere(Reason::RemoteMemory, text),
+        Refusal::HandedBack => Failure::elsewhere(Reason::HandedBack, text),
+        Refusal::DiskFull => told(Reason::RemoteDisk),
+        Refusal::Failed | Refusal::Other => match Trouble::answered(text.as_bytes()) {
+            Some(trouble) => Failure {
+                retry: trouble.is_the_hosts() || job::answer::lacks_memory(text.as_bytes()),
+                ..told(trouble.reason())
+            },
+            None => told(Reason::PeerRefused),
+        },
+        Refusal::Forbidden
+        | Refusal::GrantInvalid
+        | Refusal::GrantUsed
+        | Refusal::Busy
+        | Refusal::NoSandbox
+        | Refusal::BadInput
+        | Refusal::OverLimit => told(Reason::PeerRefused),
+    }
+}
+
+/// What a stream's or connection's end means to the job.
+pub(super) fn broken(error: &LinkError) -> Failure {
+    let reason = match error {
+        LinkError::Reset { code, .. } => match *code {
+            ResetCode::TOO_SLOW => Reason::PeerTimeout,
+            ResetCode::BUSY | ResetCode::FORBIDDEN | ResetCode::GOING_AWAY => Reason::PeerRefused,
+            ResetCode::INVALID_FIELD | ResetCode::UNKNOWN_MESSAGE | ResetCode::OUT_OF_PLACE => {
+                Reason::PeerProtocol
+            }
+            _ => Reason::PeerLost,
+        },
+        LinkError::Failed { fault, .. } if fault.owner() == Owner::Peer => Reason::PeerProtocol,
+        LinkError::Failed { .. } | LinkError::Ended { .. } | LinkError::Mistake { .. } => {
+            Reason::PeerLost
+        }
+    };
+    Failure::elsewhere(reason, error.to_string())
+}
