@@ -4,6 +4,7 @@ mod choose;
 mod hosts;
 mod jobs;
 mod local;
+mod native;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,9 +16,11 @@ use crate::algorithm::Chance;
 use crate::index::Index;
 use crate::queue::{Pass, Queue};
 use crate::speed::Records;
-use crate::{Action, Algorithm, Event, Host, Task, Time, Toolchain, WhyHome};
+use crate::{Action, Algorithm, Event, Host, Member, Task, Time, Toolchain, WhyHome};
 
 use choose::Outlook;
+
+pub use native::Unasked;
 
 /// What a cluster is started with.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +30,31 @@ pub struct Settings {
     pub seed: u64,
 }
 
+/// By what a host that logs in again is known to be the same. A member is nobody else, whatever address
+/// and name it has; nobody else replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Node {
+    Named(IpAddr, NodeName),
+    Member(Member),
+}
+
+impl Node {
+    fn of(host: &Host) -> Self {
+        match host.member {
+            Some(member) => Self::Member(member),
+            None => Self::Named(host.address, host.name.clone()),
+        }
+    }
+}
+
 /// All hosts and jobs that the scheduler knows.
 #[derive(Debug)]
 pub struct Cluster {
     algorithm: Algorithm,
     chance: Chance,
     hosts: HashMap<HostId, Host>,
-    /// Who is logged in under which address and name.
-    nodes: HashMap<(IpAddr, NodeName), HostId>,
+    /// Who is logged in as which node.
+    nodes: HashMap<Node, HostId>,
     index: Index,
     tasks: HashMap<JobId, Task>,
     queue: Queue,

@@ -88,6 +88,10 @@ pub enum Event {
     Tick,
 }
 
+/// Who a host is in a cluster that has members: its certificate says so, not the host itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member(pub [u8; 16]);
+
 /// What a daemon says of itself when it logs in.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -103,6 +107,8 @@ pub struct Login {
     /// The highest protocol version that the daemon speaks.
     pub version: u32,
     pub toolchains: Vec<Toolchain>,
+    /// None for hosts that are no members of anything.
+    pub member: Option<Member>,
 }
 
 /// A daemon's load report.
@@ -201,6 +207,8 @@ pub struct Assignment {
     pub submitter: HostId,
     pub client: ClientId,
     pub place: Place,
+    /// It was asked for by [`crate::Cluster::wanted`]. With a place at home it is over already.
+    pub native: bool,
 }
 
 /// Where a job is to be compiled.

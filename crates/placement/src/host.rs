@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use job::{ClientId, HostId, JobId, NodeName, Platform};
 
 use crate::speed::{Pace, Records, Way};
-use crate::{Load, Login, Time, Toolchain, Wants};
+use crate::{Load, Login, Member, Time, Toolchain, Wants};
 
 /// What is known of the way to a host's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub struct Host {
     pub no_remote: bool,
     pub features: u32,
     pub version: u32,
+    pub member: Option<Member>,
     pub reach: Reach,
     pub(crate) toolchains: HashSet<Toolchain>,
     pub(crate) load: Option<Load>,
@@ -79,6 +80,7 @@ impl Host {
             no_remote: login.no_remote,
             features: login.features,
             version: login.version,
+            member: login.member,
             reach: Reach::Unknown,
             toolchains: login
                 .toolchains
@@ -210,13 +212,15 @@ impl Host {
 
     /// Whether it has the version and features that the job asks for.
     pub(crate) fn fulfils(&self, wants: &Wants) -> bool {
-        self.version >= wants.min_version && self.features & wants.features == wants.features
+        self.version >= wants.min_version
+            && self.features & wants.features == wants.features
+            && (!wants.native || self.member.is_some())
     }
 
     /// Whether this host could take the job at some time.
     pub(crate) fn could_ever(&self, wants: &Wants, submitter: &Self) -> bool {
         let takes = if submitter.id == self.id {
-            self.slots > 0
+            self.slots > 0 && !wants.native
         } else {
             self.serves_others()
         };

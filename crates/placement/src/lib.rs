@@ -32,10 +32,10 @@ mod task;
 mod wants;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use cluster::{Cluster, Settings};
+pub use cluster::{Cluster, Settings, Unasked};
 pub use event::{
-    Action, Assignment, Begin, Dismissal, Event, Figures, Load, LocalBegin, Login, Notice, Place,
-    Report, Request, Time, WhyHome,
+    Action, Assignment, Begin, Dismissal, Event, Figures, Load, LocalBegin, Login, Member, Notice,
+    Place, Report, Request, Time, WhyHome,
 };
 pub use host::{Host, Reach};
 pub use task::{Stage, Task};

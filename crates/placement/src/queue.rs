@@ -217,6 +217,11 @@ impl Queue {
         }
     }
 
+    /// How many submitters wait; one that waits with several nicenesses counts for each.
+    pub(crate) fn submitters(&self) -> usize {
+        self.levels.values().map(|level| level.groups.len()).sum()
+    }
+
     /// How many of the waiting jobs may go to more than one host.
     pub(crate) fn movable(&self) -> usize {
         self.movable

@@ -111,6 +111,11 @@ impl Task {
         self.stage
     }
 
+    /// Whether it was asked for by [`crate::Cluster::wanted`].
+    pub fn is_native(&self) -> bool {
+        matches!(&self.kind, Kind::Placed(placed) if placed.wants.native)
+    }
+
     pub fn is_local(&self) -> bool {
         matches!(self.kind, Kind::Local { .. })
     }

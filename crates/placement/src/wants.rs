@@ -29,6 +29,8 @@ pub struct Wants {
     pub features: u32,
     /// A host had too little memory for it: the one with the most is wanted.
     pub much_memory: bool,
+    /// Only members can take it, and never its submitter itself: it has decided for another host.
+    pub(crate) native: bool,
 }
 
 impl Wants {
@@ -58,6 +60,7 @@ impl Wants {
             min_version,
             features,
             much_memory: false,
+            native: false,
         }
     }
 
@@ -65,6 +68,15 @@ impl Wants {
     pub fn with_much_memory(self, much_memory: bool) -> Self {
         Self {
             much_memory,
+            ..self
+        }
+    }
+
+    /// The same for jobs that need a grant, see [`crate::Cluster::wanted`].
+    #[must_use]
+    pub fn natively(self) -> Self {
+        Self {
+            native: true,
             ..self
         }
     }
@@ -77,6 +89,7 @@ impl Wants {
             min_version: 0,
             features: 0,
             much_memory: false,
+            native: false,
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a scheduler is started with.
 
+use membership::Signer;
 use placement::Algorithm;
+use tokio::sync::watch;
 use transport::Gate;
 
 /// Everything that options and environment decide.
@@ -15,6 +17,10 @@ pub struct Config {
     /// Whose daemons and monitors are taken. With members only, nobody else gets an answer: the control port
     /// is this host's alone, and nothing is broadcast.
     pub gate: Gate,
+    /// Who signs members' grants; without one there are none. Whoever keeps this host's certificate and the list of
+    /// revoked members up to date sends the signer again whenever either has changed, be it the same signer:
+    /// all members who are connected are then asked anew whether they are still trusted.
+    pub signer: Option<watch::Receiver<Option<Signer>>>,
     /// How to choose hosts (`-a`).
     pub algorithm: Algorithm,
     /// Keep the daemons when a better scheduler announces itself (`-r`).
@@ -40,6 +46,7 @@ impl Default for Config {
             port: Self::DEFAULT_PORT,
             interface: None,
             gate: Gate::Open,
+            signer: None,
             algorithm: Algorithm::Fastest,
             persistent_clients: false,
             tests: false,

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use icecream::Message;
-use membership::{Distrust, Peer as Member, Role};
+use membership::{Distrust, Live, Peer as Member, Role};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use transport::{Admitted, Channel, Gate, Receiver, Sender, TransportError, accept_tcp};
 
 use crate::core::Input;
+use crate::native;
 use crate::seats::Seats;
 
 /// For the handshake, and again for the first message. icecream's daemons may be silent for three
@@ -35,8 +36,21 @@ pub(crate) struct Newcomer {
     pub(crate) peer: Peer,
     pub(crate) hello: Hello,
     pub(crate) sender: Sender,
+    /// Known of members only.
+    pub(crate) member: Option<Member>,
     /// Dropping this ends the reading.
     pub(crate) stop: oneshot::Sender<()>,
+}
+
+/// A connection that may go on.
+enum Greeted {
+    Icecream(Box<Newcomer>, Reader),
+    /// On which nothing was said yet.
+    Native {
+        stream: transport::Stream,
+        member: Box<Member>,
+        live: Live,
+    },
 }
 
 #[derive(Debug)]
@@ -83,8 +97,16 @@ impl Door {
                 let greeted = door.greet(stream).await;
                 drop(seat);
                 match greeted {
-                    Ok((newcomer, reader)) => {
-                        if door.inputs.send(Input::Arrived(newcomer)).await.is_ok() {
+                    Ok(Greeted::Native {
+                        stream,
+                        member,
+                        live,
+                    }) => {
+                        let (peer, inputs) = (door.next_peer(), door.inputs);
+                        native::link::serve(stream, *member, peer, live, inputs).await;
+                    }
+                    Ok(Greeted::Icecream(newcomer, reader)) => {
+                        if door.inputs.send(Input::Arrived(*newcomer)).await.is_ok() {
                             reader.read().await;
                         }
                     }
@@ -95,9 +117,29 @@ impl Door {
         }
     }
 
-    async fn greet(&self, stream: TcpStream) -> Result<(Newcomer, Reader), GreetingError> {
+    fn next_peer(&self) -> Peer {
+        let last = self.last_peer.fetch_add(1, Ordering::Relaxed);
+        Peer(last.wrapping_add(1))
+    }
+
+    async fn greet(&self, stream: TcpStream) -> Result<Greeted, GreetingError> {
         let admitted = self.gate.admit(WELCOME, stream, GREETING_DEADLINE);
-        let Admitted { stream, member, .. } = admitted.await?;
+        let Admitted {
+            stream,
+            member,
+            native,
+        } = admitted.await?;
+        let member = match (native, member, self.gate.live().cloned()) {
+            (true, Some(member), Some(live)) => {
+                let member = Box::new(member);
+                return Ok(Greeted::Native {
+                    stream,
+                    member,
+                    live,
+                });
+            }
+            (_, member, _) => member,
+        };
         let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
         let peer_name = channel.peer_addr().to_string();
         let (mut receiver, sender) = channel.split();
@@ -120,11 +162,7 @@ impl Door {
                 why,
             })?;
         }
-        let peer = Peer(
-            self.last_peer
-                .fetch_add(1, Ordering::Relaxed)
-                .wrapping_add(1),
-        );
+        let peer = self.next_peer();
         let (stop, stopped) = oneshot::channel();
         let reader = Reader {
             peer,
@@ -132,20 +170,22 @@ impl Door {
             inputs: self.inputs.clone(),
             stopped,
         };
-        Ok((
-            Newcomer {
-                peer,
-                hello,
-                sender,
-                stop,
-            },
-            reader,
-        ))
+        let newcomer = Newcomer {
+            peer,
+            hello,
+            sender,
+            member,
+            stop,
+        };
+        Ok(Greeted::Icecream(Box::new(newcomer), reader))
     }
 }
 
 /// A member that may not execute is a host without slots for others.
 fn within_its_roles(member: &Member, hello: &mut Hello) -> Result<(), Distrust> {
+    if member.is_agent && matches!(hello, Hello::Daemon(_)) {
+        return Err(Distrust::NoMember);
+    }
     match hello {
         Hello::Monitor => member.needs(Role::Monitor),
         Hello::Daemon(login) => {

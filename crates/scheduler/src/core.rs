@@ -1,6 +1,7 @@
 //! What the scheduler's one task owns: the cluster, who is connected, and who watches.
 
 mod answers;
+mod native;
 mod telling;
 
 use std::collections::HashMap;
@@ -9,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use icecream::Message;
 use job::HostId;
+use membership::Peer as Member;
 use placement::{Action, Cluster, Event, Settings, Time};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use transport::Gate;
 
 use crate::connection::{Hello, Newcomer, Peer};
 use crate::control::Command;
@@ -19,6 +22,9 @@ use crate::monitor;
 use crate::outbox::Outbox;
 use crate::probe;
 use crate::translate::{self, Meaning};
+use crate::{Config, native as agents};
+
+use native::Natives;
 
 /// Seconds between a daemon's load samples, and icecream's second figure, which nobody uses.
 const CONF: icecream::CsConf = icecream::CsConf {
@@ -57,6 +63,10 @@ pub(crate) enum Input {
         names: Vec<String>,
         answer: oneshot::Sender<Vec<Internals>>,
     },
+    /// Of an agent's connection.
+    Native(agents::Input),
+    /// Members may have been revoked, or certificates have ended or been renewed.
+    Recheck,
 }
 
 /// One daemon's description of itself, once it has answered.
@@ -73,6 +83,7 @@ struct Daemon {
     /// GET_INTERNALS that it has not answered.
     unanswered: u32,
     curious: Vec<oneshot::Sender<String>>,
+    member: Option<Member>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -87,6 +98,7 @@ impl Drop for Daemon {
 #[derive(Debug)]
 struct Monitor {
     outbox: Outbox,
+    member: Option<Member>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -96,30 +108,36 @@ pub(crate) struct Core {
     pub(crate) cluster: Cluster,
     started: Instant,
     persistent_clients: bool,
+    gate: Gate,
     inputs: mpsc::Sender<Input>,
     daemons: HashMap<Peer, Daemon>,
     monitors: HashMap<Peer, Monitor>,
+    natives: Natives,
     actions: Vec<Action>,
     /// Connections with messages that are not handed to their writers yet.
     filled: Vec<Peer>,
 }
 
 impl Core {
-    pub(crate) fn new(
-        settings: Settings,
-        persistent_clients: bool,
-        inputs: mpsc::Sender<Input>,
-    ) -> Self {
-        Self {
+    pub(crate) fn new(config: &Config, inputs: mpsc::Sender<Input>) -> Self {
+        let settings = Settings {
+            algorithm: config.algorithm,
+            seed: config.seed,
+        };
+        let mut core = Self {
             cluster: Cluster::new(settings),
             started: Instant::now(),
-            persistent_clients,
+            persistent_clients: config.persistent_clients,
+            gate: config.gate.clone(),
             inputs,
             daemons: HashMap::new(),
             monitors: HashMap::new(),
+            natives: Natives::new(config.signer.clone()),
             actions: Vec::new(),
             filled: Vec::new(),
-        }
+        };
+        core.recheck(core.now());
+        core
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -128,9 +146,9 @@ impl Core {
 
     /// How long until [`Self::tick`] is due.
     pub(crate) fn patience(&self) -> Option<Duration> {
-        self.cluster
-            .deadline()
-            .map(|deadline| deadline.since(self.now()))
+        let deadlines = [self.cluster.deadline(), self.natives.ledger.deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
+        deadline.map(|deadline| deadline.since(self.now()))
     }
 
     /// Takes note of one thing that happened.
@@ -164,14 +182,18 @@ impl Core {
                 let asked = self.ask_internals(&names);
                 let _gone = answer.send(asked);
             }
+            Input::Native(input) => self.native(now, input),
+            Input::Recheck => self.recheck(now),
         }
     }
 
     /// Acts on all that was noted: places jobs, and hands messages to the writers.
     pub(crate) fn settle(&mut self, now: Time) {
         loop {
+            self.feed(now);
             self.cluster.place(now, &mut self.actions);
-            self.perform();
+            self.perform(now);
+            self.tell_streams(now);
             let mut lost = Vec::new();
             for peer in std::mem::take(&mut self.filled) {
                 if let Some(outbox) = self.outbox(peer)
@@ -180,7 +202,7 @@ impl Core {
                     lost.push(peer);
                 }
             }
-            if lost.is_empty() {
+            if lost.is_empty() && !self.natives.ledger.owes() {
                 return;
             }
             for peer in lost {
@@ -191,6 +213,7 @@ impl Core {
 
     pub(crate) fn tick(&mut self, now: Time) {
         self.event(now, Event::Tick);
+        self.natives.ledger.tick(now);
     }
 
     /// Says good-bye to monitors; daemons see the end of the connection.
@@ -201,11 +224,12 @@ impl Core {
         }
         self.monitors.clear();
         self.daemons.clear();
+        self.natives = Natives::new(None);
     }
 
     fn event(&mut self, now: Time, event: Event) {
         self.cluster.apply(now, event, &mut self.actions);
-        self.perform();
+        self.perform(now);
     }
 
     fn arrived(&mut self, now: Time, newcomer: Newcomer) {
@@ -213,6 +237,7 @@ impl Core {
             peer,
             hello,
             sender,
+            member,
             stop,
         } = newcomer;
         let (address, version) = (sender.peer_addr().ip(), sender.peer_maximum());
@@ -236,6 +261,7 @@ impl Core {
                     peer,
                     Monitor {
                         outbox,
+                        member,
                         _stop: stop,
                     },
                 );
@@ -249,7 +275,10 @@ impl Core {
         let Some(address) = address else { return };
         let environments = login.environments.len();
         let login = match translate::login(&login, address, version) {
-            Ok(login) => login,
+            Ok(login) => placement::Login {
+                member: member.as_ref().map(native::key),
+                ..login
+            },
             Err(error) => {
                 tracing::warn!("login of {from} refused: {error}");
                 return;
@@ -260,13 +289,22 @@ impl Core {
             login.name,
             icecream::monitor::feature_names(login.features),
         );
+        if let Some(member) = &member {
+            tracing::info!(
+                "{} is member {} ({})",
+                login.name,
+                member.name,
+                member.member
+            );
+        }
         let target = SocketAddr::new(address, login.port);
-        let probed = !login.no_remote;
+        let (probed, known) = (!login.no_remote, login.member);
         let daemon = Daemon {
             outbox,
             probe: None,
             unanswered: 0,
             curious: Vec::new(),
+            member,
             _stop: stop,
         };
         self.daemons.insert(peer, daemon);
@@ -278,6 +316,9 @@ impl Core {
                 login,
             },
         );
+        if let Some(member) = known {
+            self.natives.ledger.logged_in(member);
+        }
         if probed && let Some(daemon) = self.daemons.get_mut(&peer) {
             daemon.probe = Some(start_probe(target, peer, self.inputs.clone()));
         }
@@ -334,12 +375,16 @@ impl Core {
     }
 
     /// Carries out what the cluster decided.
-    fn perform(&mut self) {
+    fn perform(&mut self, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
                 Action::Assign(assignment) => {
                     self.log_assignment(&assignment);
+                    if assignment.native {
+                        self.granted(now, assignment);
+                        continue;
+                    }
                     let from = self.cluster.host(assignment.submitter);
                     let hears = from
                         .is_some_and(|from| from.features & icecream::Login::HEARS_REASONS != 0);
@@ -350,7 +395,12 @@ impl Core {
                     tracing::info!("host {host} is disconnected: {why}");
                     self.daemons.remove(&Peer(host.0));
                 }
-                Action::Notice(notice) => self.announce(&notice),
+                Action::Notice(notice) => {
+                    if !self.natives.ledger.is_idle() {
+                        self.note(now, &notice);
+                    }
+                    self.announce(&notice);
+                }
             }
         }
         self.actions = actions; // keeps its room

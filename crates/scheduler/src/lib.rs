@@ -16,11 +16,13 @@ mod core;
 mod discovery;
 mod error;
 mod monitor;
+mod native;
 mod outbox;
 mod probe;
 mod seats;
 mod serve;
 mod translate;
+mod vigil;
 
 pub use config::Config;
 pub use error::SchedulerError;

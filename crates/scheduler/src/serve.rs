@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use icecream::Version;
 use icecream::discovery::Identity;
-use placement::Settings;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -16,7 +15,7 @@ use transport::{Gate, Reach, bind_udp, interface_address, listen_tcp};
 use crate::connection::Door;
 use crate::core::{Core, Input};
 use crate::discovery::Beacon;
-use crate::{Config, SchedulerError, control};
+use crate::{Config, SchedulerError, control, vigil};
 
 /// Inputs that may wait for the owner of the state.
 const MAX_INPUTS: usize = 1024;
@@ -107,14 +106,13 @@ impl Bound {
     async fn serve(self, shutdown: impl Future<Output = ()>) {
         allow_many_connections();
         let (sender, mut inputs) = mpsc::channel(MAX_INPUTS);
-        let settings = Settings {
-            algorithm: self.config.algorithm,
-            seed: self.config.seed,
-        };
-        let mut core = Core::new(settings, self.config.persistent_clients, sender.clone());
+        let mut core = Core::new(&self.config, sender.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(Door::new(sender.clone(), self.config.gate.clone()).keep(self.peers));
         tasks.spawn(control::keep(self.control, sender.clone()));
+        if self.config.gate.live().is_some() {
+            tasks.spawn(vigil::keep(self.config.signer.clone(), sender.clone()));
+        }
         if let Some(beacon) = self.beacon {
             tasks.spawn(beacon.shine(sender));
         }

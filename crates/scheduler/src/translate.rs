@@ -61,6 +61,7 @@ pub(crate) fn login(
         features: login.features,
         version,
         toolchains: toolchains(&login.environments),
+        member: None,
     })
 }
 

@@ -30,7 +30,7 @@ impl Cluster {
             let is_pending = from.pending.contains(&(task.client, task.id));
             assert_eq!(
                 is_pending,
-                task.stage() == Stage::Pending,
+                task.stage() == Stage::Pending && !task.is_native(),
                 "job {}",
                 task.id
             );
@@ -181,7 +181,9 @@ impl Cluster {
                     && (has || host.installing.is_none());
                 assert!(!able, "job {} waits and host {} idles", task.id, host.id);
             }
-            let home = placed.wants.preferred.is_empty() && from.occupied() < from.slots;
+            let home = placed.wants.preferred.is_empty()
+                && !placed.wants.native
+                && from.occupied() < from.slots;
             assert!(
                 !home || from.usable(&placed.wants, from).is_none(),
                 "job {} waits, home idles",

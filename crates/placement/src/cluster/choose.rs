@@ -65,13 +65,17 @@ impl Cluster {
             rank.room == Room::Free
                 || (!self.is_coming(wants, submitter) && self.may_queue_at(rank.host, wants))
         });
-        let home = self.home(wants, submitter);
+        let home = match wants.native {
+            true => None,
+            false => self.home(wants, submitter),
+        };
         match (away, home) {
             (Some(away), Some(home)) if self.prefers_home(away, home) => {
                 self.pick_home(wants, submitter, WhyHome::Best)
             }
             (Some(away), _) => self.pick(away.host, wants, submitter),
             (None, Some(_)) => self.pick_home(wants, submitter, WhyHome::Best),
+            (None, None) if wants.native => None,
             (None, None) => {
                 let from = self.hosts.get(&submitter)?;
                 (from.occupied() < from.slots).then_some(())?;

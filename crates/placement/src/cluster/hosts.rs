@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use job::{HostId, JobId};
 
-use super::Cluster;
+use super::{Cluster, Node};
 use crate::host::{Installing, Reach};
 use crate::{Action, Dismissal, Figures, Host, Load, Login, Notice, Time, Toolchain};
 
@@ -21,7 +21,7 @@ impl Cluster {
             });
             return;
         }
-        let replaced = self.nodes.insert((host.address, host.name.clone()), id);
+        let replaced = self.nodes.insert(Node::of(&host), id);
         self.hosts.insert(id, host);
         actions.push(Action::Notice(Notice::HostJoined { host: id }));
         if let Some(older) = replaced {
@@ -91,7 +91,7 @@ impl Cluster {
         };
         self.index.remove(&host);
         self.end_install(host.installing, id);
-        let node = (host.address, host.name);
+        let node = Node::of(&host);
         if self.nodes.get(&node) == Some(&id) {
             self.nodes.remove(&node);
         }

@@ -112,6 +112,10 @@ impl Cluster {
         actions: &mut Vec<Action>,
     ) {
         self.queue.placed(next);
+        if next.wants.native {
+            self.sent_back(next.job, why, actions);
+            return;
+        }
         self.hand_over(now, next.job, next.submitter, actions, Place::Home(why));
     }
 
@@ -128,7 +132,7 @@ impl Cluster {
         };
         let waited = now.since(task.since);
         task.advance(Stage::Assigned { host: id }, now);
-        let (submitter, client) = (task.submitter, task.client);
+        let (submitter, client, native) = (task.submitter, task.client, task.is_native());
         let free = self.hosts.get(&id);
         let free = free.is_some_and(|host| host.occupied() < host.slots);
         if let Kind::Placed(placed) = &mut task.kind {
@@ -139,7 +143,8 @@ impl Cluster {
                     ..
                 }
             );
-            placed.prompt = goes && free && waited >= PREPARATION;
+            // A grant may be asked for long before there is something to send.
+            placed.prompt = goes && free && waited >= PREPARATION && !placed.wants.native;
         }
         if let Some(from) = self.hosts.get_mut(&submitter) {
             from.pending.remove(&(client, job));
@@ -155,6 +160,7 @@ impl Cluster {
             submitter,
             client,
             place,
+            native,
         }));
     }
 

@@ -3,6 +3,7 @@
 mod eligibility;
 mod ends;
 mod home;
+mod native;
 mod queue;
 mod slots;
 mod toolchains;
@@ -50,6 +51,7 @@ fn login(host: u32, slots: u32) -> Login {
         features: 3,
         version: 43,
         toolchains: vec![toolchain("gcc")],
+        member: None,
     }
 }
 

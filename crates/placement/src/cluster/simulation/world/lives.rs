@@ -23,6 +23,7 @@ impl World {
             features: 3,
             version: 43,
             toolchains: own.toolchains.iter().cloned().map(toolchain).collect(),
+            member: None,
         };
         let open = own.open;
         self.tell(Event::Login { host, login });

@@ -1,0 +1,186 @@
+//! What connections of the native path and the owner of the state say to each other.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use job::{Digest, EnvironmentName, JobId, Platform};
+use membership::Peer as Member;
+use placement::{Offer, Wants};
+use tokio::sync::{mpsc, oneshot};
+use wire::message::{Ending, Want};
+
+use super::sign::Signing;
+use crate::connection::Peer;
+
+/// One stream of wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamKey {
+    pub(crate) link: Peer,
+    pub(crate) number: u32,
+}
+
+/// What happens on native connections.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Linked {
+        link: Peer,
+        member: Box<Member>,
+        /// Dropping this ends the connection.
+        stop: oneshot::Sender<()>,
+    },
+    Unlinked {
+        link: Peer,
+    },
+    Opened {
+        stream: StreamKey,
+        count: u32,
+        need: Need,
+        replies: mpsc::Sender<Reply>,
+    },
+    Said {
+        stream: StreamKey,
+        said: Said,
+    },
+    Ended {
+        stream: StreamKey,
+    },
+}
+
+/// What a stream said since it was last heard. Of counts and needs only the last one counts.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) count: Option<u32>,
+    pub(crate) memory: Option<u64>,
+    pub(crate) returned: Vec<JobId>,
+    pub(crate) reports: Vec<(JobId, Ending)>,
+}
+
+impl Said {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.is_none() && self.len() == 0
+    }
+
+    /// What takes room.
+    pub(crate) fn len(&self) -> usize {
+        self.returned.len() + self.reports.len()
+    }
+}
+
+/// What the jobs of a stream need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    toolchain: Digest,
+    platform: Platform,
+    memory: u64,
+}
+
+impl Need {
+    /// From here on a job is given to the host with the most memory, as icecream's client asks for it after a
+    /// host had too little: more than a compiler usually takes, less than small hosts have.
+    const MUCH_MEMORY: u64 = 1 << 30;
+
+    pub(crate) fn of(want: &Want) -> Self {
+        Self {
+            toolchain: want.toolchain,
+            platform: want.platform.clone(),
+            memory: want.memory.map_or(0, |memory| memory.get()),
+        }
+    }
+
+    /// The same but for memory, which may change from job to job.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.toolchain, &self.platform) == (other.toolchain, &other.platform)
+    }
+
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    pub(super) fn with_memory(self, memory: u64) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// In the words of placement. A toolchain is known there by the name under which icecream's messages
+    /// carry it; its compiler makes code for `target`.
+    pub(super) fn wants(&self, target: &Platform) -> Wants {
+        let name: String = self.toolchain.to_string().chars().take(32).collect();
+        let offer = EnvironmentName::parse(&name).ok().map(|name| Offer {
+            runs_on: self.platform.clone(),
+            name,
+        });
+        Wants::new(target, offer, String::new(), 0, 0)
+            .with_much_memory(self.memory >= Self::MUCH_MEMORY)
+            .natively()
+    }
+}
+
+/// What a stream is to be told.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Granted {
+        signing: Arc<Signing>,
+        places: Vec<Granted>,
+    },
+    Nothing(Why),
+    /// It is to end: the peer asks for more than anybody may.
+    TooMuch,
+}
+
+/// One place, to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) job: JobId,
+    pub(crate) executor: [u8; 16],
+    pub(crate) submitter: [u8; 16],
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) has_toolchain: bool,
+    pub(crate) platform: Platform,
+}
+
+/// Why there is no grant for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    NotLoggedIn,
+    /// This scheduler cannot sign.
+    Unsigned(Arc<str>),
+    NobodyWilling,
+    NoSuitableHost,
+    TooManyKinds,
+    TooManyJobs,
+}
+
+impl Why {
+    /// Whether waiting may help.
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self, Self::NoSuitableHost)
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoggedIn => out.write_str(
+                "this host's daemon is not logged in at the scheduler; see `floe status` there",
+            ),
+            Self::Unsigned(why) => write!(out, "the scheduler cannot sign grants: {why}"),
+            Self::NobodyWilling => write!(
+                out,
+                "every host that could take the job has refused work for {} s",
+                placement::Cluster::WILL_PATIENCE.as_secs()
+            ),
+            Self::NoSuitableHost => {
+                out.write_str("no host that is logged in can run this toolchain")
+            }
+            Self::TooManyKinds => {
+                out.write_str("jobs of too many different kinds wait; some have to end first")
+            }
+            Self::TooManyJobs => write!(
+                out,
+                "more than {} jobs of this host are open",
+                placement::Cluster::MAX_OPEN_JOBS
+            ),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Grants come, and executors believe them.
+
+use std::collections::BTreeSet;
+
+use membership::{Context, Role, Signature, UnixTime};
+use wire::message::Ending;
+
+use crate::rig::{Rig, TOOLCHAIN, want, within};
+
+const BUILDER: &[Role] = &[Role::Execute];
+const DESK: &[Role] = &[Role::Submit];
+
+#[tokio::test]
+async fn a_grant_is_for_one_job_of_this_member_at_that_executor() {
+    let mut rig = Rig::start().await;
+    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
+    let mut executor = rig.executor(&builder, 4).await;
+    let _line = rig.submitter(&desk).await;
+    let agent = rig.agent(&desk).await;
+    let mut wants = agent.want(2).await;
+    let jobs = wants.grants(2).await;
+    let now = UnixTime::now();
+    for job in &jobs {
+        let signed = &job.placed.grant;
+        let signature = Signature(signed.signature.as_bytes().try_into().unwrap());
+        let what = (Context::GRANT, Role::Schedule);
+        let bytes = signed.signed_bytes();
+        let verified = rig
+            .scheduler
+            .signed(&builder.live, what, bytes, &signature, now);
+        verified.unwrap();
+        assert_eq!(signed.signer.as_bytes(), rig.scheduler.member.as_bytes());
+        let grant = &job.grant;
+        assert_eq!(*grant.executor.as_bytes(), builder.id());
+        assert_eq!(*grant.submitter.as_bytes(), desk.id());
+        assert_eq!((grant.jobs.get(), grant.slots.get()), (1, 1));
+        assert_eq!(grant.expires.get() - grant.not_before.get(), 60);
+        assert!(grant.is_current(now.as_secs(), 10));
+        assert!(job.placed.has_toolchain);
+        assert_eq!(job.placed.addresses[0].host.as_str(), "127.0.0.1");
+    }
+    let nonces: BTreeSet<_> = jobs.iter().map(|job| job.grant.nonce.0).collect();
+    let numbers: BTreeSet<_> = jobs.iter().map(|job| job.grant.number).collect();
+    assert_eq!((nonces.len(), numbers.len()), (2, 2));
+
+    executor.begins(&jobs[0]).await;
+    rig.settled("COMP", true).await;
+    executor.ends_job(&jobs[0]).await;
+    rig.settled("COMP", false).await;
+    wants.report(jobs[0].grant.number, Ending::Done).await;
+    let next = wants.grants(1).await;
+    assert!(next[0].grant.number > jobs[1].grant.number);
+}
+
+#[tokio::test]
+async fn the_daemon_comes_after_its_agent() {
+    let mut rig = Rig::start().await;
+    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
+    let _executor = rig.executor(&builder, 1).await;
+    let agent = rig.agent(&desk).await;
+    let mut wants = agent.want(1).await;
+    let none = wants.none().await;
+    assert!(none.possible);
+    assert!(
+        none.text.as_str().contains("not logged in"),
+        "{}",
+        none.text
+    );
+    let _line = rig.submitter(&desk).await;
+    wants.grants(1).await;
+}
+
+#[tokio::test]
+async fn without_any_host_waiting_is_useless() {
+    let mut rig = Rig::start().await;
+    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
+    let _line = rig.submitter(&desk).await;
+    let agent = rig.agent(&desk).await;
+    let mut wants = agent.want(3).await;
+    assert!(!wants.none().await.possible);
+    // And yet, one comes.
+    let _executor = rig.executor(&builder, 8).await;
+    wants.grants(3).await;
+}
+
+#[tokio::test]
+async fn a_host_without_the_toolchain_is_said_to_lack_it() {
+    let mut rig = Rig::start().await;
+    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
+    let _executor = rig.executor(&builder, 2).await;
+    let _line = rig.submitter(&desk).await;
+    let agent = rig.agent(&desk).await;
+    let mut other = want(1);
+    other.toolchain = job::Digest::from_bytes([9; 32]);
+    assert_ne!(other.toolchain, TOOLCHAIN);
+    let exchange = within(agent.link.open(other)).await.unwrap();
+    let mut wants = crate::rig::Wants { exchange };
+    assert!(!wants.grants(1).await[0].placed.has_toolchain);
+}
+
+#[tokio::test]
+async fn what_is_given_back_goes_to_the_next() {
+    let mut rig = Rig::start().await;
+    let builder = rig.host("builder", BUILDER);
+    let (first, second) = (rig.host("first", DESK), rig.host("second", DESK));
+    let _executor = rig.executor(&builder, 1).await;
+    let _lines = (rig.submitter(&first).await, rig.submitter(&second).await);
+    let (mut greedy, other) = (
+        rig.agent(&first).await.want(50).await,
+        rig.agent(&second).await,
+    );
+    let held = greedy.grants(1).await;
+    let mut wants = other.want(1).await;
+    greedy.change(0).await;
+    greedy.give_back(&held).await;
+    wants.grants(1).await;
+}
