@@ -1,9 +1,8 @@
 //! What a scheduler is started with.
 
-use membership::Signer;
 use placement::Algorithm;
 use tokio::sync::watch;
-use transport::Gate;
+use transport::{Gate, Papers};
 
 /// Everything that options and environment decide.
 #[derive(Clone, Debug)]
@@ -17,10 +16,9 @@ pub struct Config {
     /// Whose daemons and monitors are taken. With members only, nobody else gets an answer: the control port
     /// is this host's alone, and nothing is broadcast.
     pub gate: Gate,
-    /// Who signs members' grants; without one there are none. Whoever keeps this host's certificate and the list of
-    /// revoked members up to date sends the signer again whenever either has changed, be it the same signer:
-    /// all members who are connected are then asked anew whether they are still trusted.
-    pub signer: Option<watch::Receiver<Option<Signer>>>,
+    /// What this host is as a member: its key signs members' grants, and without it there are none. At each
+    /// change all members who are connected are asked anew whether they are still trusted.
+    pub papers: Option<watch::Receiver<Papers>>,
     /// How to choose hosts (`-a`).
     pub algorithm: Algorithm,
     /// Keep the daemons when a better scheduler announces itself (`-r`).
@@ -46,7 +44,7 @@ impl Default for Config {
             port: Self::DEFAULT_PORT,
             interface: None,
             gate: Gate::Open,
-            signer: None,
+            papers: None,
             algorithm: Algorithm::Fastest,
             persistent_clients: false,
             tests: false,

@@ -132,7 +132,7 @@ impl Core {
             inputs,
             daemons: HashMap::new(),
             monitors: HashMap::new(),
-            natives: Natives::new(config.signer.clone()),
+            natives: Natives::new(config.papers.clone()),
             actions: Vec::new(),
             filled: Vec::new(),
         };

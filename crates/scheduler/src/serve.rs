@@ -111,7 +111,7 @@ impl Bound {
         tasks.spawn(Door::new(sender.clone(), self.config.gate.clone()).keep(self.peers));
         tasks.spawn(control::keep(self.control, sender.clone()));
         if self.config.gate.live().is_some() {
-            tasks.spawn(vigil::keep(self.config.signer.clone(), sender.clone()));
+            tasks.spawn(vigil::keep(self.config.papers.clone(), sender.clone()));
         }
         if let Some(beacon) = self.beacon {
             tasks.spawn(beacon.shine(sender));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use membership::Signer;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
+use transport::Papers;
 
 use crate::core::Input;
 
@@ -13,14 +13,11 @@ use crate::core::Input;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// Asks for ever: after each change, and from time to time.
-pub(crate) async fn keep(
-    mut signer: Option<watch::Receiver<Option<Signer>>>,
-    inputs: mpsc::Sender<Input>,
-) {
+pub(crate) async fn keep(mut papers: Option<watch::Receiver<Papers>>, inputs: mpsc::Sender<Input>) {
     loop {
         let changed = async {
-            match &mut signer {
-                Some(signer) => signer.changed().await.is_ok(),
+            match &mut papers {
+                Some(papers) => papers.changed().await.is_ok(),
                 None => std::future::pending().await,
             }
         };
@@ -29,7 +26,7 @@ pub(crate) async fn keep(
             () = sleep(PERIOD) => true,
         };
         if !still_told {
-            signer = None;
+            papers = None;
         }
         if inputs.send(Input::Recheck).await.is_err() {
             return;

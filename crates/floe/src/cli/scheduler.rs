@@ -27,7 +27,11 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
         let membership = part.open()?;
         let gate = membership.as_ref().map_or(Gate::Open, Membership::gate);
         warn_of_openness(&gate);
-        let config = config(options, gate);
+        let papers = membership.as_ref().map(|it| it.standing.papers());
+        let config = scheduler::Config {
+            papers,
+            ..config(options, gate)
+        };
         service::block_on(async {
             let shutdown = service::shutdown()?;
             if let Some(membership) = membership {
@@ -46,6 +50,7 @@ fn config(options: &SchedulerOptions, gate: Gate) -> scheduler::Config {
         port: options.port,
         interface: options.service.interface.clone(),
         gate,
+        papers: None,
         algorithm: options.algorithm,
         persistent_clients: options.persistent,
         tests: std::env::var_os(variable::TESTS).is_some(),

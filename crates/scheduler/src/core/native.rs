@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use membership::{Live, MemberId, Peer as Member, Signer, UnixTime};
+use membership::{Live, MemberId, Peer as Member, UnixTime};
 use placement::{Assignment, Notice, Time};
 use tokio::sync::{mpsc, oneshot, watch};
+use transport::Papers;
 
 use super::Core;
 use crate::connection::Peer;
@@ -20,7 +21,7 @@ const MAX_LINKS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Natives {
     pub(super) ledger: Ledger,
-    signer: Option<watch::Receiver<Option<Signer>>>,
+    papers: Option<watch::Receiver<Papers>>,
     signing: Result<Arc<Signing>, Arc<str>>,
     links: HashMap<Peer, Linked>,
     of_member: HashMap<MemberId, usize>,
@@ -34,10 +35,10 @@ struct Linked {
 }
 
 impl Natives {
-    pub(super) fn new(signer: Option<watch::Receiver<Option<Signer>>>) -> Self {
+    pub(super) fn new(papers: Option<watch::Receiver<Papers>>) -> Self {
         Self {
             ledger: Ledger::default(),
-            signer,
+            papers,
             signing: Err("it has just started".into()),
             links: HashMap::new(),
             of_member: HashMap::new(),
@@ -47,13 +48,12 @@ impl Natives {
 
     /// Takes the signer of this moment.
     fn renew(&mut self, live: &Live, now: UnixTime) {
-        let signer = self
-            .signer
-            .as_mut()
-            .map(|signer| signer.borrow_and_update());
-        let signing = match signer.as_deref() {
-            None | Some(None) => Err("it is no member that may schedule".into()),
-            Some(Some(signer)) => Signing::of(signer, live, now).map(Arc::new),
+        let signing = match &mut self.papers {
+            None => Err("it was started without a member's key".into()),
+            Some(papers) => {
+                let signer = &papers.borrow_and_update().signer;
+                Signing::of(signer, live, now).map(Arc::new)
+            }
         };
         if let Err(why) = &signing
             && self.signing.as_ref().err() != Some(why)

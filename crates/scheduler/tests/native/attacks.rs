@@ -53,11 +53,11 @@ async fn a_scheduler_without_the_role_signs_nothing() {
     let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
     let _executor = rig.executor(&builder, 1).await;
     let _line = rig.submitter(&desk).await;
-    rig.signer.send_replace(Some(builder.identity.signer()));
+    rig.papers
+        .send_modify(|papers| papers.signer = builder.identity.signer());
     let agent = rig.agent(&desk).await;
     let none = until_unsigned(&rig, &desk, agent.want(1).await).await;
     assert!(none.contains("schedule"), "{none}");
-    rig.signer.send_replace(None);
 }
 
 /// The scheduler may not have looked at its new signer yet.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use icecream::{Environment, JobBegin, JobDone, Login, Message, Stats};
 use job::{Digest, Platform};
 use membership::{
-    Address, Authority, Expect, HostName, Identity, IdentityError, Live, Peer, Role, Roles, Signer,
+    Address, Authority, Expect, HostName, Identity, IdentityError, Live, Peer, Role, Roles,
     UnixTime,
 };
 use scheduler::Config;
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Passport};
+use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport};
 use wire::grant::Grant;
 use wire::message::{self, Capabilities, Ending, GiveBack, Hello, NoGrants, Placed, Report, Want};
 use wire::name::{Count, GrantNumber, Micros, Size};
@@ -41,7 +41,7 @@ pub(crate) struct Rig {
     authority: Authority,
     /// The scheduler's.
     pub(crate) live: Live,
-    pub(crate) signer: watch::Sender<Option<Signer>>,
+    pub(crate) papers: watch::Sender<Papers>,
     /// As executors know it.
     pub(crate) scheduler: Peer,
     pub(crate) port: u16,
@@ -69,13 +69,16 @@ impl Rig {
         );
         let mut authority = authority.unwrap();
         let host = join(&place, &mut authority, "scheduler", roles);
-        let (signer, signs) = watch::channel(Some(host.identity.signer()));
+        let (papers, shown) = watch::channel(Papers {
+            signer: host.identity.signer(),
+            agent: None,
+        });
         let config = Config {
             port: 0,
             interface: Some("lo".to_owned()),
             tests: true,
             gate: Gate::Members(host.live.clone()),
-            signer: Some(signs),
+            papers: Some(shown),
             ..Config::default()
         };
         let bound = scheduler::bind(config).await.unwrap();
@@ -87,7 +90,7 @@ impl Rig {
             place,
             authority,
             live: host.live,
-            signer,
+            papers,
             scheduler,
             port,
             control,
@@ -106,7 +109,7 @@ impl Rig {
             .unwrap();
         let (_, list) = self.authority.revocations().unwrap().unwrap();
         assert!(self.live.revoke(&list, now).unwrap());
-        self.signer.send_modify(|_| {});
+        self.papers.send_modify(|_| {});
     }
 
     fn address(&self) -> SocketAddr {
