@@ -11,6 +11,10 @@ const BENCHES: &[(&str, &str)] = &[
         "what distributing costs: wall and CPU per job, logins, placements",
     ),
     (
+        "distance",
+        "what distance and encryption cost: members beside Debian's icecc and distcc",
+    ),
+    (
         "sandbox",
         "what it costs to run a foreign job apart from the host",
     ),

@@ -24,6 +24,7 @@ packages! {
     "binutils", "/usr/bin/readelf", "objects are compared";
     "make", "/usr/bin/make", "real projects are built";
     "icecc", "/usr/sbin/iceccd", "C++ icecream, the peer";
+    "distcc", "/usr/bin/distccd", "another peer that is measured";
     "icecream-sundae", "/usr/bin/icecream-sundae", "a monitor of C++ icecream";
     "icecc-monitor", "/usr/bin/icemon", "the other monitor of C++ icecream";
     "tmux", "/usr/bin/tmux", "a monitor's screen is read";

@@ -2,6 +2,7 @@
 //! repetitions, printed as a table, asserted nowhere. Started by `cargo xtask bench`.
 
 mod builds;
+mod distance;
 mod environments;
 mod repeat;
 mod replay;
@@ -33,11 +34,12 @@ fn run() -> Result<()> {
         Some("repeat") => repeat::run(&words[1..]),
         Some("note") => replay::note(&words[1..]),
         Some("replay") => replay::run(&words[1..]),
-        Some("overhead") => overhead(&Options::read(&words[1..])?),
+        Some("overhead") => table(ROWS, &Options::read(&words[1..])?),
+        Some("distance") => table(DISTANCE, &Options::read(&words[1..])?),
         Some("sandbox") => {
             let mut options = Options::read(&words[1..])?;
             options.rows = vec!["sandbox".to_owned()];
-            overhead(&options)
+            table(ROWS, &options)
         }
         other => bail!("no bench is called {other:?}"),
     }
@@ -94,17 +96,24 @@ const ROWS: &[(&str, Row)] = &[
     ("sandbox", sandbox::measure),
 ];
 
-fn overhead(options: &Options) -> Result<()> {
+/// Of `bench distance`.
+const DISTANCE: &[(&str, Row)] = &[
+    ("single", distance::single),
+    ("near", distance::near),
+    ("build", distance::build),
+];
+
+fn table(rows: &[(&str, Row)], options: &Options) -> Result<()> {
     if let Some(unknown) = options
         .rows
         .iter()
-        .find(|row| ROWS.iter().all(|(name, _)| row != name))
+        .find(|row| rows.iter().all(|(name, _)| row != name))
     {
-        let known: Vec<&str> = ROWS.iter().map(|(name, _)| *name).collect();
+        let known: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
         bail!("no rows are called {unknown:?}, only {known:?}");
     }
     let mut table = Table::default();
-    for (name, measure) in ROWS {
+    for (name, measure) in rows {
         if options.rows.is_empty() || options.rows.iter().any(|row| row == name) {
             eprintln!("measuring: {name}");
             if let Err(e) = measure(options, &mut table) {

@@ -3,11 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::{Cluster, LabOptions, Suite};
+use lab::{Cluster, ClusterBuilder, LabOptions, Suite};
 
 /// A scheduler, two executors of two slots, a submit host without slots.
 pub(crate) fn cluster(suite: Suite) -> Result<Cluster> {
-    Cluster::builder()
+    start(Cluster::builder(), suite)
+}
+
+/// The same of floe's members, who serve nobody else.
+pub(crate) fn members() -> Result<Cluster> {
+    start(Cluster::builder().members(), Suite::Floe)
+}
+
+fn start(builder: ClusterBuilder, suite: Suite) -> Result<Cluster> {
+    builder
         .options(LabOptions {
             visible: vec![std::env::current_exe()?],
             ..LabOptions::default()
