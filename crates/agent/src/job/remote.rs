@@ -148,7 +148,12 @@ impl Travel<'_> {
                 }
             };
             let native = matches!(asked, Way::Native(_));
-            let placed = asked.place(self.outline, &self.wish).await;
+            let mut placed = asked.place(self.outline, &self.wish).await;
+            if native && matches!(&placed, Err(none) if none.reason == Reason::NoScheduler) {
+                // The daemon may have one that this host cannot reach by itself, or that grants nothing.
+                let daemon = find_daemon(self.outline, self.shared).await?;
+                placed = Way::Daemon(daemon).place(self.outline, &self.wish).await;
+            }
             let placed = match (placed, &last) {
                 (Err(_), Some((host, failure))) if native => return Err(at_last(host, failure)),
                 (placed, _) => placed,
