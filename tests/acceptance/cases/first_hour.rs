@@ -73,7 +73,8 @@ fn three_commands_make_a_cluster_and_a_remote_object() -> Result<()> {
         .ok()?;
     let told: Value = serde_json::from_str(&told)?;
     let told = &told[0];
-    ensure!(told["host"] == one.address().to_string().as_str(), "{told}");
+    let executor = format!("{}:{}", one.address(), 10245);
+    ensure!(told["executor"] == executor.as_str(), "{told}");
     for host in [&one, &other] {
         let ended = on(host, programs, "floe down").run(SOON)?.ok()?;
         ensure!(ended.contains("daemon     ended"), "{ended}");
