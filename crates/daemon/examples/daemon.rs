@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use daemon::{Config, Find, Sockets};
+use membership::Identity;
 use sandbox::Zygote;
 use tokio::signal::unix::{SignalKind, signal};
+use transport::{Gate, Passport, Standing};
 
 const USAGE: &str = "options: --base DIR --socket PATH --scheduler HOST[:PORT] --name NAME --slots N \
 --port N --bind IP --netname NAME --user USER --no-remote --tests --stat FILE \
---cache-limit MB";
+--cache-limit MB --member DIR";
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -28,7 +30,10 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Box<dyn std::error::Error>> {
-    let config = options()?;
+    let (config, member) = options()?;
+    if let Some((directory, (user, group))) = member.as_deref().zip(daemon::usual_account()?) {
+        Identity::give_to(directory, user, group)?;
+    }
     let sockets = daemon::prepare(&config)?;
     let zygote = if config.no_remote {
         None
@@ -41,15 +46,23 @@ fn start() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     };
-    serve(config, sockets, zygote.as_ref())
+    serve(config, member, sockets, zygote.as_ref())
 }
 
 #[tokio::main]
 async fn serve(
-    config: Config,
+    mut config: Config,
+    member: Option<PathBuf>,
     sockets: Sockets,
     zygote: Option<&Zygote>,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(directory) = member {
+        let standing = Standing::open(&directory)?;
+        config.gate = Gate::Members(standing.live());
+        config.passport = Passport::Member(standing.live());
+        config.papers = Some(standing.papers());
+        tokio::spawn(standing.keep());
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = async {
@@ -61,7 +74,9 @@ async fn serve(
     Ok(daemon::run(config, sockets, zygote.map(Zygote::client), shutdown).await?)
 }
 
-fn options() -> Result<Config, Box<dyn std::error::Error>> {
+/// The configuration, and the directory of a member.
+fn options() -> Result<(Config, Option<PathBuf>), Box<dyn std::error::Error>> {
+    let mut member = None;
     let mut config = Config::new(PathBuf::from("/var/tmp/floe-daemon-example"));
     let mut words = std::env::args().skip(1);
     while let Some(option) = words.next() {
@@ -85,9 +100,10 @@ fn options() -> Result<Config, Box<dyn std::error::Error>> {
             "--netname" => config.netname = value,
             "--user" => config.user = Some(value),
             "--cache-limit" => config.cache_limit_bytes = value.parse::<u64>()? << 20,
+            "--member" => member = Some(value.into()),
             "--stat" => config.proc_paths.stat = value.into(),
             _ => return Err(USAGE.into()),
         }
     }
-    Ok(config)
+    Ok((config, member))
 }

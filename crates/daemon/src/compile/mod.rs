@@ -177,7 +177,12 @@ impl Post {
         match made {
             Ok(finished) => {
                 log_result(job, &finished);
-                let peak = peak(finished.setback, finished.usage.peak_memory, memory);
+                let used = finished.usage.peak_memory;
+                let peak = match task.most_memory {
+                    // That it was not enough is remembered of nobody else's compile.
+                    Some(most) if most < memory => Peak::Bytes(used),
+                    _ => peak(finished.setback, used, memory),
+                };
                 self.tell(Said::CompilePeaked(peak)).await;
                 self.ended(finished_usage(usage, &finished)).await;
                 drop(task);

@@ -8,6 +8,7 @@
 mod abuse;
 mod foreign;
 mod local;
+mod native;
 mod rig;
 mod start;
 mod toolchains;

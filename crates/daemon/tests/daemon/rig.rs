@@ -184,11 +184,16 @@ impl FakeScheduler {
 
     /// The next daemon to log in, its LOGIN and its first STATS behind it.
     pub(crate) async fn login(&self) -> Channel {
-        let (stream, _) = timeout(PATIENCE, self.listener.accept())
-            .await
-            .unwrap()
-            .unwrap();
-        let mut channel = Channel::accept(stream, PATIENCE).await.unwrap();
+        Self::greet(
+            Channel::accept(self.connection().await, PATIENCE)
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    /// The same on a connection that was accepted already.
+    pub(crate) async fn greet(mut channel: Channel) -> Channel {
         let Message::Login(_) = hear(&mut channel).await else {
             panic!("no LOGIN")
         };
