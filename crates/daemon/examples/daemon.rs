@@ -60,6 +60,7 @@ async fn serve(
         let standing = Standing::open(&directory)?;
         config.gate = Gate::Members(standing.live());
         config.passport = Passport::Member(standing.live());
+        config.grants_only = true;
         config.papers = Some(standing.papers());
         tokio::spawn(standing.keep());
     }

@@ -77,6 +77,9 @@ pub struct Config {
     pub passport: Passport,
     /// What this host's agents show to other members, where this host is one.
     pub papers: Option<watch::Receiver<Papers>>,
+    /// Compiles only under grants: by floe's own protocol and not by icecream's messages. Only where all
+    /// are members.
+    pub grants_only: bool,
     /// Has members' connections looked at again.
     pub recheck: Recheck,
     /// Take no foreign compiles: no TCP port at all.
@@ -138,6 +141,7 @@ impl Config {
             gate: Gate::Open,
             passport: Passport::None,
             papers: None,
+            grants_only: false,
             recheck: Recheck::default(),
             no_remote: false,
             owner: Owner::default(),

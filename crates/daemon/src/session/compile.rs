@@ -9,6 +9,7 @@ use super::{End, Said, Session};
 use crate::compile::{Client, Outcome, Source, Step, Task, shown};
 use crate::core::code;
 use crate::executor::{self, Failure};
+use crate::listen::Place;
 
 impl Client for Channel {
     async fn hear(&mut self, source: &mut Source) -> Result<(), End> {
@@ -32,6 +33,13 @@ impl Session {
     /// Always ends the session, as in icecream.
     pub(super) async fn compile(&mut self, file: CompileFile) -> Result<(), End> {
         let job = JobId(file.job_id);
+        if self.post.shop.config.grants_only && self.peer.place != Place::Here {
+            // Nobody has placed it here, so nobody is told.
+            let text = "this host compiles under its scheduler's grants only, which icecream's protocol does not have; update the program that asks";
+            self.send_text(text).await?;
+            self.linger().await;
+            return Err(End::Refused("it has no grant".to_owned()));
+        }
         let task = match self.accept(file).await {
             Ok(task) => task,
             Err(text) => return self.reject(job, text).await,

@@ -2,14 +2,15 @@
 
 use membership::Role;
 use tokio::time::timeout;
+use transport::{Channel, Options, Passport};
 use wire::field::Opaque;
 use wire::grant::{Grant, SignedGrant};
 use wire::message::{Packing, Refusal};
 use wire::name::{GrantNumber, Slots, UnixSeconds};
 
 use super::cluster::{Executor, compile, sign, wire_id};
-use crate::foreign::{SOURCE, compiled_locally};
-use crate::rig::PATIENCE;
+use crate::foreign::{SOURCE, compiled_locally, order_compile};
+use crate::rig::{PATIENCE, gcc_archive, hear_close};
 
 #[tokio::test]
 async fn grants_that_do_not_hold_are_refused_and_others_go_on() {
@@ -202,4 +203,25 @@ async fn a_missing_toolchain_uses_no_grant_up() {
     assert_eq!(refused.reason, Refusal::ToolchainUnusable);
     let done = compile(&link, executor.order(grant), SOURCE).await;
     assert!(done.object() == compiled_locally());
+}
+
+#[tokio::test]
+async fn icecreams_messages_are_no_way_around_grants() {
+    let Some(executor) = Executor::start().await else {
+        return;
+    };
+    let passport = Passport::Member(executor.submitter.agent());
+    let address = executor.rig.address;
+    let connecting = passport.connect(Role::Execute, address, PATIENCE, None, Options::default());
+    let mut channel = connecting.await.unwrap();
+    let (name, _) = gcc_archive().unwrap();
+    order_compile(&mut channel, &name, 7).await;
+    let said = hear_close(&mut channel).await;
+    let [icecream::Message::StatusText(text)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert!(text.text.contains("grants only"), "{text:?}");
+    // Nor is there one from the host's own port in the clear.
+    let stranger = Channel::connect_tcp(address, PATIENCE, None).await;
+    assert!(stranger.is_err());
 }
