@@ -54,6 +54,8 @@ pub struct Host {
     pub(crate) pending: BTreeSet<(ClientId, JobId)>,
     /// Toolchains that this host's clients found broken on other hosts.
     pub(crate) distrusts: HashSet<(HostId, Toolchain)>,
+    /// Hosts that failed this host's jobs a moment ago.
+    pub(crate) avoids: HashSet<HostId>,
     pub(crate) client_count: u32,
     pub(crate) records: Records,
     pub(crate) pace: Pace,
@@ -96,6 +98,7 @@ impl Host {
             submitted: BTreeSet::new(),
             pending: BTreeSet::new(),
             distrusts: HashSet::new(),
+            avoids: HashSet::new(),
             client_count: 0,
             records: Records::default(),
             pace: Pace::default(),
@@ -174,6 +177,11 @@ impl Host {
         self.is_willing()
             || self.local_slots > 0
             || self.placed.iter().any(|job| self.submitted.contains(job))
+    }
+
+    /// Whether its jobs may go to `other` for now.
+    pub(crate) fn trusts(&self, other: &Self) -> bool {
+        self.avoids.is_empty() || !self.avoids.contains(&other.id)
     }
 
     /// Whether name or address is `wanted`, literally.

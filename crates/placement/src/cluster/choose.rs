@@ -177,7 +177,7 @@ impl Cluster {
                 .hosts
                 .get(&rank.host)
                 .filter(|host| host.id != submitter)?;
-            if !host.fulfils(wants) {
+            if !host.fulfils(wants) || !from.trusts(host) {
                 return None;
             }
             host.usable(wants, from).map(|(_, has)| has)
@@ -291,7 +291,7 @@ impl Cluster {
         let host = self
             .hosts
             .get(&host)
-            .filter(|host| host.id != submitter && host.fulfils(wants))?;
+            .filter(|host| host.id != submitter && host.fulfils(wants) && from.trusts(host))?;
         let (_, has) = host.usable(wants, from)?;
         (has || installs).then_some(rank)
     }

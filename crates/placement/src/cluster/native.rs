@@ -8,7 +8,7 @@ use job::{ClientId, HostId, JobId};
 
 use super::{Cluster, Node};
 use crate::task::{Kind, Placed};
-use crate::{Action, Assignment, Figures, Member, Notice, Place, Task, Time, Wants, WhyHome};
+use crate::{Action, Assignment, Figures, Host, Member, Notice, Place, Task, Time, Wants, WhyHome};
 
 /// Why a job is not even queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,35 @@ impl Cluster {
         }));
         self.finish(job);
         actions.push(unmade(job));
+    }
+
+    /// Whether jobs of `submitter` are to go to `executor`: it failed one, or that was long enough ago.
+    /// Until then they wait for it as if it were busy, if no other takes them.
+    pub fn avoid(&mut self, submitter: HostId, executor: HostId, avoid: bool) {
+        let Some(from) = self.hosts.get_mut(&submitter) else {
+            return;
+        };
+        if avoid {
+            from.avoids.insert(executor);
+        } else if from.avoids.remove(&executor) {
+            self.state += 1;
+        }
+    }
+
+    /// The toolchains that `wants` offers do not work on `executor` for jobs of `submitter`.
+    pub fn unusable(&mut self, submitter: HostId, executor: HostId, wants: &Wants) {
+        if !self.hosts.contains_key(&executor) {
+            return;
+        }
+        let Some(from) = self.hosts.get_mut(&submitter) else {
+            return;
+        };
+        if from.distrusts.len() < Host::MAX_DISTRUSTS {
+            let offers = wants.offers().iter();
+            let unusable = offers.map(|(_, toolchain)| (executor, toolchain.clone()));
+            from.distrusts.extend(unusable);
+        }
+        self.state += 1;
     }
 
     /// The host of a member, while it is logged in.

@@ -28,6 +28,7 @@ impl Ledger {
         for job in std::mem::take(&mut self.dropped) {
             cluster.given_up(job, actions);
         }
+        self.judge(cluster);
         if self.changed.is_empty() {
             return;
         }
@@ -37,6 +38,24 @@ impl Ledger {
         }
         if !self.hungry.is_empty() && self.again.is_none() {
             self.again = Some(Time(now.0 + AGAIN));
+        }
+    }
+
+    /// Which executors are avoided, and which no more.
+    fn judge(&mut self, cluster: &mut Cluster) {
+        for (member, executor, unusable) in std::mem::take(&mut self.blamed) {
+            let Some(host) = cluster.host_of(member) else {
+                continue;
+            };
+            match unusable {
+                Some(wants) => cluster.unusable(host, executor, &wants),
+                None => cluster.avoid(host, executor, true),
+            }
+        }
+        for (member, executor) in std::mem::take(&mut self.forgiven) {
+            if let Some(host) = cluster.host_of(member) {
+                cluster.avoid(host, executor, false);
+            }
         }
     }
 

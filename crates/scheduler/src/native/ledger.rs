@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::JobId;
+use job::{HostId, JobId};
 use placement::{Assignment, Member, Place, Time, Wants, WhyHome};
 use wire::message::Ending;
 
 use super::account::Account;
-use super::words::{Granted, Need, Said, StreamKey, Why};
+use super::words::{Blame, Granted, Need, Said, StreamKey, Told, Why};
 use crate::connection::Peer;
 
 /// For how long a job may be ordered under a grant; after that its slot is free again.
@@ -21,6 +21,9 @@ const LONGEST_JOB: Duration = Duration::from_secs(3600);
 /// How long the executor's own word of a job's end is waited for once its submitter has told: it has the
 /// figures from which placement learns how fast the host is.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long an executor that failed a job is not granted to the same member, or the host with the most free
+/// slots would be the one that nobody reaches. A network that was cut may be whole again after that.
+const AVOID: Duration = Duration::from_secs(5);
 /// Streams that one member may have open: as many kinds of jobs as placement keeps apart for a submitter.
 const MAX_STREAMS: usize = 64;
 
@@ -40,6 +43,7 @@ struct Entry {
     /// None: the stream is gone, and the job goes on at its executor.
     stream: Option<StreamKey>,
     member: Member,
+    executor: Option<HostId>,
     stage: Stage,
     due: Option<Time>,
 }
@@ -100,6 +104,12 @@ pub(crate) struct Ledger {
     pub(super) hungry: BTreeSet<Member>,
     /// When those are to be looked at again.
     pub(super) again: Option<Time>,
+    /// Executors that failed a member's job, not yet told to placement; with what they cannot use, if that is it.
+    pub(super) blamed: Vec<(Member, HostId, Option<Arc<Wants>>)>,
+    /// Until when others are preferred.
+    avoided: BTreeSet<(Time, Member, HostId)>,
+    /// For whom that time is over.
+    pub(super) forgiven: Vec<(Member, HostId)>,
     granted: BTreeMap<StreamKey, Vec<Granted>>,
     news: BTreeMap<StreamKey, Why>,
 }
@@ -107,7 +117,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Nothing is wanted and nothing is open: whatever happens elsewhere is nothing to this ledger.
     pub(crate) fn is_idle(&self) -> bool {
-        self.wants.is_empty() && self.jobs.is_empty() && self.dropped.is_empty()
+        let nothing_open = self.wants.is_empty() && self.jobs.is_empty();
+        let nothing_owed = self.dropped.is_empty() && self.blamed.is_empty();
+        nothing_open && nothing_owed && self.avoided.is_empty() && self.forgiven.is_empty()
     }
 
     pub(crate) fn open(
@@ -142,8 +154,8 @@ impl Ledger {
         for job in said.returned {
             self.returned(stream, job);
         }
-        for (job, ending) in said.reports {
-            self.reported(now, stream, job, ending);
+        for told in said.reports {
+            self.reported(now, stream, told);
         }
         let Some(wanted) = self.wants.get_mut(&stream) else {
             return;
@@ -194,10 +206,35 @@ impl Ledger {
         }
     }
 
-    fn reported(&mut self, now: Time, stream: StreamKey, job: JobId, ending: Ending) {
-        match self.stage_of(stream, job) {
+    fn reported(&mut self, now: Time, stream: StreamKey, told: Told) {
+        let job = told.job;
+        let stage = self.stage_of(stream, job);
+        if stage.is_some()
+            && let Some(Entry {
+                executor: Some(executor),
+                member,
+                ..
+            }) = self.jobs.get(&job)
+        {
+            let (executor, member) = (*executor, *member);
+            match told.blame() {
+                Blame::Nothing => {}
+                Blame::Failed => {
+                    let until = Time(now.0 + AVOID);
+                    self.blamed.push((member, executor, None));
+                    self.avoided.insert((until, member, executor));
+                }
+                Blame::Unusable => {
+                    let wanted = self.wants.get(&stream);
+                    if let Some(wants) = wanted.and_then(|wanted| wanted.wants.clone()) {
+                        self.blamed.push((member, executor, Some(wants)));
+                    }
+                }
+            }
+        }
+        match stage {
             Some(Stage::Unused) => {
-                if ending == Ending::Done
+                if told.ending == Ending::Done
                     && let Some(entry) = self.jobs.get(&job)
                     && let Some(account) = self.accounts.get_mut(&entry.member)
                 {
@@ -287,11 +324,11 @@ impl Ledger {
             return;
         };
         let Place::Host {
+            host,
             address,
             port,
             platform,
             has_toolchain,
-            ..
         } = assignment.place
         else {
             let why = match assignment.place {
@@ -303,6 +340,9 @@ impl Ledger {
             return;
         };
         let Some(executor) = executor else { return };
+        if let Some(entry) = self.jobs.get_mut(&job) {
+            entry.executor = Some(host);
+        }
         self.enter(job, Stage::Unused);
         self.set_due(job, Some(Time(now.0 + LIFE)));
         if let Some(wanted) = self.wants.get_mut(&stream) {
@@ -355,7 +395,7 @@ impl Ledger {
 
     /// Placement still has to forget something: others may take its place.
     pub(crate) fn owes(&self) -> bool {
-        !self.dropped.is_empty()
+        !self.dropped.is_empty() || !self.blamed.is_empty() || !self.forgiven.is_empty()
     }
 
     /// Something that concerns everybody has changed.
@@ -384,6 +424,18 @@ impl Ledger {
                 Stage::Over | Stage::Waiting => self.forget(job),
             }
         }
+        while let Some((until, member, executor)) = self.avoided.first().copied()
+            && until <= now
+        {
+            self.avoided.pop_first();
+            let still = self
+                .avoided
+                .iter()
+                .any(|(_, of, host)| (*of, *host) == (member, executor));
+            if !still {
+                self.forgiven.push((member, executor));
+            }
+        }
         if self.again.is_some_and(|again| again <= now) {
             self.again = None;
             self.changed.append(&mut self.hungry);
@@ -393,7 +445,8 @@ impl Ledger {
     /// When [`Self::tick`] is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let due = self.dues.first().map(|(due, _)| *due);
-        due.into_iter().chain(self.again).min()
+        let avoided = self.avoided.first().map(|(until, ..)| *until);
+        [due, avoided, self.again].into_iter().flatten().min()
     }
 
     /// What streams are to be told.
@@ -427,6 +480,7 @@ impl Ledger {
         let entry = Entry {
             stream: Some(stream),
             member: wanted.member,
+            executor: None,
             stage: Stage::Waiting,
             due: None,
         };

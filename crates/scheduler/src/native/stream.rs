@@ -11,7 +11,7 @@ use wire::ResetCode;
 use wire::field::{Line, List};
 use wire::message::{Grants, Message, NoGrants};
 
-use super::words::{Input, Need, Reply, Said, StreamKey, Why};
+use super::words::{Input, Need, Reply, Said, StreamKey, Told, Why};
 use crate::core;
 
 /// Grants and reports that may wait for the owner of the state; until it has taken them nothing is read.
@@ -110,9 +110,11 @@ impl Stream {
             }
             Message::Report(report) => {
                 let job = job_of(report.grant.get());
-                self.unsaid
-                    .reports
-                    .extend(job.map(|job| (job, report.ending)));
+                self.unsaid.reports.extend(job.map(|job| Told {
+                    job,
+                    ending: report.ending,
+                    refusal: report.refusal,
+                }));
             }
             _ => return Err(Stop::Reset(ResetCode::OUT_OF_PLACE)),
         }

@@ -8,7 +8,7 @@ use job::{Digest, EnvironmentName, JobId, Platform};
 use membership::Peer as Member;
 use placement::{Offer, Wants};
 use tokio::sync::{mpsc, oneshot};
-use wire::message::{Ending, Want};
+use wire::message::{Ending, Refusal, Want};
 
 use super::sign::Signing;
 use crate::connection::Peer;
@@ -53,7 +53,41 @@ pub(crate) struct Said {
     pub(crate) count: Option<u32>,
     pub(crate) memory: Option<u64>,
     pub(crate) returned: Vec<JobId>,
-    pub(crate) reports: Vec<(JobId, Ending)>,
+    pub(crate) reports: Vec<Told>,
+}
+
+/// What became of a job, as its submitter says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) job: JobId,
+    pub(crate) ending: Ending,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// What an ending says of the executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    Nothing,
+    /// It may fail the next job as well, for a while.
+    Failed,
+    /// It cannot use the toolchain.
+    Unusable,
+}
+
+impl Told {
+    pub(super) fn blame(self) -> Blame {
+        match (self.ending, self.refusal) {
+            (Ending::Done | Ending::Cancelled | Ending::Other, _) => Blame::Nothing,
+            (Ending::Refused, Some(Refusal::ToolchainUnusable)) => Blame::Unusable,
+            // The next one goes with the toolchain, or the next executor says the same.
+            (Ending::Refused, Some(Refusal::ToolchainMissing | Refusal::BadInput)) => {
+                Blame::Nothing
+            }
+            (Ending::Refused | Ending::Unreachable | Ending::Lost | Ending::Broken, _) => {
+                Blame::Failed
+            }
+        }
+    }
 }
 
 impl Said {

@@ -167,3 +167,19 @@ fn a_member_replaces_itself_and_nobody_else() {
     assert_eq!(dismissed(&actions), [(1, Dismissal::Replaced)]);
     assert_eq!(bench.cluster.host_of(FIRST), Some(HostId(4)));
 }
+
+#[test]
+fn who_failed_a_job_is_passed_over_for_a_while() {
+    let mut bench = Bench::of_members(&[8, 1]);
+    let from = bench.cluster.host_of(FIRST).unwrap();
+    let place = |bench: &mut Bench| on(&assigned(bench.want().1)[0].place);
+    assert_eq!(place(&mut bench), 2, "the larger one");
+    bench.cluster.avoid(from, HostId(2), true);
+    assert_eq!(place(&mut bench), 3);
+    bench.cluster.avoid(from, HostId(2), false);
+    assert_eq!(place(&mut bench), 2);
+    let wants = wants().natively();
+    bench.cluster.unusable(from, HostId(2), &wants);
+    bench.cluster.unusable(from, HostId(3), &wants);
+    assert!(!bench.cluster.is_possible(&wants, from));
+}
