@@ -25,13 +25,8 @@ impl Rig {
     /// A daemon whose scheduler is at `scheduler`; `options` are those of the example.
     pub(crate) async fn start(scheduler: SocketAddr, options: &[&str]) -> Self {
         let rig = Self::spawn(scheduler, options);
-        for _ in 0..1500 {
-            if rig.log().contains("supported features:") {
-                return rig;
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the daemon does not start:\n{}", rig.log());
+        rig.logged("supported features:").await;
+        rig
     }
 
     pub(crate) fn spawn(scheduler: SocketAddr, options: &[&str]) -> Self {
@@ -74,6 +69,17 @@ impl Rig {
 
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until the log has this.
+    pub(crate) async fn logged(&self, text: &str) {
+        for _ in 0..1500 {
+            if self.log().contains(text) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the daemon does not say {text:?}:\n{}", self.log());
     }
 
     /// Whether this kernel lets the daemon run foreign compiles; says so if not.

@@ -147,7 +147,7 @@ async fn nobody_without_the_role_gets_a_stream() {
         let error = told.await.expect("in time").unwrap_err();
         assert!(error.is_final(), "{error}");
     }
-    assert!(executor.rig.log().contains("submit is needed"));
+    executor.rig.logged("submit is needed").await;
 }
 
 #[tokio::test]
