@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use job::{Digest, EnvironmentName, JobId, Platform};
+use job::{Digest, EnvironmentName, JobId, Platform, Reason};
 use membership::Peer as Member;
 use placement::{Offer, Wants};
 use tokio::sync::{mpsc, oneshot};
@@ -199,11 +199,8 @@ impl fmt::Display for Why {
                 "this host's daemon is not logged in at the scheduler; see `floe status` there",
             ),
             Self::Unsigned(why) => write!(out, "the scheduler cannot sign grants: {why}"),
-            Self::NobodyWilling => write!(
-                out,
-                "every host that could take the job has refused work for {} s",
-                placement::Cluster::WILL_PATIENCE.as_secs()
-            ),
+            // Agents know it by these words.
+            Self::NobodyWilling => out.write_str(Reason::NobodyWilling.sentence()),
             Self::NoSuitableHost => {
                 out.write_str("no host that is logged in can run this toolchain")
             }

@@ -184,6 +184,28 @@ async fn the_list_of_revoked_members_is_passed_on() {
     assert_eq!(within(asked.next()).await.unwrap(), None, "nothing newer");
 }
 
+#[tokio::test]
+async fn garbage_ends_a_connection_and_nothing_else() {
+    let mut rig = Rig::start().await;
+    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
+    let _executor = rig.executor(&builder, 2).await;
+    let _line = rig.submitter(&desk).await;
+    // No TLS, TLS of nobody, and a member who does not speak what it said it would.
+    for bytes in [&[22_u8; 600][..], &[42, 0, 0, 0, 9, 9][..], &[0; 9][..]] {
+        rig.raw(bytes).await;
+    }
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(100_000)
+    .collect();
+    rig.noise(&desk.agent(), &noise).await;
+    let agent = rig.agent(&desk).await;
+    agent.want(1).await.grants(1).await;
+}
+
 fn assert_reset(error: &LinkError, wanted: ResetCode) {
     assert!(
         matches!(error, LinkError::Reset { code, .. } if *code == wanted),

@@ -115,3 +115,30 @@ async fn what_is_given_back_goes_to_the_next() {
     greedy.give_back(&held).await;
     wants.grants(1).await;
 }
+
+#[tokio::test]
+async fn two_members_who_build_share_the_executors() {
+    let mut rig = Rig::start().await;
+    let builder = rig.host("builder", BUILDER);
+    let (first, second) = (rig.host("first", DESK), rig.host("second", DESK));
+    let mut executor = rig.executor(&builder, 4).await;
+    let _lines = (rig.submitter(&first).await, rig.submitter(&second).await);
+    let (one, other) = (rig.agent(&first).await, rig.agent(&second).await);
+    let mut streams = [one.want(40).await, other.want(40).await];
+    let mut done = [0; 2];
+    // Whoever gets a grant uses it at once, and one job ends for each that begins.
+    while done.iter().sum::<u32>() < 60 {
+        let [one, other] = &mut streams;
+        let (at, jobs) = tokio::select! {
+            jobs = one.grants(1) => (0, jobs),
+            jobs = other.grants(1) => (1, jobs),
+        };
+        for job in jobs {
+            executor.begins(&job).await;
+            executor.ends_job(&job).await;
+            streams[at].report(job.grant.number, Ending::Done).await;
+            done[at] += 1;
+        }
+    }
+    assert!(done.iter().all(|done| *done > 15), "{done:?}");
+}

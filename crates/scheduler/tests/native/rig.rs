@@ -12,7 +12,7 @@ use membership::{
 };
 use scheduler::Config;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -121,9 +121,7 @@ impl Rig {
             .await
             .unwrap();
         let lines = format!("{line}\nquit\n");
-        tokio::io::AsyncWriteExt::write_all(&mut stream, lines.as_bytes())
-            .await
-            .unwrap();
+        stream.write_all(lines.as_bytes()).await.unwrap();
         let mut text = String::new();
         within(stream.read_to_string(&mut text)).await.unwrap();
         text
@@ -180,6 +178,23 @@ impl Rig {
         self.link(&host.agent()).await
     }
 
+    /// Bytes on a connection of nobody, until it is closed.
+    pub(crate) async fn raw(&self, bytes: &[u8]) {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        until_closed(&mut stream, bytes).await;
+    }
+
+    /// The same on a member's connection.
+    pub(crate) async fn noise(&self, live: &Live, bytes: &[u8]) {
+        let expect = Expect::Any(Role::Schedule);
+        let connecting = Passport::connect_native(live, expect, self.address(), PATIENCE, None);
+        let (stream, _) = connecting.await.unwrap();
+        let transport::Stream::Tls(mut stream) = stream else {
+            panic!("no TLS")
+        };
+        until_closed(&mut *stream, bytes).await;
+    }
+
     pub(crate) async fn link(&self, live: &Live) -> Agent {
         let expect = Expect::Any(Role::Schedule);
         let connecting = Passport::connect_native(live, expect, self.address(), PATIENCE, None);
@@ -191,6 +206,13 @@ impl Rig {
             _arrivals: arrivals,
         }
     }
+}
+
+async fn until_closed(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) {
+    let _may_fail_midway = stream.write_all(bytes).await;
+    let _half = stream.shutdown().await;
+    let mut rest = Vec::new();
+    let _reset_or_end = within(stream.read_to_end(&mut rest)).await;
 }
 
 fn join(place: &TempDir, authority: &mut Authority, name: &str, roles: &[Role]) -> Host {

@@ -1,17 +1,21 @@
 //! Who wants what, and what became of each job: all that streams and placement tell is noted here.
 //! [`super::feed`] acts on it.
 
+mod jobs;
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use job::{HostId, JobId};
 use placement::{Assignment, Member, Place, Time, Wants, WhyHome};
-use wire::message::Ending;
 
 use super::account::Account;
-use super::words::{Blame, Granted, Need, Said, StreamKey, Told, Why};
+use super::words::{Granted, Need, Said, StreamKey, Why};
 use crate::connection::Peer;
+
+use jobs::{Entry, Stage};
 
 /// For how long a job may be ordered under a grant; after that its slot is free again.
 pub(crate) const LIFE: Duration = Duration::from_secs(60);
@@ -26,27 +30,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const AVOID: Duration = Duration::from_secs(5);
 /// Streams that one member may have open: as many kinds of jobs as placement keeps apart for a submitter.
 const MAX_STREAMS: usize = 64;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// In placement's queue.
-    Waiting,
-    /// Granted; no executor has begun.
-    Unused,
-    Begun,
-    /// Ended, and its submitter has not said so.
-    Over,
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// None: the stream is gone, and the job goes on at its executor.
-    stream: Option<StreamKey>,
-    member: Member,
-    executor: Option<HostId>,
-    stage: Stage,
-    due: Option<Time>,
-}
 
 /// One stream.
 #[derive(Debug)]
@@ -194,67 +177,6 @@ impl Ledger {
         {
             self.drop_job(job);
         }
-    }
-
-    /// A grant that will not be used. Of a job that runs its executor will say when it ends.
-    fn returned(&mut self, stream: StreamKey, job: JobId) {
-        match self.stage_of(stream, job) {
-            Some(Stage::Unused) => self.drop_job(job),
-            Some(Stage::Begun) => self.uncount(job),
-            Some(Stage::Over) => self.forget(job),
-            Some(Stage::Waiting) | None => {}
-        }
-    }
-
-    fn reported(&mut self, now: Time, stream: StreamKey, told: Told) {
-        let job = told.job;
-        let stage = self.stage_of(stream, job);
-        if stage.is_some()
-            && let Some(Entry {
-                executor: Some(executor),
-                member,
-                ..
-            }) = self.jobs.get(&job)
-        {
-            let (executor, member) = (*executor, *member);
-            match told.blame() {
-                Blame::Nothing => {}
-                Blame::Failed => {
-                    let until = Time(now.0 + AVOID);
-                    self.blamed.push((member, executor, None));
-                    self.avoided.insert((until, member, executor));
-                }
-                Blame::Unusable => {
-                    let wanted = self.wants.get(&stream);
-                    if let Some(wants) = wanted.and_then(|wanted| wanted.wants.clone()) {
-                        self.blamed.push((member, executor, Some(wants)));
-                    }
-                }
-            }
-        }
-        match stage {
-            Some(Stage::Unused) => {
-                if told.ending == Ending::Done
-                    && let Some(entry) = self.jobs.get(&job)
-                    && let Some(account) = self.accounts.get_mut(&entry.member)
-                {
-                    account.used();
-                }
-                self.drop_job(job);
-            }
-            Some(Stage::Begun) => {
-                self.uncount(job);
-                self.set_due(job, Some(Time(now.0 + GRACE)));
-            }
-            Some(Stage::Over) => self.forget(job),
-            Some(Stage::Waiting) | None => {}
-        }
-    }
-
-    /// What a stream may speak of: its own grants.
-    fn stage_of(&self, stream: StreamKey, job: JobId) -> Option<Stage> {
-        let entry = self.jobs.get(&job)?;
-        (entry.stream == Some(stream)).then_some(entry.stage)
     }
 
     /// The stream is over: what nobody has begun is given up.
@@ -465,84 +387,6 @@ impl Ledger {
         {
             wanted.told = Some(why.clone());
             self.news.insert(stream, why);
-        }
-    }
-
-    /// A job that placement was asked for.
-    pub(super) fn asked(&mut self, stream: StreamKey, job: JobId) {
-        let Some(wanted) = self.wants.get_mut(&stream) else {
-            return;
-        };
-        wanted.waiting.insert(job);
-        if let Some(account) = self.accounts.get_mut(&wanted.member) {
-            account.waiting += 1;
-        }
-        let entry = Entry {
-            stream: Some(stream),
-            member: wanted.member,
-            executor: None,
-            stage: Stage::Waiting,
-            due: None,
-        };
-        self.jobs.insert(job, entry);
-    }
-
-    /// The job is to end in placement too.
-    fn drop_job(&mut self, job: JobId) {
-        self.forget(job);
-        self.dropped.push(job);
-    }
-
-    pub(super) fn forget(&mut self, job: JobId) {
-        self.uncount(job);
-        self.enter(job, Stage::Over);
-        self.set_due(job, None);
-        if let Some(entry) = self.jobs.remove(&job) {
-            self.changed.insert(entry.member);
-            let account = self.accounts.get(&entry.member);
-            if account.is_some_and(Account::is_blank) {
-                self.accounts.remove(&entry.member);
-            }
-        }
-    }
-
-    /// It is none any more of those that the stream wants.
-    fn uncount(&mut self, job: JobId) {
-        let Some(entry) = self.jobs.get_mut(&job) else {
-            return;
-        };
-        if let Some(stream) = entry.stream.take()
-            && let Some(wanted) = self.wants.get_mut(&stream)
-        {
-            wanted.waiting.remove(&job);
-            wanted.granted.remove(&job);
-            self.changed.insert(wanted.member);
-        }
-    }
-
-    /// Keeps the member's account right.
-    fn enter(&mut self, job: JobId, stage: Stage) {
-        let Some(entry) = self.jobs.get_mut(&job) else {
-            return;
-        };
-        let before = std::mem::replace(&mut entry.stage, stage);
-        if let Some(account) = self.accounts.get_mut(&entry.member) {
-            account.waiting += usize::from(stage == Stage::Waiting);
-            account.unused += usize::from(stage == Stage::Unused);
-            account.waiting -= usize::from(before == Stage::Waiting);
-            account.unused -= usize::from(before == Stage::Unused);
-        }
-    }
-
-    fn set_due(&mut self, job: JobId, due: Option<Time>) {
-        let Some(entry) = self.jobs.get_mut(&job) else {
-            return;
-        };
-        if let Some(before) = std::mem::replace(&mut entry.due, due) {
-            self.dues.remove(&(before, job));
-        }
-        if let Some(due) = due {
-            self.dues.insert((due, job));
         }
     }
 }
