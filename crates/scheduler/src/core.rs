@@ -164,6 +164,11 @@ impl Core {
             Input::Probed { peer, reachable } => {
                 if !reachable {
                     self.log_unreachable(peer);
+                } else if let Some(host) = self.cluster.host(HostId(peer.0))
+                    && host.member.is_some()
+                    && host.reach != placement::Reach::Open
+                {
+                    self.natives.ledger.executor_came(now);
                 }
                 self.event(
                     now,
@@ -372,6 +377,7 @@ impl Core {
         self.event(now, Event::Yield);
         self.daemons.clear();
         self.monitors.clear();
+        self.natives.unlink_all();
     }
 
     /// Carries out what the cluster decided.

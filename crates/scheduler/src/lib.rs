@@ -6,6 +6,9 @@
 //! shake hands, probe ports, answer UDP and talk at the control port. A peer that stops reading
 //! fills its own queue and is dropped; a peer that talks nonsense loses its own connection.
 //!
+//! Agents that are members hold streams of floe's own protocol and want grants ahead of need: [`native`] asks
+//! `placement` for them, so that their jobs and icecream's stand in one queue, and signs what it gets.
+//!
 //! Ports, times and texts are icecream's, so that its
 //! daemons, monitors and scripts work unchanged. Log lines that scripts look for keep its wording.
 

@@ -77,6 +77,13 @@ impl Natives {
         }
     }
 
+    pub(super) fn unlink_all(&mut self) {
+        let all: Vec<Peer> = self.links.keys().copied().collect();
+        for link in all {
+            self.unlink(link);
+        }
+    }
+
     fn end(&mut self, stream: StreamKey) {
         self.ledger.close(stream);
         self.replies.remove(&stream);

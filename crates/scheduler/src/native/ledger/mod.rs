@@ -236,6 +236,16 @@ impl Ledger {
         self.changed.insert(member);
     }
 
+    /// A host that was not there before can be reached: who found none may find it.
+    pub(crate) fn executor_came(&mut self, now: Time) {
+        for wanted in self.wants.values_mut() {
+            if let Some(retry) = &mut wanted.retry {
+                retry.at = now;
+                self.changed.insert(wanted.member);
+            }
+        }
+    }
+
     /// Placement has a place for a job, or none.
     pub(crate) fn placed(&mut self, now: Time, assignment: Assignment, executor: Option<Member>) {
         let job = assignment.job;

@@ -131,6 +131,17 @@ fn the_reason_is_said_again_to_who_begins_anew() {
 }
 
 #[test]
+fn the_first_executor_ends_the_wait() {
+    let mut world = World::with(1, &[]);
+    world.open(1, ONE, 1);
+    world.pass(30.0);
+    world.log_in(100, 2);
+    world.ledger.executor_came(world.now);
+    world.settle();
+    assert_eq!(world.held(ONE).len(), 1);
+}
+
+#[test]
 fn without_a_signer_nothing_is_asked_for() {
     let mut world = World::with(1, &[4]);
     world.signs = Err("no key".into());
