@@ -1,6 +1,7 @@
 //! A compile for another host, whichever protocol its client speaks: from the wait for a slot to the
 //! compiler's end. What the client is answered is its protocol's business.
 
+mod account;
 mod source;
 mod spool;
 mod unpack;
@@ -8,18 +9,20 @@ mod unpack;
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::{ClientId, JobId, Trouble};
+use job::{ClientId, JobId};
 use sandbox::{Limits, SpawnError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use transport::TransportError;
 
 use crate::core::{Peak, Refusal, Usage, code};
-use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer, Setback};
-use crate::session::answer::{evicted, refusal, told};
+use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer};
+use crate::session::answer::{evicted, refusal};
 use crate::session::{End, Order, Said};
 use crate::shop::{Entry, Shop};
 use crate::toolchains::InUse;
+pub(crate) use account::shown;
+use account::{count, finished_usage, log_result, millis, peak};
 pub(crate) use source::{Room, Source, Step};
 pub(crate) use unpack::Packed;
 
@@ -424,77 +427,5 @@ async fn sandbox_is_lost(task: &Task, failure: &Failure) -> bool {
             again.is_err_and(|failure| gone(&failure))
         }
         failure => gone(failure),
-    }
-}
-
-/// What is remembered of a compile that had `bytes` at most and could have had `limit`. One that
-/// says that it got too little, or that the kernel killed, is believed when it had much.
-fn peak(setback: Option<Setback>, bytes: u64, limit: u64) -> Peak {
-    match setback.map(|setback| (setback, setback.trouble())) {
-        Some((Setback::Memory, _)) => Peak::TooMuch,
-        Some((_, Trouble::Memory | Trouble::Killed)) if bytes > limit / 2 => Peak::TooMuch,
-        _ => Peak::Bytes(bytes),
-    }
-}
-
-fn finished_usage(usage: Usage, finished: &Finished) -> Usage {
-    let outputs = finished.object.iter().chain(&finished.dwo);
-    let spent = &finished.usage;
-    Usage {
-        exit_code: finished.status,
-        user_msec: millis(spent.user),
-        sys_msec: millis(spent.system),
-        page_faults: u32::try_from(spent.major_faults).unwrap_or(u32::MAX),
-        out_bytes: u32::try_from(outputs.map(|output| output.len).sum::<u64>()).unwrap_or(u32::MAX),
-        ..usage
-    }
-}
-
-fn log_result(job: JobId, finished: &Finished) {
-    let status = finished.status;
-    if let Some(setback) = finished.setback {
-        let why = told(setback, &finished.stderr);
-        tracing::warn!("Remote compilation aborted with exit code {status} (job {job}): {why}");
-        return;
-    }
-    let how = match status {
-        0 => "completed",
-        _ => "exited",
-    };
-    tracing::info!("Remote compilation {how} with exit code {status} (job {job})");
-}
-
-/// Flags, for the log.
-pub(crate) fn shown<'a>(flags: impl Iterator<Item = &'a [u8]>) -> String {
-    flags
-        .map(String::from_utf8_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
-}
-
-fn count(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_crashed_compiler_does_not_count_as_too_large() {
-        let hunger = Some(Setback::Shown(Trouble::Memory));
-        assert_eq!(peak(hunger, 50, 100), Peak::Bytes(50));
-        assert_eq!(peak(hunger, 51, 100), Peak::TooMuch);
-        assert_eq!(peak(Some(Setback::Memory), 10, 100), Peak::TooMuch);
-        assert_eq!(peak(Some(Setback::Signal(11)), 90, 100), Peak::Bytes(90));
-        assert_eq!(peak(Some(Setback::Signal(9)), 90, 100), Peak::TooMuch);
-        assert_eq!(peak(Some(Setback::Signal(9)), 40, 100), Peak::Bytes(40));
-        let crash = Some(Setback::Shown(Trouble::Crashed));
-        assert_eq!(peak(crash, 90, 100), Peak::Bytes(90));
-        assert_eq!(peak(None, 90, 100), Peak::Bytes(90));
     }
 }
