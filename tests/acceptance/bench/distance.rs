@@ -49,8 +49,9 @@ enum Way {
 
 struct Rig {
     way: Way,
-    cluster: Cluster,
+    // Dropped before the lab that it runs in.
     _distccd: Option<Process>,
+    cluster: Cluster,
 }
 
 impl Rig {

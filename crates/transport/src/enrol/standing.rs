@@ -144,7 +144,10 @@ impl Standing {
         let newer = taken.map_err(|bad| EnrolError::Answer(bad.to_string()))?;
         if newer {
             tracing::info!("list {number} of revoked members is in force");
-            self.identity.keep_revocations(&self.live)?;
+            // It is in force even where it cannot be kept: a full disk admits nobody.
+            if let Err(error) = self.identity.keep_revocations(&self.live) {
+                self.complain(&error.into());
+            }
         }
         Ok(newer)
     }
