@@ -103,12 +103,12 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
         if life.is_none() {
             continue;
         }
-        let Ok(Ok(stream)) = timeout(ANSWER, UnixStream::connect(socket)).await else {
-            continue;
-        };
         if life == *foreign {
             return Ended::Foreign(life);
         }
+        let Ok(Ok(stream)) = timeout(ANSWER, UnixStream::connect(socket)).await else {
+            continue;
+        };
         let (link, _opens_none) =
             Link::start(stream.into(), Side::Connecting, &hello(), Limits::LEAST);
         let Ok(mut exchange) = link.open(WantCredentials {}).await else {

@@ -18,13 +18,6 @@ pub(super) const REST: Duration = Duration::from_secs(2);
 const MOST_AHEAD: usize = 16;
 /// How long a job waits for a place, as at the daemon.
 pub(super) const PLACEMENT: Duration = Duration::from_secs(240);
-/// The same after the scheduler said that it has nothing for now. Who waits for a place that others hold
-/// hears nothing of the kind.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-/// For so long nobody waits at all after that.
-const NOTHING_LASTS: Duration = Duration::from_secs(1);
-/// For so long nobody asks again when no host could ever do it.
-const NEVER_LASTS: Duration = Duration::from_secs(20);
 /// The longest that a grant is kept, however long it is good for.
 const KEPT: Duration = Duration::from_secs(30);
 /// The longest round trip that is reckoned with.
@@ -99,13 +92,6 @@ struct Ready<G> {
     until: Moment,
 }
 
-#[derive(Debug)]
-struct Nothing {
-    at: Moment,
-    possible: bool,
-    text: String,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Grants<G> {
@@ -114,7 +100,9 @@ pub(super) struct Grants<G> {
     used: HashSet<u64>,
     /// When jobs came, the last [`REST`] only.
     came: VecDeque<Moment>,
-    nothing: Option<Nothing>,
+    /// What the scheduler said last if it was that it has nothing. It has taken all that was asked for off
+    /// its queue then, tries again by itself as long as anything is wanted, and says it once only.
+    nothing: Option<Without>,
     /// What was wanted last; none without a stream.
     wanted: Option<u32>,
     /// When more was wanted than before, until an answer comes.
@@ -150,9 +138,9 @@ impl<G> Grants<G> {
             Event::Coming => self.note(now),
             Event::Wanted(token) => {
                 self.note(now);
-                match self.hopeless(now) {
+                match &self.nothing {
                     Some(without) if self.ready.is_empty() => {
-                        actions.push(Action::Refuse(token, without));
+                        actions.push(Action::Refuse(token, without.clone()));
                     }
                     _ => self.waiting.push_back(Waiter { token, since: now }),
                 }
@@ -161,12 +149,12 @@ impl<G> Grants<G> {
             Event::Granted(grants) => self.granted(grants, now),
             Event::Nothing { possible, text } => {
                 self.raised = None;
-                self.nothing = Some(Nothing {
-                    at: now,
-                    possible,
-                    text,
-                });
-                self.send_home(now, &mut actions);
+                let without = match possible {
+                    true => Without::Nobody(text),
+                    false => Without::NoHost(text),
+                };
+                self.send_home(&without, &mut actions);
+                self.nothing = Some(without);
             }
             Event::Unused(grant) => self.unused(grant, now),
             Event::Over(number) => {
@@ -178,11 +166,7 @@ impl<G> Grants<G> {
             Event::StreamOver => self.forget(),
             Event::NoScheduler(text) => {
                 self.forget();
-                self.nothing = None;
-                let refuse = |waiter: Waiter| {
-                    Action::Refuse(waiter.token, Without::NoScheduler(text.clone()))
-                };
-                actions.extend(self.waiting.drain(..).map(refuse));
+                self.send_home(&Without::NoScheduler(text), &mut actions);
                 return actions;
             }
             Event::Tick => {}
@@ -193,7 +177,7 @@ impl<G> Grants<G> {
 
     /// When [`Event::Tick`] is due, if nothing happens before.
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        let waiter = self.waiting.front().map(|waiter| self.limit(waiter));
+        let waiter = self.waiting.front().map(|waiter| waiter.since + PLACEMENT);
         let expiry = self.ready.iter().map(|ready| ready.until).min();
         let rest = self.came.back().map(|last| *last + REST);
         let surplus = self.surplus_since.map(|since| since + REST);
@@ -247,38 +231,13 @@ impl<G> Grants<G> {
         self.used.clear();
         self.wanted = None;
         self.raised = None;
+        self.nothing = None;
         self.surplus_since = None;
     }
 
-    /// Why there is no point in waiting.
-    fn hopeless(&self, now: Moment) -> Option<Without> {
-        let nothing = self.nothing.as_ref()?;
-        let lasts = match nothing.possible {
-            true => NOTHING_LASTS,
-            false => NEVER_LASTS,
-        };
-        (now < nothing.at + lasts).then(|| nothing.why())
-    }
-
-    /// The scheduler has nothing: the first goes, or all if nothing ever comes.
-    fn send_home(&mut self, now: Moment, actions: &mut Vec<Action<G>>) {
-        let Some(without) = self.hopeless(now) else {
-            return;
-        };
-        let going = match without {
-            Without::NoHost(_) => self.waiting.len(),
-            _ => self.waiting.len().min(1),
-        };
+    fn send_home(&mut self, without: &Without, actions: &mut Vec<Action<G>>) {
         let refuse = |waiter: Waiter| Action::Refuse(waiter.token, without.clone());
-        actions.extend(self.waiting.drain(..going).map(refuse));
-    }
-
-    fn limit(&self, waiter: &Waiter) -> Moment {
-        let limit = waiter.since + PLACEMENT;
-        match &self.nothing {
-            Some(nothing) => limit.min(nothing.at.max(waiter.since) + PATIENCE),
-            None => limit,
-        }
+        actions.extend(self.waiting.drain(..).map(refuse));
     }
 
     fn give_back(&mut self, which: impl Fn(&Ready<G>) -> bool, actions: &mut Vec<Action<G>>) {
@@ -308,17 +267,11 @@ impl<G> Grants<G> {
                 actions.push(Action::Give(waiter.token, ready.grant));
             }
         }
-        while let Some(first) = self.waiting.front() {
-            if self.limit(first) > now {
-                break;
-            }
-            let without = match &self.nothing {
-                Some(nothing) => nothing.why(),
-                None => Without::TooLate,
-            };
-            let token = first.token;
-            self.waiting.pop_front();
-            actions.push(Action::Refuse(token, without));
+        while let Some(first) = self
+            .waiting
+            .pop_front_if(|first| first.since + PLACEMENT <= now)
+        {
+            actions.push(Action::Refuse(first.token, Without::TooLate));
         }
         self.return_surplus(now, actions);
         self.want(now, actions);
@@ -345,20 +298,17 @@ impl<G> Grants<G> {
     }
 
     fn want(&mut self, now: Moment, actions: &mut Vec<Action<G>>) {
-        let never = self
-            .nothing
-            .as_ref()
-            .is_some_and(|nothing| !nothing.possible && now < nothing.at + NEVER_LASTS);
-        let more = match never {
-            true => 0,
-            false => (self.waiting.len() + self.ahead()).max(self.ready.len()),
-        };
+        let more = (self.waiting.len() + self.ahead()).max(self.ready.len());
         let count = u32::try_from(self.used.len() + more)
             .unwrap_or(u32::MAX)
             .min(1_000_000);
         // Nothing is wanted of a scheduler that was not asked yet.
         if self.wanted == Some(count) || (self.wanted.is_none() && count == 0) {
             return;
+        }
+        if count == 0 {
+            // Whoever wants something again is answered anew.
+            self.nothing = None;
         }
         if count > self.wanted.unwrap_or(0) && self.raised.is_none() {
             self.raised = Some(now);
@@ -376,15 +326,6 @@ impl<G> Grants<G> {
         usize::try_from(in_a_round + 1)
             .unwrap_or(MOST_AHEAD)
             .min(MOST_AHEAD)
-    }
-}
-
-impl Nothing {
-    fn why(&self) -> Without {
-        match self.possible {
-            true => Without::Nobody(self.text.clone()),
-            false => Without::NoHost(self.text.clone()),
-        }
     }
 }
 

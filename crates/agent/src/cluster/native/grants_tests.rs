@@ -117,27 +117,40 @@ fn a_longer_way_is_met_with_more_ahead() {
 
 #[test]
 fn a_scheduler_that_has_nothing_sends_jobs_home() {
-    let mut grants = Grants::default();
+    for possible in [true, false] {
+        let mut grants = Grants::default();
+        let why = "why".to_owned();
+        let without = match possible {
+            true => Without::Nobody(why.clone()),
+            false => Without::NoHost(why.clone()),
+        };
+        let home = |token| Action::Refuse(Token(token), without.clone());
+        grants.apply(Event::Wanted(Token(1)), ms(0));
+        grants.apply(Event::Wanted(Token(2)), ms(0));
+        let nothing = Event::Nothing {
+            possible,
+            text: why,
+        };
+        let told = grants.apply(nothing, ms(50));
+        assert_eq!(told, [home(1), home(2), Action::Want(1)]);
+        // It is not told again, and has something when it grants it.
+        assert_eq!(grants.apply(Event::Wanted(Token(3)), ms(1500)), [home(3)]);
+        let came = grants.apply(Event::Granted(vec![grant(1, A)]), ms(1600));
+        assert_eq!(came, []);
+        let given = grants.apply(Event::Wanted(Token(4)), ms(1700));
+        assert_eq!(given[0], Action::Give(Token(4), grant(1, A)));
+    }
+}
+
+#[test]
+fn who_comes_after_a_rest_is_answered_anew() {
+    let mut grants: Grants<()> = Grants::default();
     grants.apply(Event::Wanted(Token(1)), ms(0));
-    grants.apply(Event::Wanted(Token(2)), ms(0));
-    let nothing = |possible| Event::Nothing {
-        possible,
-        text: "why".to_owned(),
-    };
-    let nobody = Without::Nobody("why".to_owned());
-    let told = grants.apply(nothing(true), ms(50));
-    assert_eq!(told[0], Action::Refuse(Token(1), nobody.clone()));
-    // The second waits a little: perhaps the word was for the first.
-    assert_eq!(wants(&told), Some(2));
-    let later = grants.apply(Event::Tick, ms(2050));
-    assert_eq!(later[0], Action::Refuse(Token(2), nobody.clone()));
-    let never = grants.apply(nothing(false), ms(2060));
-    assert_eq!(wants(&never), None);
-    let refused = grants.apply(Event::Wanted(Token(3)), ms(2100));
-    let no_host = Without::NoHost("why".to_owned());
-    assert_eq!(refused[0], Action::Refuse(Token(3), no_host));
-    // After a while it is asked again.
-    let again = grants.apply(Event::Wanted(Token(4)), ms(30_000));
+    let text = String::new();
+    let possible = true;
+    grants.apply(Event::Nothing { possible, text }, ms(10));
+    assert_eq!(grants.apply(Event::Tick, ms(2000)), [Action::Want(0)]);
+    let again = grants.apply(Event::Wanted(Token(2)), ms(3000));
     assert_eq!(again, [Action::Want(2)]);
 }
 

@@ -11,6 +11,8 @@ mod line;
 mod pool;
 mod result;
 mod seat;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::HashMap;
