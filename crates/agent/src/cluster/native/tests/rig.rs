@@ -227,16 +227,9 @@ impl Host {
             let job = Seen::Job(Box::new(compile), Vec::new());
             self.seen.send(job).unwrap();
             while exchange.next().await.is_ok_and(|it| it.is_some()) {}
-            let _ = exchange.next().await;
-            let over = loop {
-                match exchange.next().await {
-                    Err(_) => break true,
-                    Ok(_) => tokio::task::yield_now().await,
-                }
-            };
-            if over {
-                self.seen.send(Seen::Reset).unwrap();
-            }
+            let _why = exchange.broken().await;
+            // A test may have seen enough.
+            let _gone = self.seen.send(Seen::Reset);
             return false;
         }
         if let Manner::Refuses(reason) = manner {
