@@ -330,5 +330,4 @@ impl<G> Grants<G> {
 }
 
 #[cfg(test)]
-#[path = "grants_tests.rs"]
 mod tests;

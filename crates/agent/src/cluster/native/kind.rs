@@ -3,7 +3,6 @@
 
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,10 +12,11 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use transport::{Exchange, Incoming, LinkError};
 use wire::field::List;
-use wire::message::{Elected, GiveBack, Message, Placed, Report, Want};
+use wire::message::{Elected, GiveBack, Message, Placed, Want};
 use wire::name::{Count, GrantNumber};
 
 use super::grants::{Action, Event, Granted, Grants, Token, Without};
+use super::ticket::{Desk, Order, Ticket};
 use super::{Cluster, words};
 use crate::cluster::Failure;
 
@@ -29,166 +29,25 @@ pub(super) struct Kind {
 
 /// A stream without a job for so long is ended.
 const KEPT: Duration = Duration::from_secs(120);
-/// A job that has had a grant for longer, for an installation, needs another one.
-const SHOWN_WITHIN: Duration = Duration::from_secs(15);
 /// Grants in one message that gives them back.
 const TOGETHER: usize = 1024;
 
-enum Order {
-    Coming,
-    Want(Token, oneshot::Sender<Result<Ticket, Failure>>),
-    Left(Token),
-    Unused(u64, Box<Granted<Placed>>),
-    Over(u64, Box<Over>),
-}
-
-/// A job under a grant is over.
-struct Over {
-    report: Report,
-    avoid: bool,
-    executor: membership::MemberId,
-}
-
-/// The jobs' end of the task.
-#[derive(Clone, Debug)]
-pub(super) struct Desk(mpsc::UnboundedSender<Order>);
-
-/// A grant that a job has. Dropped before it was shown to anybody it is given to another job or back.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    grant: Option<Box<Granted<Placed>>>,
-    /// Which stream it came on.
-    generation: u64,
-    since: Instant,
-    orders: mpsc::UnboundedSender<Order>,
-}
-
-/// A grant on its way to its executor: whatever happens, the scheduler is told what became of it.
-#[derive(Debug)]
-pub(super) struct Spent {
-    report: Option<Report>,
-    executor: membership::MemberId,
-    generation: u64,
-    began: Instant,
-    orders: mpsc::UnboundedSender<Order>,
-}
-
-impl Desk {
-    pub(super) fn open(cluster: Weak<Cluster>, kind: Kind) -> Self {
-        let (orders, received) = mpsc::unbounded_channel();
-        let task = Task {
-            cluster,
-            kind,
-            orders: orders.downgrade(),
-            grants: Grants::default(),
-            answers: Vec::new(),
-            stream: Stream::None,
-            generation: 0,
-            began: Instant::now(),
-            used: Instant::now(),
-        };
-        tokio::spawn(task.run(received));
-        Self(orders)
-    }
-
-    /// A job of this kind will soon want a place.
-    pub(super) fn coming(&self) {
-        let _ = self.0.send(Order::Coming);
-    }
-
-    pub(super) async fn want(&self) -> Result<Ticket, Failure> {
-        static TOKENS: AtomicU64 = AtomicU64::new(1);
-        let token = Token(TOKENS.fetch_add(1, Ordering::Relaxed));
-        let (answer, answered) = oneshot::channel();
-        let leaving = Leaving(token, &self.0);
-        let _ = self.0.send(Order::Want(token, answer));
-        let given = answered.await;
-        drop(leaving);
-        given.unwrap_or_else(|_| Err(no_scheduler("the agent left the cluster")))
-    }
-}
-
-/// Tells that a job waits no more. One that was answered is not known by then.
-struct Leaving<'a>(Token, &'a mpsc::UnboundedSender<Order>);
-
-impl Drop for Leaving<'_> {
-    fn drop(&mut self) {
-        let _ = self.1.send(Order::Left(self.0));
-    }
-}
-
-impl Ticket {
-    pub(super) fn grant(&self) -> Option<&Granted<Placed>> {
-        self.grant.as_deref()
-    }
-
-    /// Whether the job has had it for too long: it may have ended on the way.
-    pub(super) fn is_stale(&self) -> bool {
-        self.since.elapsed() > SHOWN_WITHIN
-    }
-
-    /// The grant is shown to the executor from now on.
-    pub(super) fn spend(mut self) -> Option<Spent> {
-        self.take()
-    }
-
-    fn take(&mut self) -> Option<Spent> {
-        let grant = self.grant.take()?;
-        let report = Report {
-            grant: GrantNumber::new(grant.number).ok()?,
-            ending: wire::message::Ending::Cancelled,
-            refusal: None,
-            usage: None,
-            total_us: wire::name::Micros::LEAST,
-            sent: wire::name::Size::LEAST,
-            received: wire::name::Size::LEAST,
-        };
-        Some(Spent {
-            report: Some(report),
-            executor: grant.executor,
-            generation: self.generation,
-            began: Instant::now(),
-            orders: self.orders.clone(),
-        })
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.is_stale() {
-            drop(self.take());
-        }
-        if let Some(grant) = self.grant.take() {
-            let _ = self.orders.send(Order::Unused(self.generation, grant));
-        }
-    }
-}
-
-impl Spent {
-    /// What is to be told of it.
-    pub(super) fn report(&mut self, fill: impl FnOnce(&mut Report)) {
-        if let Some(report) = &mut self.report {
-            fill(report);
-        }
-    }
-}
-
-impl Drop for Spent {
-    fn drop(&mut self) {
-        use wire::message::Ending;
-        let Some(mut report) = self.report.take() else {
-            return;
-        };
-        let total = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        report.total_us = wire::name::Micros::new(total).unwrap_or(wire::name::Micros::MOST);
-        let avoid = !matches!(report.ending, Ending::Done | Ending::Cancelled);
-        let over = Box::new(Over {
-            report,
-            avoid,
-            executor: self.executor,
-        });
-        let _ = self.orders.send(Order::Over(self.generation, over));
-    }
+/// Starts the task of one kind of job.
+pub(super) fn open(cluster: Weak<Cluster>, kind: Kind) -> Desk {
+    let (orders, received) = mpsc::unbounded_channel();
+    let task = Task {
+        cluster,
+        kind,
+        orders: orders.downgrade(),
+        grants: Grants::default(),
+        answers: Vec::new(),
+        stream: Stream::None,
+        generation: 0,
+        began: Instant::now(),
+        used: Instant::now(),
+    };
+    tokio::spawn(task.run(received));
+    Desk::new(orders)
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Exchange, String>> + Send>>;
@@ -203,6 +62,7 @@ enum Stream {
     },
 }
 
+/// What the task waits for.
 enum Input {
     Order(Option<Order>),
     Opened(Result<Exchange, String>),
@@ -423,12 +283,7 @@ impl Task {
         let (Some(answer), Some(orders)) = (self.take(token), self.orders.upgrade()) else {
             return Some(grant);
         };
-        let ticket = Ticket {
-            grant: Some(Box::new(grant)),
-            generation: self.generation,
-            since: Instant::now(),
-            orders,
-        };
+        let ticket = Ticket::new(grant, self.generation, orders);
         // One that nobody takes comes back by being dropped.
         let _ = answer.send(Ok(ticket));
         None
@@ -465,7 +320,7 @@ impl Task {
                 let Some(cluster) = self.cluster.upgrade() else {
                     return;
                 };
-                self.stream = Stream::Opening(Box::pin(open(cluster, want)), count.get());
+                self.stream = Stream::Opening(Box::pin(open_stream(cluster, want)), count.get());
             }
             Stream::None => {}
         }
@@ -488,7 +343,7 @@ impl Task {
     }
 }
 
-async fn open(cluster: Arc<Cluster>, want: Want) -> Result<Exchange, String> {
+async fn open_stream(cluster: Arc<Cluster>, want: Want) -> Result<Exchange, String> {
     let target = cluster.target();
     let target = target.ok_or("this host is no member of its cluster any more")?;
     let generation = target.generation;

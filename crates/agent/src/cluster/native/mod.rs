@@ -11,8 +11,10 @@ mod line;
 mod pool;
 mod result;
 mod seat;
+mod talk;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod words;
 
 use std::collections::HashMap;
@@ -28,10 +30,11 @@ use tracing::info;
 use transport::{HostPort, Passport, read_credentials};
 use wire::message::Credentials;
 
-use self::kind::{Desk, Kind};
+use self::kind::Kind;
 use self::line::{Line, Target};
 use self::pool::Pool;
 pub(crate) use self::seat::Seat;
+use self::ticket::Desk;
 use super::{Failure, Place, Places, Toolchain, Wish};
 
 /// Daemons that are asked; a host has one.
@@ -274,7 +277,7 @@ impl Cluster {
         let cluster = Arc::downgrade(self);
         let desk = kinds
             .entry(kind)
-            .or_insert_with_key(|kind| Desk::open(cluster, kind.clone()));
+            .or_insert_with_key(|kind| kind::open(cluster, kind.clone()));
         Some(desk.clone())
     }
 

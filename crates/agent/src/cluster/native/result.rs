@@ -211,5 +211,4 @@ pub(super) fn why(refused: &Refused) -> Failure {
 }
 
 #[cfg(test)]
-#[path = "result_tests.rs"]
 mod tests;

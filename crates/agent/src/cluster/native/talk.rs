@@ -1,0 +1,222 @@
+//! One job's stream at its executor: the text goes out, the answer comes in.
+
+use std::time::Duration;
+
+use job::{Phase, Reason};
+use tokio::time::{Instant, timeout_at};
+use transport::{Exchange, Incoming, LinkError, Sent};
+use wire::message::{Ending, Output, OutputKind, Usage};
+
+use super::result::{Answer, Step, lacks_toolchain, why};
+use super::ticket::Spent;
+use super::words;
+use crate::cluster::{Failure, Verdict};
+use crate::job::Chronicle;
+use crate::outputs::{OutputError, Targets, Writer};
+use crate::text::Text;
+
+/// Waiting for a slot there, and compiling.
+const RESULT: Duration = Duration::from_secs(720);
+/// Between two pieces of a result.
+const PIECE: Duration = Duration::from_secs(40);
+
+/// How a try at the executor ended short of a result.
+pub(super) enum Short {
+    NoToolchain(Failure),
+    Failed(Failure),
+}
+
+impl From<Failure> for Short {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// A job at its executor.
+pub(super) struct Job<'a> {
+    exchange: Exchange,
+    answer: Answer,
+    pub(super) spent: Spent,
+    pub(super) sent: Sent,
+    /// Bytes of outputs, packed.
+    pub(super) received: u64,
+    pub(super) writer: Option<Writer>,
+    targets: &'a Targets,
+    chronicle: &'a mut Chronicle,
+}
+
+impl<'a> Job<'a> {
+    /// A job whose stream is open.
+    pub(super) fn new(
+        exchange: Exchange,
+        wanted: Vec<OutputKind>,
+        spent: Spent,
+        targets: &'a Targets,
+        chronicle: &'a mut Chronicle,
+    ) -> Self {
+        Self {
+            exchange,
+            answer: Answer::to(wanted),
+            spent,
+            sent: Sent::default(),
+            received: 0,
+            writer: None,
+            targets,
+            chronicle,
+        }
+    }
+
+    pub(super) async fn run(&mut self, text: &mut Text) -> Result<(Verdict, Usage), Short> {
+        self.send(text).await?;
+        self.chronicle.enter(Phase::Wait);
+        let limit = Instant::now() + RESULT;
+        loop {
+            let until = match self.answer.is_under_way() {
+                true => Instant::now() + PIECE,
+                false => limit,
+            };
+            let Ok(next) = timeout_at(until, self.exchange.next()).await else {
+                let peer = self.exchange.peer_addr();
+                let (reason, what) = match self.answer.is_under_way() {
+                    true => (Reason::ResultIncomplete, "the rest of the result"),
+                    false => (Reason::PeerTimeout, "the result"),
+                };
+                let detail = format!("{peer}: {what} did not come in time");
+                return Err(Failure::elsewhere(reason, detail).into());
+            };
+            match next {
+                Ok(Some(arrived)) => self.take(arrived).await?,
+                Ok(None) => break,
+                Err(error) => return Err(self.broken(&error).into()),
+            }
+        }
+        let answer = std::mem::replace(&mut self.answer, Answer::to(Vec::new()));
+        let ended = answer.end()?;
+        if let Some(writer) = &mut self.writer {
+            writer.complete().await.map_err(|error| written(&error))?;
+        }
+        Ok(ended)
+    }
+
+    /// Sends the whole text; an early word from the executor is acceptance or refusal.
+    async fn send(&mut self, text: &mut Text) -> Result<(), Short> {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = text.next() => piece.map(|piece| piece.packed().to_vec()),
+                arrived = self.exchange.next() => {
+                    self.early(arrived).await?;
+                    continue;
+                }
+            };
+            let Some(mut bytes) = piece else { break };
+            let (length, began) = (bytes.len() as u64, Instant::now());
+            let until = began + RESULT;
+            loop {
+                let sending = self.exchange.send_data_or_hear(&mut bytes);
+                match timeout_at(until, sending).await {
+                    Ok(Ok(true)) => break,
+                    Ok(Ok(false)) => {
+                        let arrived = self.exchange.next().await;
+                        self.early(arrived).await?;
+                    }
+                    Ok(Err(error)) => return Err(self.last_word(&error).await),
+                    Err(_) => {
+                        let detail = "the executor has not taken the text in time";
+                        return Err(Failure::elsewhere(Reason::PeerTimeout, detail).into());
+                    }
+                }
+            }
+            self.sent.bytes += length;
+            self.sent.waited += began.elapsed();
+        }
+        let ending = text.ending().await;
+        ending.map_err(|none| Failure::here(none.reason, none.detail))?;
+        match self.exchange.finish().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.last_word(&error).await),
+        }
+    }
+
+    async fn early(&mut self, arrived: Result<Option<Incoming>, LinkError>) -> Result<(), Short> {
+        match arrived {
+            Ok(Some(arrived)) => self.take(arrived).await,
+            Ok(None) => {
+                let detail = "the executor ended the job before it had the text";
+                Err(Failure::elsewhere(Reason::PeerProtocol, detail).into())
+            }
+            Err(error) => Err(self.broken(&error).into()),
+        }
+    }
+
+    /// What it said before it broke off tells more than that it broke off.
+    async fn last_word(&mut self, error: &LinkError) -> Short {
+        while let Ok(Ok(Some(arrived))) =
+            timeout_at(Instant::now() + PIECE, self.exchange.next()).await
+        {
+            if let Err(short) = self.take(arrived).await {
+                return short;
+            }
+        }
+        self.broken(error).into()
+    }
+
+    async fn take(&mut self, arrived: Incoming) -> Result<(), Short> {
+        let began = self.answer.is_under_way();
+        match self.answer.take(arrived)? {
+            Step::Nothing => {}
+            Step::File(output) => self.begin(&output).await,
+            Step::Bytes(bytes) => {
+                self.received += bytes.len() as u64;
+                if let Some(writer) = &self.writer {
+                    writer.packed(bytes).await;
+                }
+            }
+            Step::Refused(refused) => {
+                let failure = why(&refused);
+                self.spent.report(|report| {
+                    report.ending = Ending::Refused;
+                    report.refusal = Some(refused.reason);
+                });
+                return Err(match lacks_toolchain(&refused) {
+                    true => Short::NoToolchain(failure),
+                    false => Short::Failed(failure),
+                });
+            }
+        }
+        if !began && self.answer.is_under_way() {
+            self.chronicle.enter(Phase::Receive);
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, output: &Output) {
+        let targets = self.targets;
+        let writer = self
+            .writer
+            .get_or_insert_with(|| Writer::start(targets.clone()));
+        let is_dwo = output.kind == OutputKind::SplitDwarf;
+        writer
+            .begin(is_dwo, output.packing, output.size.get())
+            .await;
+    }
+
+    fn broken(&self, error: &LinkError) -> Failure {
+        let failure = words::broken(error);
+        match (self.answer.is_under_way(), failure.reason) {
+            (true, Reason::PeerLost | Reason::PeerTimeout) => Failure {
+                reason: Reason::ResultIncomplete,
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// Whose fault it is that an output cannot be had.
+fn written(error: &OutputError) -> Failure {
+    match error {
+        OutputError::Wrong(_) => Failure::elsewhere(Reason::ResultIncomplete, error.to_string()),
+        _ => Failure::here(Reason::OutputWrite, error.to_string()),
+    }
+}
