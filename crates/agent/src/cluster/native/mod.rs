@@ -27,7 +27,7 @@ use membership::{CertificateDer, Live, MemberId, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::sync::{Notify, watch};
 use tracing::info;
-use transport::{HostPort, Passport, read_credentials};
+use transport::{HostPort, Mixed, Passport, read_credentials};
 use wire::message::Credentials;
 
 use self::kind::Kind;
@@ -114,6 +114,8 @@ struct Member {
     /// Another one, that the first named.
     elected: Option<(MemberId, Vec<HostPort>)>,
     mixed: bool,
+    /// For a cluster with hosts that are no members.
+    among: Mixed,
     socket: String,
 }
 
@@ -144,8 +146,9 @@ impl Cluster {
         // Who is not told in time is nobody in particular.
         let _ = tokio::time::timeout(KNOWN, answered.wait_for(|known| *known)).await;
         match &self.standing().member {
-            Some(member) if !member.mixed => Passport::Member(member.live.clone()),
-            _ => Passport::None,
+            Some(member) if member.mixed => Passport::Mixed(member.among.clone()),
+            Some(member) => Passport::Member(member.live.clone()),
+            None => Passport::None,
         }
     }
 
@@ -204,6 +207,7 @@ impl Cluster {
         let live = credentials.live(Arc::new(DefaultTimeProvider), now);
         let live = live.map_err(|error| error.to_string())?;
         standing.member = Some(Member {
+            among: Mixed::new(live.clone()),
             live,
             key: credentials.key,
             chain: credentials.chain,
