@@ -31,6 +31,9 @@ _floe() {
             floe,doctor)
                 cmd="floe__subcmd__doctor"
                 ;;
+            floe,down)
+                cmd="floe__subcmd__down"
+                ;;
             floe,explain)
                 cmd="floe__subcmd__explain"
                 ;;
@@ -48,6 +51,9 @@ _floe() {
                 ;;
             floe,try)
                 cmd="floe__subcmd__try"
+                ;;
+            floe,up)
+                cmd="floe__subcmd__up"
                 ;;
             floe__subcmd__cluster,create)
                 cmd="floe__subcmd__cluster__subcmd__create"
@@ -74,7 +80,7 @@ _floe() {
 
     case "${cmd}" in
         floe)
-            opts="-h -V --help --version try status explain doctor scheduler agent cluster join create-env generate daemon"
+            opts="-h -V --help --version try status explain doctor scheduler agent cluster join up down create-env generate daemon"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -246,7 +252,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__cluster__subcmd__serve)
-            opts="-p -l -d -u -i -v -h --port --log-file --daemonize --user-uid --interface --directory --help"
+            opts="-p -l -d -u -i -v -h --port --log-file --daemonize --user-uid --pid-file --interface --directory --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,6 +279,10 @@ _floe() {
                     return 0
                     ;;
                 -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -310,7 +320,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__daemon)
-            opts="-n -m -N -s -b -p -l -d -u -i -v -h --config --print-config --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --hand-back-after --no-remote --log-file --daemonize --user-uid --interface --help"
+            opts="-n -m -N -s -b -p -l -d -u -i -v -h --config --print-config --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --hand-back-after --icecream --no-remote --log-file --daemonize --user-uid --pid-file --interface --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -400,6 +410,10 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --icecream)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
                 --no-remote)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
@@ -420,6 +434,10 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --pid-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --interface)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -437,6 +455,20 @@ _floe() {
             ;;
         floe__subcmd__doctor)
             opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        floe__subcmd__down)
+            opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -512,7 +544,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__scheduler)
-            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --persistent-client-connection --log-file --daemonize --user-uid --interface --help"
+            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --persistent-client-connection --icecream --log-file --daemonize --user-uid --pid-file --interface --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -555,6 +587,10 @@ _floe() {
                     return 0
                     ;;
                 -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -602,6 +638,32 @@ _floe() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        floe__subcmd__up)
+            opts="-N -h --name --advertise --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -N)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --advertise)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -34,6 +34,8 @@ complete -c floe -n "__fish_floe_needs_command" -f -a "scheduler" -d 'Run the sc
 complete -c floe -n "__fish_floe_needs_command" -f -a "agent" -d 'Run the agent behind this user\'s wrappers (the first wrapper starts it by itself)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "cluster" -d 'Make a cluster, invite hosts to it, list and revoke its members'
 complete -c floe -n "__fish_floe_needs_command" -f -a "join" -d 'Make this host a member of a cluster, with the line that floe cluster invite printed'
+complete -c floe -n "__fish_floe_needs_command" -f -a "up" -d 'Make or join a cluster if this host is in none, and start all that it does there in the background'
+complete -c floe -n "__fish_floe_needs_command" -f -a "down" -d 'End what floe up started'
 complete -c floe -n "__fish_floe_needs_command" -f -a "create-env" -d 'Pack a compiler into an archive that executors can run (icecc-create-env\'s options)'
 complete -c floe -n "__fish_floe_needs_command" -f -a "generate" -d 'Write man pages, completions and references below DIR'
 complete -c floe -n "__fish_floe_needs_command" -f -a "daemon" -d 'Run this host\'s daemon: its slots, and the jobs of other hosts'
@@ -52,8 +54,10 @@ complete -c floe -n "__fish_floe_using_subcommand scheduler" -s p -l port -d 'TC
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -d 'How hosts are chosen: fastest, round_robin, least_busy or random' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s r -l persistent-client-connection -d 'Keep the daemons when a better scheduler announces itself'
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -l icecream -d 'Serve everybody who speaks icecream\'s protocol, without authentication, besides members of the cluster (icecream\'s program names always do)'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s d -l daemonize -d 'Detach and run in the background'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s v -d 'Say more; repeat for even more'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s h -l help -d 'Print help'
@@ -94,6 +98,7 @@ complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subco
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s p -l port -d 'Port to listen on' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s d -l daemonize -d 'Detach and run in the background'
@@ -103,6 +108,10 @@ complete -c floe -n "__fish_floe_using_subcommand join" -s N -l name -d 'This ho
 complete -c floe -n "__fish_floe_using_subcommand join" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand join" -l json -d 'Print JSON'
 complete -c floe -n "__fish_floe_using_subcommand join" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand up" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
+complete -c floe -n "__fish_floe_using_subcommand up" -l advertise -d 'Where other hosts reach this one\'s authority [default: this host\'s name and addresses, port 8767]' -r
+complete -c floe -n "__fish_floe_using_subcommand up" -s h -l help -d 'Print help'
+complete -c floe -n "__fish_floe_using_subcommand down" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand create-env" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand generate" -s h -l help -d 'Print help'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l config -d 'Read options from this file [default: the first of $XDG_CONFIG_HOME/floe/daemon.toml and /etc/floe/daemon.toml]' -r -F
@@ -122,10 +131,13 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -l not-on-battery -d '
 false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l memory -d 'Memory for all foreign jobs together, in MB or as 8G [default: three quarters of what there is]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l hand-back-after -d 'Freeze running foreign jobs when one of these limits is crossed, and hand them back after so long, 600 at most' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l icecream -d 'Serve everybody who speaks icecream\'s protocol, without authentication, besides members of the cluster (icecream\'s program names always do)' -r -f -a "true\t''
+false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l no-remote -d 'Take no foreign jobs' -r -f -a "true\t''
 false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l print-config -d 'Print a commented configuration file with every option and its default'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
