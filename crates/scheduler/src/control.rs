@@ -24,7 +24,7 @@ const DONE: &str = "200 done\n";
 const BYE: &[u8] = b"200 Good Bye!\n";
 
 /// What the owner of the state answers.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Greeting,
     ListHosts,

@@ -54,7 +54,14 @@ fn members_build_and_others_get_nothing() -> Result<()> {
             && jobs.failed_tries.is_empty(),
         "{jobs:?}"
     );
-    // icecream's daemon and monitor are let in nowhere, and the logs say so.
+    // A member's host shows the cluster, though the control port is open to the scheduler's own only.
+    let floe = lab::Programs::locate(Floe)?.floe.context("floe")?;
+    let status = cluster.client("submit", Floe, &floe)?;
+    let status = status.args(["status", "--json"]).run(SOON)?.ok()?;
+    let status: serde_json::Value = serde_json::from_str(&status)?;
+    let hosts = status["scheduler"]["hosts"].as_array();
+    ensure!(hosts.is_some_and(|hosts| hosts.len() == 3), "{status}");
+    // icecream's daemon is let in nowhere, and the logs say so.
     let (scheduler, port) = cluster.scheduler_address()?;
     let stranger = cluster.host("submit")?;
     let place = format!("{scheduler}:{port}");

@@ -5,6 +5,7 @@
 
 mod control;
 pub(super) mod gather;
+mod member;
 mod show;
 
 use std::io::Write;

@@ -12,15 +12,15 @@ use transport::{Exchange, Link};
 use wire::message::{Capabilities, Hello, Message, Want};
 use wire::{Limits, ResetCode, Side};
 
-use super::revoked;
 use super::stream::{self, Stream};
 use super::words::{Input, Need, Said, StreamKey};
+use super::{overview, revoked};
 use crate::connection::Peer;
 use crate::core;
 
-/// How long somebody may take to receive the list of revoked members.
+/// How long somebody may take to receive the list of revoked members, or what there is to see.
 const TELLING: Duration = Duration::from_secs(30);
-/// Members that are being told the list, on one connection.
+/// Such answers under way on one connection.
 const MAX_TELLING: usize = 4;
 
 /// Serves a connection until it is over or the owner of the state ends it.
@@ -83,21 +83,34 @@ impl Line {
         match message {
             Message::Want(want) => self.begin_wants(&want, exchange),
             Message::FetchRevoked(asked) => {
-                let telling = Arc::clone(&self.telling);
-                if telling.fetch_add(1, Ordering::Relaxed) >= MAX_TELLING {
-                    telling.fetch_sub(1, Ordering::Relaxed);
-                    exchange.reset(ResetCode::BUSY);
-                    return;
-                }
                 let live = self.live.clone();
-                self.streams.spawn(async move {
-                    // Who does not take it is reset by the drop.
-                    let _late = timeout(TELLING, revoked::answer(exchange, asked, live)).await;
-                    telling.fetch_sub(1, Ordering::Relaxed);
-                });
+                self.tell(exchange, |exchange| revoked::answer(exchange, asked, live));
+            }
+            Message::Look(_) => {
+                let inputs = self.inputs.clone();
+                self.tell(exchange, |exchange| overview::answer(exchange, inputs));
             }
             _ => exchange.reset(ResetCode::OUT_OF_PLACE),
         }
+    }
+
+    /// Answers beside the streams that stay, a few at a time.
+    fn tell<T>(&mut self, exchange: Exchange, answer: impl FnOnce(Exchange) -> T)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let telling = Arc::clone(&self.telling);
+        if telling.fetch_add(1, Ordering::Relaxed) >= MAX_TELLING {
+            telling.fetch_sub(1, Ordering::Relaxed);
+            exchange.reset(ResetCode::BUSY);
+            return;
+        }
+        let answer = answer(exchange);
+        self.streams.spawn(async move {
+            // Who does not take it is reset by the drop.
+            let _late = timeout(TELLING, answer).await;
+            telling.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 
     fn begin_wants(&mut self, want: &Want, exchange: Exchange) {

@@ -9,6 +9,7 @@ mod account;
 mod feed;
 mod ledger;
 pub(crate) mod link;
+mod overview;
 mod revoked;
 pub(crate) mod sign;
 mod stream;

@@ -97,6 +97,8 @@ all!(
     NoGrants,
     GiveBack,
     Report,
+    Look,
+    Overview,
     Login,
     Welcome,
     Elected,

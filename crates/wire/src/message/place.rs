@@ -95,4 +95,14 @@ messages! {
         /// Bytes of outputs as received.
         7 (uint64) received: Size;
     }
+
+    /// How is the cluster?
+    Look = 40, "member → scheduler, opens a stream" {}
+
+    /// What icecream's control port says to that. The data is text: the greeting, the hosts and the jobs, with a
+    /// zero byte between them.
+    Overview = 41, "scheduler → member, the last on its stream; data follows" {
+        /// The length of the data.
+        1 (uint64) size: Size;
+    }
 }

@@ -31,6 +31,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("toolchain", toolchain()),
         ("membership", membership()),
         ("agent", agent()),
+        ("overview", overview()),
     ]
 }
 
@@ -474,6 +475,21 @@ fn agent() -> Vec<Step> {
         (CONNECTING, Act::End(0)),
         (ACCEPTING, Act::Say(0, credentials.into())),
         (ACCEPTING, Act::Data(0, list_of_revoked)),
+        (ACCEPTING, Act::End(0)),
+    ]
+}
+
+/// A member and its scheduler.
+fn overview() -> Vec<Step> {
+    let text = b"200-ICECC\0 first\0".to_vec();
+    let shown = Overview {
+        size: size(text.len() as u64),
+    };
+    vec![
+        (CONNECTING, Act::Open(Look {}.into())),
+        (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, shown.into())),
+        (ACCEPTING, Act::Data(0, text)),
         (ACCEPTING, Act::End(0)),
     ]
 }

@@ -1,13 +1,16 @@
 //! Asks the agent, the daemon and the scheduler. Each may be absent; each question has a deadline.
 
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::control::{self, Host, Job};
+use super::member;
 
 /// How long one party may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,6 +54,14 @@ pub(crate) struct Daemon {
     pub(crate) open_to: Option<String>,
 }
 
+impl Daemon {
+    /// Whether its scheduler answers members only.
+    fn is_for_members(&self) -> bool {
+        let open_to = self.open_to.as_deref().unwrap_or_default();
+        open_to.starts_with("members") && !open_to.contains("everybody")
+    }
+}
+
 /// Whether a host takes compiles of others now.
 #[derive(Debug, Serialize)]
 pub(crate) struct ForeignJobs {
@@ -82,11 +93,21 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
     let address = named
         .map(str::to_owned)
         .or_else(|| scheduler_of(daemon.as_ref()));
-    let scheduler = match address {
-        Some(address) => match timeout(PATIENCE, scheduler(&address)).await {
+    let members = daemon.as_ref().filter(|daemon| daemon.is_for_members());
+    let scheduler = match (members, address) {
+        (Some(daemon), _) if named.is_none() => match among_members(daemon).await {
+            Ok(scheduler) => Some(scheduler),
+            Err(error) => {
+                problems.push(format!(
+                    "the scheduler of this host's cluster could not be asked: {error:#}"
+                ));
+                None
+            }
+        },
+        (_, Some(address)) => match timeout(PATIENCE, scheduler(&address)).await {
             Ok(Ok(scheduler)) => Some(scheduler),
             Ok(Err(error)) => {
-                problems.push(format!("scheduler {address} does not answer: {error}; is it running, and is its control port open? (in a cluster of members it answers on its own host only)"));
+                problems.push(format!("scheduler {address} does not answer: {error}; is it running, and is its control port open?"));
                 None
             }
             Err(_) => {
@@ -97,7 +118,7 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
                 None
             }
         },
-        None => {
+        (_, None) => {
             problems.push(no_scheduler(daemon.as_ref()));
             None
         }
@@ -245,6 +266,19 @@ async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
     })
 }
 
+/// What a scheduler of members shows.
+async fn among_members(daemon: &Daemon) -> anyhow::Result<Scheduler> {
+    let looked = timeout(PATIENCE, member::look(Path::new(&daemon.socket)));
+    let (address, [greeting, hosts, jobs]) = looked.await.context("no answer in time")??;
+    let first = greeting.lines().next().unwrap_or_default();
+    Ok(Scheduler {
+        address,
+        greeting: first.strip_prefix("200-").unwrap_or(first).to_owned(),
+        hosts: control::hosts(&hosts),
+        jobs: control::jobs(&jobs),
+    })
+}
+
 /// Where this host's daemon may listen.
 fn daemon_sockets() -> Vec<std::path::PathBuf> {
     if let Some(only) = std::env::var_os(job::variable::TEST_SOCKET) {
@@ -255,7 +289,7 @@ fn daemon_sockets() -> Vec<std::path::PathBuf> {
         "/var/run/iceccd.socket".into(),
     ];
     if let Some(home) = std::env::var_os("HOME") {
-        places.push(std::path::Path::new(&home).join(".iceccd.socket"));
+        places.push(Path::new(&home).join(".iceccd.socket"));
     }
     places
 }

@@ -1,0 +1,94 @@
+//! Asking the scheduler of a cluster of members: its control port answers on its own host only, so this goes
+//! the agents' way, with the credentials that the daemon here gives.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use membership::{Expect, Live, Role, UnixTime};
+use rustls::time_provider::DefaultTimeProvider;
+use tokio::net::UnixStream;
+use transport::{Exchange, HostPort, Incoming, Link, Passport, hello, read_credentials};
+use wire::message::{Body, Look, Message, WantCredentials};
+use wire::{Limits, Side};
+
+/// For connecting to the scheduler.
+const CONNECT: Duration = Duration::from_secs(3);
+/// The most that is read of a list of revoked members, or of a scheduler's answer.
+const LONGEST: usize = 8 << 20;
+
+/// The scheduler's greeting, hosts and jobs, each in the form of its control port, and where it is.
+pub(super) async fn look(socket: &Path) -> Result<(String, [String; 3])> {
+    let (live, schedulers) = credentials(socket).await?;
+    let scheduler = schedulers.first().context("the daemon has no scheduler")?;
+    let address = scheduler.resolve().await?;
+    let expect = Expect::Any(Role::Schedule);
+    let (stream, _) = Passport::connect_native(&live, expect, address, CONNECT, None).await?;
+    let (_link, mut exchange) = open(stream, Look {}).await?;
+    exchange.finish().await?;
+    let text = text(&mut exchange).await?;
+    let parts: Vec<_> = text.split('\0').map(str::to_owned).collect();
+    let Ok(parts) = parts.try_into() else {
+        bail!("the scheduler's answer is none");
+    };
+    Ok((scheduler.to_string(), parts))
+}
+
+/// As whom this user may ask, and where.
+async fn credentials(socket: &Path) -> Result<(Live, Vec<HostPort>)> {
+    let stream = UnixStream::connect(socket).await?;
+    let (_link, mut exchange) = open(stream.into(), WantCredentials {}).await?;
+    let given = match exchange.next().await? {
+        Some(Incoming::Message(message)) => *message,
+        _ => bail!("the daemon said nothing"),
+    };
+    let given = match given {
+        Message::Credentials(given) => given,
+        Message::Denied(denied) => bail!("{}", denied.text),
+        other => bail!("the daemon answered with {}", other.name()),
+    };
+    let wanted = usize::try_from(given.list_size.get()).unwrap_or(usize::MAX);
+    let mut list = Vec::new();
+    while list.len() < wanted.min(LONGEST) {
+        match exchange.next().await? {
+            Some(Incoming::Data(bytes)) => list.extend_from_slice(&bytes),
+            _ => bail!("the daemon broke off"),
+        }
+    }
+    let schedulers = given.scheduler.iter().map(|address| HostPort {
+        host: address.host.as_str().to_owned(),
+        port: u16::try_from(address.port.get()).unwrap_or_default(),
+    });
+    let schedulers = schedulers.collect();
+    let credentials = read_credentials(&given, list);
+    let live = credentials.live(Arc::new(DefaultTimeProvider), UnixTime::now())?;
+    Ok((live, schedulers))
+}
+
+async fn open<M>(stream: transport::Stream, message: M) -> Result<(Link, Exchange)>
+where
+    M: Body + Clone + Send + Sync + 'static,
+{
+    let (link, _opens_none) = Link::start(stream, Side::Connecting, &hello(), Limits::LEAST);
+    let exchange = link.open(message).await?;
+    Ok((link, exchange))
+}
+
+async fn text(exchange: &mut Exchange) -> Result<String> {
+    let mut all = Vec::new();
+    while let Some(incoming) = exchange.next().await? {
+        match incoming {
+            Incoming::Data(bytes) => all.extend_from_slice(&bytes),
+            Incoming::Message(message) => match *message {
+                Message::Overview(_) => {}
+                Message::Denied(denied) => bail!("{}", denied.text),
+                other => bail!("the scheduler answered with {}", other.name()),
+            },
+        }
+        if all.len() > LONGEST {
+            bail!("the scheduler's answer is too long");
+        }
+    }
+    Ok(String::from_utf8_lossy(&all).into_owned())
+}
