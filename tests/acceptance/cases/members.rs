@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use acceptance::jobs::{self, Jobs};
 use acceptance::need;
-use acceptance::project::REDIS_LIBRARIES;
 use acceptance::skip::Need;
 use acceptance::until::until;
+use acceptance::written::SMALL;
 use anyhow::{Context, Result, ensure};
 use lab::Suite::{Debian, Floe};
 use lab::{Cluster, Suite};
@@ -14,9 +14,9 @@ use lab::{Cluster, Suite};
 const BUILD: Duration = Duration::from_secs(400);
 const SOON: Duration = Duration::from_secs(60);
 
-/// Builds redis' libraries from `submit` and compares them.
+/// Builds a small project from `submit` and compares it.
 fn build(cluster: &Cluster, submit: &str, client: Suite) -> Result<Jobs> {
-    let tree = REDIS_LIBRARIES.open()?;
+    let tree = SMALL.open()?;
     tree.reset()?;
     let host = cluster.host(submit)?;
     jobs::forget(host);
@@ -35,12 +35,7 @@ fn build(cluster: &Cluster, submit: &str, client: Suite) -> Result<Jobs> {
 
 #[test]
 fn members_build_and_others_get_nothing() -> Result<()> {
-    need!(
-        Need::Namespaces,
-        Need::Suite(Floe),
-        Need::Suite(Debian),
-        Need::Project(&REDIS_LIBRARIES)
-    );
+    need!(Need::Namespaces, Need::Suite(Floe), Need::Suite(Debian));
     let cluster = Cluster::builder()
         .members()
         .executor("first", Floe, 2)
@@ -50,7 +45,7 @@ fn members_build_and_others_get_nothing() -> Result<()> {
     let jobs = build(&cluster, "submit", Floe)?;
     ensure!(
         jobs.remote.len() == 2
-            && jobs.remote_total() >= REDIS_LIBRARIES.objects
+            && jobs.remote_total() >= SMALL.objects
             && jobs.failed_tries.is_empty(),
         "{jobs:?}"
     );
@@ -96,12 +91,7 @@ fn members_build_and_others_get_nothing() -> Result<()> {
 
 #[test]
 fn members_and_icecreams_hosts_build_together_where_it_was_said() -> Result<()> {
-    need!(
-        Need::Namespaces,
-        Need::Suite(Floe),
-        Need::Suite(Debian),
-        Need::Project(&REDIS_LIBRARIES)
-    );
+    need!(Need::Namespaces, Need::Suite(Floe), Need::Suite(Debian));
     let cluster = Cluster::builder()
         .members_and_icecream()
         .executor("floe", Floe, 2)
@@ -112,7 +102,7 @@ fn members_and_icecreams_hosts_build_together_where_it_was_said() -> Result<()> 
     for (submit, client) in [("submit-floe", Floe), ("submit-debian", Debian)] {
         let jobs = build(&cluster, submit, client)?;
         ensure!(
-            jobs.remote.len() == 2 && jobs.remote_total() >= REDIS_LIBRARIES.objects,
+            jobs.remote.len() == 2 && jobs.remote_total() >= SMALL.objects,
             "{submit}: {jobs:?}"
         );
         ensure!(client == Debian || jobs.failed_tries.is_empty(), "{jobs:?}");
