@@ -9,8 +9,8 @@ use icecream::Version;
 use membership::Role;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Instant;
-use transport::{Channel, Gate, Options, TransportError};
+use tokio::time::{Instant, timeout};
+use transport::{Channel, Complaints, Endpoint, Gate, Lobby, Options, TransportError};
 
 use crate::credentials;
 use crate::guard::{Guard, Recheck};
@@ -20,7 +20,9 @@ use crate::native::Front;
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// Connections of this host's clients; one waits for each running compile.
 const MOST_LOCAL: usize = 8192;
-/// Connections of other hosts, and of any one of them.
+/// Connections of other hosts that are in their handshakes.
+const MOST_GREETED: usize = 1024;
+/// Connections of other hosts after that, and of any one of them.
 const MOST_REMOTE: usize = 1024;
 const MOST_OF_ONE_HOST: usize = 384;
 
@@ -123,8 +125,15 @@ pub(crate) async fn serve_unix(
                 let _until_it_leaves = ticket;
                 return credentials::serve(stream, desk).await;
             }
-            let accepted = Channel::accept_with(stream, HANDSHAKE, options).await;
-            welcome(accepted, Place::Here, Guard::default(), ticket, arrivals).await;
+            match Channel::accept_with(stream, HANDSHAKE, options).await {
+                Ok(channel) => {
+                    let arrival = arrival(channel, Place::Here, Guard::default(), ticket);
+                    // Fails only when the daemon is ending.
+                    let _ending = arrivals.send(arrival).await;
+                }
+                Err(error) if error.is_probe() => {}
+                Err(error) => refused(&error, &""),
+            }
         });
     }
 }
@@ -139,89 +148,147 @@ pub(crate) struct Entrances {
     pub(crate) recheck: Recheck,
 }
 
+/// Room for those who have shown who they are.
+#[derive(Clone)]
+struct Seats {
+    free: Arc<Semaphore>,
+    counts: Counts,
+}
+
+impl Seats {
+    /// Waits for one.
+    async fn take(&self, peer: &Endpoint) -> Result<Ticket, TransportError> {
+        let busy = || TransportError::Busy { peer: peer.clone() };
+        let of_host = match peer.ip() {
+            Some(ip) => Some(OfHost::admit(&self.counts, ip).ok_or_else(busy)?),
+            None => None,
+        };
+        let seat = Arc::clone(&self.free).acquire_owned().await;
+        Ok(Ticket {
+            _seat: seat.map_err(|_| busy())?,
+            _of_host: of_host,
+        })
+    }
+}
+
+/// Who was let in.
+enum Visitor {
+    Client(Arrival),
+    Member(Box<Caller>, Ticket),
+}
+
+/// A member that speaks floe's own protocol.
+struct Caller {
+    stream: transport::Stream,
+    member: membership::Peer,
+    guard: Guard,
+}
+
 /// Accepts other hosts' clients for ever.
 pub(crate) async fn serve_tcp(listener: TcpListener, entrances: Entrances, options: Options) {
-    let seats = Arc::new(Semaphore::new(MOST_REMOTE));
-    let counts = Counts::default();
+    let lobby = Lobby::new(MOST_GREETED);
+    let complaints = Arc::new(Complaints::default());
+    let seats = Seats {
+        free: Arc::new(Semaphore::new(MOST_REMOTE)),
+        counts: Counts::default(),
+    };
     loop {
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
-            return;
-        };
         let (stream, address) = transport::accept_tcp(&listener).await;
-        let ip = address.ip().to_canonical();
-        let Some(of_host) = OfHost::admit(&counts, ip) else {
-            tracing::debug!("{ip} has {MOST_OF_ONE_HOST} connections already; one more is refused");
-            continue;
-        };
-        let place = if ip.is_loopback() {
-            Place::Loopback
-        } else {
-            Place::Elsewhere
-        };
-        let ticket = Ticket {
-            _seat: seat,
-            _of_host: Some(of_host),
-        };
-        let entrances = entrances.clone();
-        tokio::spawn(async move { entrances.admit(stream, place, ticket, options).await });
+        let mut guest = lobby.enter(address.ip());
+        let (entrances, seats) = (entrances.clone(), seats.clone());
+        let complaints = Arc::clone(&complaints);
+        tokio::spawn(async move {
+            let peer = Endpoint::tcp(address);
+            let admitting = entrances.admit(stream, &peer, &seats, options);
+            let admitted = guest.stay(&peer, admitting).await;
+            drop(guest);
+            match admitted {
+                Ok(visitor) => entrances.lead(visitor).await,
+                Err(error) if error.is_probe() => {}
+                Err(error) => match complaints.about(error.address(), &error.kind()) {
+                    Some(unsaid) => refused(&error, &unsaid),
+                    None => tracing::debug!("a client is refused: {error}"),
+                },
+            }
+        });
     }
 }
 
 impl Entrances {
-    async fn admit(self, stream: TcpStream, place: Place, ticket: Ticket, options: Options) {
+    /// The handshake, and a seat.
+    async fn admit(
+        &self,
+        stream: TcpStream,
+        peer: &Endpoint,
+        seats: &Seats,
+        options: Options,
+    ) -> Result<Visitor, TransportError> {
         let began = Instant::now();
-        let admitted = match self.gate.admit(&[Role::Submit], stream, HANDSHAKE).await {
-            Ok(admitted) => admitted,
-            Err(error) => return refused(&error),
-        };
+        let left = || HANDSHAKE.saturating_sub(began.elapsed());
+        let admitted = self.gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
         let guard = Guard::of(admitted.member.as_ref(), self.gate.live(), &self.recheck);
-        if admitted.native {
-            if let Some((front, member)) = self.front.zip(admitted.member) {
-                front.serve(admitted.stream, member, guard, ticket).await;
-            }
-            return;
-        }
-        let left = HANDSHAKE.saturating_sub(began.elapsed());
-        let accepted = Channel::accept_with(admitted.stream, left, options).await;
-        welcome(accepted, place, guard, ticket, self.arrivals).await;
-    }
-}
-
-async fn welcome(
-    accepted: Result<Channel, TransportError>,
-    place: Place,
-    guard: Guard,
-    ticket: Ticket,
-    arrivals: mpsc::Sender<Arrival>,
-) {
-    match accepted {
-        Ok(channel) => {
-            let shown = match channel.peer_addr().ip() {
-                Some(ip) => ip.to_string(),
-                None => "unix".to_owned(),
-            };
-            let arrival = Arrival {
-                channel,
-                peer: Peer { shown, place },
+        let seat = async || {
+            let waited = timeout(left(), seats.take(peer)).await;
+            waited.unwrap_or_else(|_| Err(TransportError::Busy { peer: peer.clone() }))
+        };
+        if let (true, Some(member)) = (admitted.native, admitted.member) {
+            let caller = Caller {
+                stream: admitted.stream,
+                member,
                 guard,
-                ticket,
             };
-            // Fails only when the daemon is ending.
-            let _ending = arrivals.send(arrival).await;
+            return Ok(Visitor::Member(Box::new(caller), seat().await?));
         }
-        Err(error) => refused(&error),
+        let channel = Channel::accept_with(admitted.stream, left(), options).await?;
+        let ticket = seat().await?;
+        let loopback = peer.ip().is_some_and(|ip| ip.is_loopback());
+        let place = if loopback {
+            Place::Loopback
+        } else {
+            Place::Elsewhere
+        };
+        Ok(Visitor::Client(arrival(channel, place, guard, ticket)))
+    }
+
+    async fn lead(self, visitor: Visitor) {
+        match visitor {
+            Visitor::Client(arrival) => {
+                // Fails only when the daemon is ending.
+                let _ending = self.arrivals.send(arrival).await;
+            }
+            Visitor::Member(caller, ticket) => {
+                let Caller {
+                    stream,
+                    member,
+                    guard,
+                } = *caller;
+                if let Some(front) = self.front {
+                    front.serve(stream, member, guard, ticket).await;
+                }
+            }
+        }
     }
 }
 
-fn refused(error: &TransportError) {
-    if error.is_probe() {
-        return;
+fn arrival(channel: Channel, place: Place, guard: Guard, ticket: Ticket) -> Arrival {
+    let shown = match channel.peer_addr().ip() {
+        Some(ip) => ip.to_string(),
+        None => "unix".to_owned(),
+    };
+    Arrival {
+        channel,
+        peer: Peer { shown, place },
+        guard,
+        ticket,
     }
+}
+
+fn refused(error: &TransportError, unsaid: &dyn std::fmt::Display) {
     match error.too_old() {
         Some(version) => tracing::warn!(
-            "a client is refused: it speaks version {version}, and {} is the oldest that works; update it to icecc 1.3 or later, or to floe ({error})",
+            "a client is refused: it speaks version {version}, and {} is the oldest that works; update it to icecc 1.3 or later, or to floe ({error}){unsaid}",
             Version::MIN.number()
         ),
-        None => tracing::info!("a client is refused: {error}"),
+        None => tracing::info!("a client is refused: {error}{unsaid}"),
     }
 }

@@ -1,5 +1,7 @@
 //! Connections of daemons and monitors: greeted in tasks of their own, then read by them.
 
+use std::hash::Hash;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,16 +11,18 @@ use membership::{Distrust, Live, Peer as Member, Role};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use transport::{Admitted, Channel, Gate, Receiver, Sender, TransportError, accept_tcp};
+use transport::{
+    Admitted, Channel, Complaints, Endpoint, Gate, Lobby, Receiver, Sender, TransportError,
+    accept_tcp,
+};
 
 use crate::core::Input;
 use crate::native;
-use crate::seats::Seats;
 
 /// For the handshake, and again for the first message. icecream's daemons may be silent for three
 /// seconds after they connected.
 const GREETING_DEADLINE: Duration = Duration::from_secs(15);
-/// Connections that have not logged in yet; further ones are closed.
+/// Connections that have not logged in yet; of more, the oldest are closed.
 const MAX_GREETING: usize = 4096;
 /// Messages of one connection that are handed over together.
 const MAX_BATCH: usize = 256;
@@ -65,17 +69,18 @@ pub(crate) struct Door {
     inputs: mpsc::Sender<Input>,
     gate: Gate,
     last_peer: Arc<AtomicU32>,
-    greeting: Arc<Seats>,
+    greeting: Lobby,
+    complaints: Arc<Complaints>,
 }
 
 impl Door {
     pub(crate) fn new(inputs: mpsc::Sender<Input>, gate: Gate) -> Self {
-        let greeting = Seats::new(MAX_GREETING);
         Self {
             inputs,
             gate,
             last_peer: Arc::default(),
-            greeting,
+            greeting: Lobby::new(MAX_GREETING),
+            complaints: Arc::default(),
         }
     }
 
@@ -83,19 +88,12 @@ impl Door {
     pub(crate) async fn keep(self, listener: TcpListener) {
         loop {
             let (stream, address) = accept_tcp(&listener).await;
-            let seat = match self.greeting.take(address.ip()) {
-                Ok(seat) => seat,
-                Err(full) => {
-                    tracing::warn!(
-                        "{address} is turned away: of connections that have not logged in yet, {full}"
-                    );
-                    continue;
-                }
-            };
+            let mut guest = self.greeting.enter(address.ip());
             let door = self.clone();
             tokio::spawn(async move {
-                let greeted = door.greet(stream).await;
-                drop(seat);
+                let peer = Endpoint::tcp(address);
+                let greeted = guest.stay(&peer, door.greet(stream)).await;
+                drop(guest);
                 match greeted {
                     Ok(Greeted::Native {
                         stream,
@@ -111,7 +109,10 @@ impl Door {
                         }
                     }
                     Err(error) if error.is_probe() => {}
-                    Err(error) => tracing::warn!("connection refused: {error}"),
+                    Err(error) => match door.complaints.about(Some(address.ip()), &error.kind()) {
+                        Some(unsaid) => tracing::warn!("connection refused: {error}{unsaid}"),
+                        None => tracing::debug!("connection refused: {error}"),
+                    },
                 }
             });
         }
@@ -225,6 +226,14 @@ impl GreetingError {
             Self::Left => true,
             Self::WrongMessage { .. } | Self::Silent { .. } | Self::NotAllowed { .. } => false,
         }
+    }
+
+    fn kind(&self) -> impl Hash + use<> {
+        let of_transport = match self {
+            Self::Transport(error) => Some(error.kind()),
+            _ => None,
+        };
+        (discriminant(self), of_transport)
     }
 }
 

@@ -39,6 +39,10 @@ pub enum TransportError {
     OtherService { peer: Endpoint },
     #[error("{peer} is turned away: too many connections are open already")]
     Busy { peer: Endpoint },
+    #[error(
+        "{peer} had not shown who it is when others needed the room: too many connections do so at a time"
+    )]
+    Crowded { peer: Endpoint },
     /// It showed a certificate that is not good enough.
     #[error("{peer} is refused: {why}")]
     Distrusted {
@@ -97,6 +101,7 @@ impl TransportError {
             | Self::MembersOnly { .. }
             | Self::OtherService { .. }
             | Self::Busy { .. }
+            | Self::Crowded { .. }
             | Self::Distrusted { .. }
             | Self::Probe { .. }
             | Self::HandshakeTimeout { .. } => Fault::Peer,

@@ -5,6 +5,7 @@
 //! are. Socket options and waits are those that icecream 1.4 shows under strace.
 
 mod channel;
+mod complaints;
 mod discovery;
 mod enrol;
 mod error;
@@ -13,6 +14,7 @@ mod halves;
 mod interfaces;
 mod link;
 mod listen;
+mod lobby;
 mod options;
 mod resolve;
 mod scheduler;
@@ -20,6 +22,7 @@ mod secure;
 mod stream;
 
 pub use channel::{Channel, Options};
+pub use complaints::{Complaints, Unsaid};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{
     EnrolError, Office, Papers, Standing, Unfit, ask, credentials, hello, join, read_credentials,
@@ -31,6 +34,7 @@ pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
 pub use link::{Arrivals, Exchange, Incoming, Link, LinkError};
 pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
+pub use lobby::{Guest, Lobby};
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;
 pub use secure::is_native;

@@ -5,5 +5,9 @@
 
 mod attacks;
 mod ends;
+#[path = "../../../transport/tests/support/flood.rs"]
+mod flood;
+mod frames;
 mod grants;
+mod idle;
 mod rig;

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::TlsStream;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport};
 use wire::grant::Grant;
@@ -112,7 +113,7 @@ impl Rig {
         self.papers.send_modify(|_| {});
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.port).into()
     }
 
@@ -186,13 +187,17 @@ impl Rig {
 
     /// The same on a member's connection.
     pub(crate) async fn noise(&self, live: &Live, bytes: &[u8]) {
+        until_closed(&mut *self.tls(live).await, bytes).await;
+    }
+
+    /// A member's connection on which nothing was said yet.
+    pub(crate) async fn tls(&self, live: &Live) -> Box<TlsStream<TcpStream>> {
         let expect = Expect::Any(Role::Schedule);
         let connecting = Passport::connect_native(live, expect, self.address(), PATIENCE, None);
-        let (stream, _) = connecting.await.unwrap();
-        let transport::Stream::Tls(mut stream) = stream else {
-            panic!("no TLS")
-        };
-        until_closed(&mut *stream, bytes).await;
+        match connecting.await.unwrap() {
+            (transport::Stream::Tls(stream), _) => stream,
+            (other, _) => panic!("no TLS: {other:?}"),
+        }
     }
 
     pub(crate) async fn link(&self, live: &Live) -> Agent {

@@ -9,7 +9,7 @@ use membership::{
     UnixTime,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
@@ -20,9 +20,11 @@ use wire::name::Size;
 use wire::{Limits, ResetCode, Side};
 
 use super::{DEADLINE, words};
+use crate::complaints::Complaints;
 use crate::error::TransportError;
 use crate::link::{Exchange, Link, LinkError};
 use crate::listen::accept_tcp;
+use crate::lobby::{Guest, Lobby};
 use crate::stream::Endpoint as Place;
 
 /// Requests that wait for the disk.
@@ -37,7 +39,8 @@ const REFRESH: Duration = Duration::from_secs(60);
 pub struct Office {
     desk: mpsc::Sender<Ask>,
     endpoint: Arc<Endpoint>,
-    seats: Arc<Semaphore>,
+    lobby: Lobby,
+    complaints: Arc<Complaints>,
 }
 
 enum Ask {
@@ -72,7 +75,8 @@ impl Office {
         Ok(Self {
             desk,
             endpoint,
-            seats: Arc::new(Semaphore::new(CONNECTIONS)),
+            lobby: Lobby::new(CONNECTIONS),
+            complaints: Arc::default(),
         })
     }
 
@@ -80,22 +84,22 @@ impl Office {
     pub async fn keep(self, listener: TcpListener) {
         loop {
             let (stream, address) = accept_tcp(&listener).await;
-            let office = self.clone();
+            let (office, guest) = (self.clone(), self.lobby.enter(address.ip()));
             tokio::spawn(async move {
-                if let Err(error) = office.serve(stream).await {
-                    tracing::info!("{address}: {error}");
+                let Err(error) = office.serve(stream, guest).await else {
+                    return;
+                };
+                match office.complaints.about(error.address(), &error.kind()) {
+                    Some(unsaid) => tracing::info!("{error}{unsaid}"),
+                    None => tracing::debug!("{error}"),
                 }
             });
         }
     }
 
-    /// Serves one connection.
-    pub async fn serve(&self, stream: TcpStream) -> Result<(), TransportError> {
+    async fn serve(&self, stream: TcpStream, mut guest: Guest) -> Result<(), TransportError> {
         let peer = stream.peer_addr().map_or(Place::Unknown, Place::tcp);
-        let Ok(_seat) = self.seats.try_acquire() else {
-            return Err(TransportError::Busy { peer });
-        };
-        let served = timeout(DEADLINE, self.converse(stream, &peer));
+        let served = timeout(DEADLINE, guest.stay(&peer, self.converse(stream, &peer)));
         served
             .await
             .unwrap_or(Err(TransportError::HandshakeTimeout {

@@ -16,8 +16,11 @@ use super::exchange::Exchange;
 use super::inbox::Inbox;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
-/// Bytes taken from the socket at a time.
-const READ: usize = 64 << 10;
+/// Bytes taken from the socket at a time: the least where there is little to read, as most connections are
+/// idle most of the time, and there are many.
+const READ: std::ops::RangeInclusive<usize> = 1 << 10..=64 << 10;
+/// Reads that left most of the buffer empty, before it is made smaller.
+const LITTLE: u8 = 4;
 /// For last words.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,8 @@ pub(super) struct Pump {
     write: WriteHalf,
     peer: Endpoint,
     buffer: Vec<u8>,
+    /// Reads of late that left most of it empty.
+    little: u8,
     out: Vec<u8>,
     /// How much of `out` is written.
     written: usize,
@@ -100,7 +105,8 @@ impl Pump {
             read,
             write,
             peer,
-            buffer: vec![0; READ],
+            buffer: vec![0; *READ.start()],
+            little: 0,
             out: Vec::new(),
             written: 0,
             unflushed: false,
@@ -141,8 +147,31 @@ impl Pump {
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
-            self.connection.poll_transmit(&mut self.out);
+            if !self.connection.poll_transmit(&mut self.out) {
+                self.out = Vec::new();
+            }
             self.deliver();
+        }
+    }
+
+    /// Makes the buffer fit what comes.
+    fn fit(&mut self, count: usize) {
+        let size = self.buffer.len();
+        self.little = match count < size / 8 {
+            true => self.little + 1,
+            false => 0,
+        };
+        let wanted = if count == size {
+            size * 4
+        } else if self.little == LITTLE {
+            self.little = 0;
+            size / 4
+        } else {
+            return;
+        };
+        let wanted = wanted.clamp(*READ.start(), *READ.end());
+        if wanted != size {
+            self.buffer = vec![0; wanted];
         }
     }
 
@@ -173,6 +202,7 @@ impl Pump {
             Input::Read(Ok(count)) => {
                 let received = self.connection.receive(&self.buffer[..count]);
                 received.map_err(|fault| self.failed(fault))?;
+                self.fit(count);
             }
             Input::Wrote(Ok(0)) if self.written < self.out.len() => {
                 return Err(self.ended("the kernel takes no more bytes"));

@@ -2,6 +2,8 @@
 
 mod cluster;
 mod endings;
+#[path = "../../../../transport/tests/support/flood.rs"]
+mod flood;
 mod refusals;
 
 use icecream::Message;

@@ -9,6 +9,7 @@ use wire::message::{Packing, Refusal};
 use wire::name::{GrantNumber, Slots, UnixSeconds};
 
 use super::cluster::{Executor, compile, sign, wire_id};
+use super::flood;
 use crate::foreign::{SOURCE, compiled_locally, order_compile};
 use crate::rig::{PATIENCE, gcc_archive, hear_close};
 
@@ -223,4 +224,29 @@ async fn icecreams_messages_are_no_way_around_grants() {
     // Nor is there one from the host's own port in the clear.
     let stranger = Channel::connect_tcp(address, PATIENCE, None).await;
     assert!(stranger.is_err());
+}
+
+#[tokio::test]
+async fn thousands_of_dripping_handshakes_keep_no_member_out() {
+    let Some(executor) = Executor::start().await else {
+        return;
+    };
+    let pid = executor.rig.pid().to_string();
+    let before = flood::descriptors(&pid);
+    let Some(_flood) = flood::drip(executor.rig.address).await else {
+        return;
+    };
+    for _ in 0..3 {
+        let (link, _none) = executor.link().await;
+        let done = compile(&link, executor.order(executor.signed()), SOURCE).await;
+        assert!(done.object() == compiled_locally());
+    }
+    let open = flood::descriptors(&pid) - before;
+    assert!(open < 1024 + 300, "{open} descriptors");
+    executor.rig.logged("others needed the room").await;
+    let log = executor.rig.log();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("a client is refused") && !line.contains("DEBUG"));
+    assert!(lines.count() <= 30, "{log}");
 }
