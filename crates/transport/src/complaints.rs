@@ -111,6 +111,6 @@ mod tests {
         assert_eq!(many.count(), MOST - 6);
         tokio::time::advance(MINUTE).await;
         let line = complaints.about(address(1), &"slow").unwrap();
-        assert_eq!(line.to_string(), " (before this, 226 more were refused)");
+        assert_eq!(line.to_string(), " (before this, 221 more were refused)");
     }
 }
