@@ -173,7 +173,7 @@ impl Seats {
 
 /// Who was let in.
 enum Visitor {
-    Client(Arrival),
+    Client(Box<Arrival>),
     Member(Box<Caller>, Ticket),
 }
 
@@ -247,14 +247,15 @@ impl Entrances {
         } else {
             Place::Elsewhere
         };
-        Ok(Visitor::Client(arrival(channel, place, guard, ticket)))
+        let arrival = arrival(channel, place, guard, ticket);
+        Ok(Visitor::Client(Box::new(arrival)))
     }
 
     async fn lead(self, visitor: Visitor) {
         match visitor {
             Visitor::Client(arrival) => {
                 // Fails only when the daemon is ending.
-                let _ending = self.arrivals.send(arrival).await;
+                let _ending = self.arrivals.send(*arrival).await;
             }
             Visitor::Member(caller, ticket) => {
                 let Caller {
