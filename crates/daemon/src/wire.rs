@@ -127,11 +127,8 @@ pub(crate) fn use_home(job: JobId, port: u16, has_scheduler: bool, why: Option<R
 
 /// Why a scheduler sends a job back, if the message says that it does and why.
 pub(crate) fn reason(message: &UseCs) -> Option<Reason> {
-    let number = i32::try_from(message.matched_job_id).unwrap_or_default();
-    message
-        .hostname
-        .is_empty()
-        .then(|| Reason::try_from(number).unwrap_or(Reason::NoHost))
+    let says = message.hostname.is_empty();
+    says.then(|| Reason::of_answer(message.matched_job_id))
 }
 
 /// The job that a scheduler sends back, and whose request that answers.

@@ -101,6 +101,19 @@ reasons! {
     RemoteSandbox = 76, "remote_sandbox", "the executor's sandbox refused the compiler a system call without which it dies", "report the compiler and its version to floe's makers";
 }
 
+impl Reason {
+    /// Why a job was sent home, by the number in the answer; one that says nothing stands for no host.
+    pub fn of_answer(number: u32) -> Self {
+        let known = i32::try_from(number)
+            .ok()
+            .and_then(|number| Self::try_from(number).ok());
+        match known {
+            None | Some(Self::Unspecified) => Self::NoHost,
+            Some(reason) => reason,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.code())
@@ -110,6 +123,15 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_always_has_a_reason() {
+        let willing = Reason::NobodyWilling;
+        assert_eq!(Reason::of_answer(willing as u32), willing);
+        for nothing in [0, 9999, u32::MAX] {
+            assert_eq!(Reason::of_answer(nothing), Reason::NoHost);
+        }
+    }
 
     #[test]
     fn codes_are_unique_and_spelled_alike() {

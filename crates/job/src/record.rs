@@ -4,8 +4,9 @@
 //! Protobuf, so that a newer program's log stays readable by an older one and file names keep
 //! their bytes. A log is a sequence of records, each behind its length as a varint.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::Reason;
 
@@ -173,5 +174,42 @@ impl JobRecord {
                     .is_some_and(|given| EXTENSIONS.iter().any(|known| given == *known))
         };
         arguments.iter().rev().map(Path::new).find(named)
+    }
+
+    /// What such a command line makes: what `-o` names, else the object of its source in the working
+    /// directory.
+    pub fn output_word(arguments: &[OsString]) -> Option<PathBuf> {
+        let mut words = arguments.iter();
+        let mut named = None;
+        while let Some(word) = words.next() {
+            match word.as_encoded_bytes().strip_prefix(b"-o") {
+                Some(b"") => named = words.next().map(PathBuf::from),
+                Some(joined) => named = Some(OsStr::from_bytes(joined).into()),
+                None => {}
+            }
+        }
+        let object = || {
+            let source = Self::source_word(arguments)?;
+            let compiles = arguments.iter().any(|word| word == "-c");
+            compiles.then(|| Path::new(source.file_name().unwrap_or_default()).with_extension("o"))
+        };
+        named.or_else(object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_line_makes_is_found_without_a_plan() {
+        let made = |line: &str| {
+            let words: Vec<_> = line.split(' ').map(OsString::from).collect();
+            JobRecord::output_word(&words).map(|path| path.display().to_string())
+        };
+        assert_eq!(made("-c a.c -o 1.o").as_deref(), Some("1.o"));
+        assert_eq!(made("-oout/1.o -c a.c").as_deref(), Some("out/1.o"));
+        assert_eq!(made("-c src/part.cc").as_deref(), Some("part.o"));
+        assert_eq!(made("a.c"), None);
     }
 }

@@ -97,6 +97,12 @@ fn record(invocation: &Invocation, why: String) {
             .unwrap_or_default(),
         source: bytes(JobRecord::source_word(&wrapped.arguments).map(Path::as_os_str))
             .unwrap_or_default(),
+        output: bytes(
+            JobRecord::output_word(&wrapped.arguments)
+                .as_deref()
+                .map(Path::as_os_str),
+        )
+        .unwrap_or_default(),
         compiler: invocation.program.as_os_str().as_bytes().to_vec(),
         compiled: Compiled::Here.into(),
         reason: Reason::AgentUnavailable.into(),

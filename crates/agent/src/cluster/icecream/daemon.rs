@@ -133,10 +133,7 @@ impl Daemon {
         // icecream's daemon always answers with client 1, floe's with 0 when it has no scheduler.
         let reason = match place.client_id {
             0 => Reason::NoScheduler,
-            UseCs::WITH_REASON => {
-                let number = i32::try_from(place.matched_job_id).unwrap_or_default();
-                Reason::try_from(number).unwrap_or(Reason::NoHost)
-            }
+            UseCs::WITH_REASON => Reason::of_answer(place.matched_job_id),
             _ => Reason::NoHost,
         };
         Ok(Place::Here {
