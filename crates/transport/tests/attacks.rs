@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // in helpers too, a failure is a failed test
 
-#[path = "support/flood.rs"]
-mod flood;
+mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use membership::{
     ALPN, Address, Authority, Distrust, HostName, Identity, IdentityError, Invite, InviteOptions,
     Live, Request, Role, Roles, Secret, UnixTime,
 };
+use support::flood;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -7,8 +7,8 @@ use wire::frame::Kind;
 use wire::message::{Capabilities, Hello};
 use wire::{Connection, Limits, Moment, Side};
 
-use crate::flood;
 use crate::rig::{Rig, login, within};
+use crate::support::flood;
 
 const BUILDER: &[Role] = &[Role::Execute];
 const DESK: &[Role] = &[Role::Submit];

@@ -5,9 +5,9 @@
 
 mod attacks;
 mod ends;
-#[path = "../../../transport/tests/support/flood.rs"]
-mod flood;
 mod frames;
 mod grants;
 mod idle;
 mod rig;
+#[path = "../../../transport/tests/support/mod.rs"]
+mod support;

@@ -2,9 +2,9 @@
 
 mod cluster;
 mod endings;
-#[path = "../../../../transport/tests/support/flood.rs"]
-mod flood;
 mod refusals;
+#[path = "../../../../transport/tests/support/mod.rs"]
+mod support;
 
 use icecream::Message;
 use wire::field::List;

@@ -9,7 +9,7 @@ use wire::message::{Packing, Refusal};
 use wire::name::{GrantNumber, Slots, UnixSeconds};
 
 use super::cluster::{Executor, compile, sign, wire_id};
-use super::flood;
+use super::support::flood;
 use crate::foreign::{SOURCE, compiled_locally, order_compile};
 use crate::rig::{PATIENCE, gcc_archive, hear_close};
 
