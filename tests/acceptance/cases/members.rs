@@ -6,7 +6,7 @@ use acceptance::jobs::{self, Jobs};
 use acceptance::need;
 use acceptance::skip::Need;
 use acceptance::until::until;
-use acceptance::written::SMALL;
+use acceptance::written::PARTS;
 use anyhow::{Context, Result, ensure};
 use lab::Suite::{Debian, Floe};
 use lab::{Cluster, Suite};
@@ -14,9 +14,9 @@ use lab::{Cluster, Suite};
 const BUILD: Duration = Duration::from_secs(400);
 const SOON: Duration = Duration::from_secs(60);
 
-/// Builds a small project from `submit` and compares it.
+/// Builds a few files from `submit` and compares it.
 fn build(cluster: &Cluster, submit: &str, client: Suite) -> Result<Jobs> {
-    let tree = SMALL.open()?;
+    let tree = PARTS.open()?;
     tree.reset()?;
     let host = cluster.host(submit)?;
     jobs::forget(host);
@@ -45,7 +45,7 @@ fn members_build_and_others_get_nothing() -> Result<()> {
     let jobs = build(&cluster, "submit", Floe)?;
     ensure!(
         jobs.remote.len() == 2
-            && jobs.remote_total() >= SMALL.objects
+            && jobs.remote_total() >= PARTS.objects
             && jobs.failed_tries.is_empty(),
         "{jobs:?}"
     );
@@ -102,7 +102,7 @@ fn members_and_icecreams_hosts_build_together_where_it_was_said() -> Result<()> 
     for (submit, client) in [("submit-floe", Floe), ("submit-debian", Debian)] {
         let jobs = build(&cluster, submit, client)?;
         ensure!(
-            jobs.remote.len() == 2 && jobs.remote_total() >= SMALL.objects,
+            jobs.remote.len() == 2 && jobs.remote_total() >= PARTS.objects,
             "{submit}: {jobs:?}"
         );
         ensure!(client == Debian || jobs.failed_tries.is_empty(), "{jobs:?}");

@@ -53,6 +53,9 @@ int part$n() { return $n; }\" >part$n.cc
 /// Long enough to be interrupted. Its plain build is never needed.
 pub const ENDLESS: Project = slow!("endless", 8, 10000000);
 
+/// Long enough for every executor to have installed its toolchain before the last job.
+pub const PARTS: Project = slow!("parts", 16, 250000);
+
 /// One compile, long enough to be stopped and to go on.
 pub const LONG: Project = slow!("long", 1, 2500000);
 
