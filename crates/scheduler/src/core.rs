@@ -1,6 +1,7 @@
 //! What the scheduler's one task owns: the cluster, who is connected, and who watches.
 
 mod answers;
+mod input;
 mod native;
 mod telling;
 
@@ -16,14 +17,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use transport::Gate;
 
+use crate::Config;
 use crate::connection::{Hello, Newcomer, Peer};
-use crate::control::Command;
 use crate::monitor;
 use crate::outbox::Outbox;
 use crate::probe;
 use crate::translate::{self, Meaning};
-use crate::{Config, native as agents};
 
+pub(crate) use input::{Input, Internals};
 use native::Natives;
 
 /// Seconds between a daemon's load samples, and icecream's second figure, which nobody uses.
@@ -32,49 +33,6 @@ const CONF: icecream::CsConf = icecream::CsConf {
     max_scheduler_ping: 36,
     bench_source: String::new(),
 };
-
-/// Everything that can happen to the scheduler.
-#[derive(Debug)]
-pub(crate) enum Input {
-    Arrived(Newcomer),
-    Said {
-        peer: Peer,
-        messages: Vec<Message>,
-    },
-    Closed {
-        peer: Peer,
-        why: Option<String>,
-    },
-    Probed {
-        peer: Peer,
-        reachable: bool,
-    },
-    /// A better scheduler for the same net has announced itself.
-    Outranked {
-        text: String,
-    },
-    /// A line at the control port; the answer is its output.
-    Command {
-        command: Command,
-        answer: oneshot::Sender<String>,
-    },
-    /// The daemons with these names (all for none) are to describe themselves.
-    Internals {
-        names: Vec<String>,
-        answer: oneshot::Sender<Vec<Internals>>,
-    },
-    /// Of an agent's connection.
-    Native(agents::Input),
-    /// Members may have been revoked, or certificates have ended or been renewed.
-    Recheck,
-}
-
-/// One daemon's description of itself, once it has answered.
-#[derive(Debug)]
-pub(crate) struct Internals {
-    pub(crate) name: String,
-    pub(crate) text: oneshot::Receiver<String>,
-}
 
 #[derive(Debug)]
 struct Daemon {

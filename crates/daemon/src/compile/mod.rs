@@ -2,8 +2,10 @@
 //! compiler's end. What the client is answered is its protocol's business.
 
 mod account;
+mod ready;
 mod source;
 mod spool;
+mod stop;
 mod unpack;
 
 use std::sync::Arc;
@@ -19,11 +21,13 @@ use crate::core::{Peak, Refusal, Usage, code};
 use crate::executor::{self, Bounds, Executor, Failure, Finished, Overseer};
 use crate::session::answer::{evicted, refusal};
 use crate::session::{End, Order, Said};
-use crate::shop::{Entry, Shop};
+use crate::shop::Shop;
 use crate::toolchains::InUse;
 pub(crate) use account::shown;
 use account::{count, finished_usage, log_result, millis, peak};
+pub(crate) use ready::Unready;
 pub(crate) use source::{Room, Source, Step};
+use stop::Stop;
 pub(crate) use unpack::Packed;
 
 /// Pieces of source between the connection and the compiler's standard input.
@@ -48,18 +52,6 @@ pub(crate) struct Task {
     /// Its client wants it to have no more than this.
     pub(crate) most_memory: Option<u64>,
     pub(crate) most_time: Option<Duration>,
-}
-
-/// Why a compile cannot even wait for a slot.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unready {
-    #[error("this host takes no compiles from other hosts")]
-    Closed,
-    /// It was sent here and not taken, and would not be taken again.
-    #[error("{0}")]
-    Unusable(String),
-    #[error("{0}")]
-    Missing(String),
 }
 
 /// Who wants a compile.
@@ -371,50 +363,6 @@ impl Post {
             self.shop.toolchains.remove(toolchain).await;
             self.tell(Said::ToolchainsChanged).await;
         }
-    }
-}
-
-impl Shop {
-    /// What a compile needs of this host.
-    pub(crate) async fn ready(&self, entry: &Entry) -> Result<(Executor, InUse), Unready> {
-        let executor = self.executor.clone().ok_or(Unready::Closed)?;
-        if let Some(toolchain) = self.toolchains.enter(entry).await {
-            return Ok((executor, toolchain));
-        }
-        Err(match self.toolchains.refusal(entry) {
-            Some(refusal) if refusal.is_final => Unready::Unusable(refusal.text),
-            Some(refusal) => Unready::Missing(refusal.text),
-            None => Unready::Missing(format!(
-                "toolchain {entry} is not executable, installed environment removed?"
-            )),
-        })
-    }
-}
-
-/// Why there is no result.
-enum Stop {
-    Client(End),
-    /// The owner wants the host.
-    Owner,
-    Here(Failure),
-    /// Others need its memory, or it alone needs more than there is.
-    Evicted {
-        again: bool,
-    },
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::ClientGone => Self::Client(End::Closed),
-            failure => Self::Here(failure),
-        }
-    }
-}
-
-impl From<End> for Stop {
-    fn from(end: End) -> Self {
-        Self::Client(end)
     }
 }
 

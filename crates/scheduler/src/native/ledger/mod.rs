@@ -386,10 +386,6 @@ impl Ledger {
         std::mem::take(&mut self.granted)
     }
 
-    pub(crate) fn news(&mut self) -> BTreeMap<StreamKey, Why> {
-        std::mem::take(&mut self.news)
-    }
-
     /// Nothing can be granted to the stream for now. The same is said once only.
     pub(super) fn tell(&mut self, stream: StreamKey, why: Why) {
         if let Some(wanted) = self.wants.get_mut(&stream)

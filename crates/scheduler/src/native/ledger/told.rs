@@ -1,14 +1,21 @@
 //! What streams say of their grants.
 
+use std::collections::BTreeMap;
+
 use job::JobId;
 use placement::Time;
 use wire::message::Ending;
 
-use super::super::words::{Blame, StreamKey, Told};
+use super::super::words::{Blame, StreamKey, Told, Why};
 use super::jobs::{Entry, Stage};
 use super::{AVOID, GRACE, Ledger};
 
 impl Ledger {
+    /// What streams without a grant are to be told.
+    pub(crate) fn news(&mut self) -> BTreeMap<StreamKey, Why> {
+        std::mem::take(&mut self.news)
+    }
+
     /// A grant that will not be used. Of a job that runs its executor will say when it ends.
     pub(super) fn returned(&mut self, stream: StreamKey, job: JobId) {
         match self.stage_of(stream, job) {
