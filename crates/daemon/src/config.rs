@@ -8,6 +8,7 @@ use transport::{Gate, HostPort, Papers, Passport};
 
 use crate::guard::Recheck;
 use crate::load::{self, ProcPaths};
+use crate::openness::Openness;
 use crate::owner::Owner;
 
 /// The TCP port for compiles.
@@ -109,15 +110,13 @@ impl Config {
         given.unwrap_or_else(|| load::share_of_memory(&self.proc_paths))
     }
 
-    /// Who may ask for compiles, for people.
-    pub fn open_to(&self) -> &'static str {
+    /// Who may ask for compiles.
+    pub fn openness(&self) -> Openness {
         match (&self.gate, &self.scheduler) {
-            (Gate::Open, Find::OneOf(_)) => "nobody: this host is no member of a cluster",
-            (Gate::Open, _) => "everybody, without authentication (icecream's protocol)",
-            (Gate::Members(_), _) => "members of its cluster",
-            (Gate::Mixed(_), _) => {
-                "members of its cluster, and everybody without authentication (icecream's protocol)"
-            }
+            (Gate::Open, Find::OneOf(_)) => Openness::Nobody,
+            (Gate::Open, _) => Openness::Everybody,
+            (Gate::Members(_), _) => Openness::Members,
+            (Gate::Mixed(_), _) => Openness::Mixed,
         }
     }
 

@@ -8,6 +8,7 @@ use job::ClientId;
 
 use crate::lending::Closed;
 use crate::load::Reading;
+use crate::openness::Openness;
 
 /// What the text is made of.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Status<'a> {
     /// Of other hosts' compiles: how they are taken, or why not.
     pub lending: Result<&'static str, Closed>,
     /// Who may ask for compiles at all.
-    pub open_to: &'static str,
+    pub open_to: Openness,
 }
 
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
@@ -105,7 +106,7 @@ impl Status<'_> {
             "  memory: {} (free: {})",
             load.memory, load.free_memory
         )?;
-        writeln!(out, "  Open to: {}", self.open_to)?;
+        writeln!(out, "  Open to: {}", self.open_to.sentence())?;
         match &self.lending {
             Ok(manner) => writeln!(out, "  Foreign jobs: {manner}"),
             Err(Closed { why, until }) => {
@@ -146,7 +147,7 @@ mod tests {
                 ..Reading::default()
             },
             lending: Ok("taken"),
-            open_to: "members of its cluster",
+            open_to: Openness::Members,
         };
         let expected = "\
 Node Name: nodeB

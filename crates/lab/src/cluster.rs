@@ -154,7 +154,7 @@ pub struct Cluster {
     // Processes first: they are dropped before the lab.
     scheduler: Option<Process>,
     daemons: Vec<(DaemonSpec, Option<Process>)>,
-    authority: Option<Process>,
+    _authority: Option<Process>,
     control: Option<Control>,
     ports: Ports,
     builder: ClusterBuilder,
@@ -205,7 +205,7 @@ impl Cluster {
         let mut cluster = Self {
             scheduler: None,
             daemons,
-            authority: None,
+            _authority: None,
             control: None,
             ports,
             builder,

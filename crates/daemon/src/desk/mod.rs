@@ -370,7 +370,7 @@ impl Desk {
             features: self.config.features,
             reading: self.reading.unwrap_or_default(),
             lending: lending.closed().map_or(Ok(lending.manner()), Err),
-            open_to: self.config.open_to(),
+            open_to: self.config.openness(),
         }
         .text()
     }

@@ -1,7 +1,7 @@
 //! `floe daemon` and `iceccd`: from options and environment to a running daemon.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -22,8 +22,8 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     service::run(&options.service, origin, name, |ready| {
         let part = Part::of(origin, options.icecream)?;
         let mut config = config(options)?;
-        if let Part::Alone { directory } = &part {
-            alone(&mut config, directory)?;
+        if let Part::Alone { place } = &part {
+            alone(&mut config, place)?;
         }
         part.give_to(service::root_becomes(options.service.user.as_deref())?)?;
         // Before any thread exists: the helper that starts jobs is a fork of this process.
@@ -55,15 +55,14 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
 }
 
 /// A host that is no member serves its own users only.
-fn alone(config: &mut daemon::Config, directory: &Path) -> anyhow::Result<()> {
-    let directory = directory.display();
+fn alone(config: &mut daemon::Config, place: &str) -> anyhow::Result<()> {
     if let Find::At(scheduler) = &config.scheduler {
         anyhow::bail!(
-            "the scheduler at {scheduler} is for members of its cluster, and this host is none ({directory} has no identity): `floe join LINE` makes it one, with a line that `floe cluster invite` printed; `floe daemon --icecream` uses it as icecream does, without authentication"
+            "the scheduler at {scheduler} is for members of its cluster, and this host is none ({place}): `floe join LINE` makes it one, with a line that `floe cluster invite` printed; `floe daemon --icecream` uses it as icecream does, without authentication"
         );
     }
     tracing::warn!(
-        "this host is no member of a cluster ({directory} has no identity): it takes no jobs of others and sends none; `floe join LINE` makes it a member, and --icecream opens it to everybody, as icecream's daemon is"
+        "this host is no member of a cluster ({place}): it takes no jobs of others and sends none; `floe join LINE` makes it a member, and --icecream opens it to everybody, as icecream's daemon is"
     );
     config.scheduler = Find::OneOf(Vec::new());
     config.no_remote = true;

@@ -201,7 +201,7 @@ fn shown(report: &Report) -> String {
     }
     if let Some(open_to) = &report.open_to {
         let _ = writeln!(text, "  its daemon is open to {open_to}");
-        if open_to.contains("everybody") {
+        if daemon::Openness::read(open_to).is_some_and(daemon::Openness::has_strangers) {
             text.push_str(
                 "  for members only: floe cluster create, floe join LINE on each host, and floe daemon without --icecream\n",
             );

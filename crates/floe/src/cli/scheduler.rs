@@ -15,10 +15,9 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
     let name = origin.name("floe scheduler", "icecc-scheduler");
     service::run(&options.service, origin, name, |ready| {
         let part = Part::of(origin, options.icecream)?;
-        if let Part::Alone { directory } = &part {
+        if let Part::Alone { place } = &part {
             anyhow::bail!(
-                "this host is no member of a cluster ({} has no identity), and a scheduler is for members: `floe cluster create` makes a cluster, `floe join LINE` a member of one; `floe scheduler --icecream` serves everybody, as icecream's scheduler does",
-                directory.display()
+                "this host is no member of a cluster ({place}), and a scheduler is for members: `floe cluster create` makes a cluster, `floe join LINE` a member of one; `floe scheduler --icecream` serves everybody, as icecream's scheduler does"
             );
         }
         let user = options.service.user.as_deref();

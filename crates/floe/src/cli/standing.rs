@@ -18,7 +18,10 @@ pub(super) enum Part {
     /// icecream's protocol, with anybody.
     Open,
     /// With nobody: this host is no member, and nobody said that it shall be open.
-    Alone { directory: PathBuf },
+    Alone {
+        /// Where it looked for its identity.
+        place: String,
+    },
     Member {
         directory: PathBuf,
         /// icecream's protocol, with anybody, as well.
@@ -32,15 +35,19 @@ impl Part {
         if matches!(origin, Origin::Icecream) {
             return Ok(Self::Open);
         }
-        let directory = match Place::of(None) {
-            Ok(place) => place.member,
-            Err(_) if icecream => return Ok(Self::Open),
-            Err(error) => return Err(error),
-        };
-        Ok(match (Identity::exists(&directory), icecream) {
-            (true, mixed) => Self::Member { directory, mixed },
-            (false, true) => Self::Open,
-            (false, false) => Self::Alone { directory },
+        let found = Place::of(None).map(|place| place.member);
+        Ok(match found {
+            Ok(directory) if Identity::exists(&directory) => Self::Member {
+                directory,
+                mixed: icecream,
+            },
+            _ if icecream => Self::Open,
+            Ok(directory) => Self::Alone {
+                place: format!("{} has no identity", directory.display()),
+            },
+            Err(error) => Self::Alone {
+                place: error.to_string(),
+            },
         })
     }
 

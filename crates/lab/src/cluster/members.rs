@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use super::{Cluster, ClusterBuilder, SCHEDULER};
 use crate::host::Host;
 use crate::launch::Launch;
-use crate::process::Process;
 use crate::programs::{Programs, Suite};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -81,7 +80,7 @@ impl Cluster {
         ];
         floe(host, &programs)?.args(create).run(SOON)?.ok()?;
         let serve = floe(host, &programs)?.args(["cluster", "serve"]);
-        self.authority = Some(serve.log("authority").start()?);
+        self._authority = Some(serve.log("authority").start()?);
         Ok(())
     }
 
@@ -109,11 +108,6 @@ impl Cluster {
         let host = self.host(SCHEDULER)?;
         let launch = floe(host, &programs)?.arg("cluster").args(arguments);
         launch.run(SOON)?.ok()
-    }
-
-    /// The authority's process, where there is one.
-    pub fn authority_process(&mut self) -> Option<&mut Process> {
-        self.authority.as_mut()
     }
 }
 

@@ -8,8 +8,8 @@ use membership::{Live, Peer as Member, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use transport::{Exchange, Link};
-use wire::message::{Capabilities, Hello, Message, Want};
+use transport::{Exchange, Link, hello};
+use wire::message::{Message, Want};
 use wire::{Limits, ResetCode, Side};
 
 use super::stream::{self, Stream};
@@ -31,8 +31,7 @@ pub(crate) async fn serve(
     live: Live,
     inputs: mpsc::Sender<core::Input>,
 ) {
-    let hello = Hello::new("floe", env!("CARGO_PKG_VERSION"), Capabilities::default());
-    let (link, mut arrivals) = Link::start(stream, Side::Accepting, &hello, Limits::USUAL);
+    let (link, mut arrivals) = Link::start(stream, Side::Accepting, &hello(), Limits::USUAL);
     let (stop, mut stopped) = oneshot::channel();
     let linked = Input::Linked {
         link: peer,

@@ -81,21 +81,17 @@ impl Standing {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let mut changed = false;
-            let done = async {
-                changed |= self.renew_if_due().await?;
-                changed |= self.look_for_revoked().await?;
-                Ok::<_, EnrolError>(())
-            };
-            match done.await {
-                Ok(()) if !self.trouble.is_empty() => {
-                    tracing::info!("the cluster's authority answers again");
-                    self.trouble.clear();
-                }
-                Ok(()) => {}
-                Err(error) => self.complain(&error),
+            // A certificate that cannot be renewed is no reason to trust who was revoked.
+            let renewed = self.renew_if_due().await;
+            let revoked = self.look_for_revoked().await;
+            let changed = [&renewed, &revoked].map(|done| matches!(done, Ok(true)));
+            if let Some(error) = renewed.err().or(revoked.err()) {
+                self.complain(&error);
+            } else if !self.trouble.is_empty() {
+                tracing::info!("the cluster's authority answers again");
+                self.trouble.clear();
             }
-            if changed {
+            if changed.contains(&true) {
                 self.papers.send_replace(Papers::of(&self.identity));
             }
         }
@@ -146,7 +142,7 @@ impl Standing {
             tracing::info!("list {number} of revoked members is in force");
             // It is in force even where it cannot be kept: a full disk admits nobody.
             if let Err(error) = self.identity.keep_revocations(&self.live) {
-                self.complain(&error.into());
+                tracing::warn!("{error}; after a restart this host learns anew who is revoked");
             }
         }
         Ok(newer)

@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use job::NodeName;
 use membership::{
     Address, AgentCredentials, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued,
-    JoinRequest, Refusal, Request, RootData, Secret,
+    JoinRequest, Refusal, Request, RevocationList, RootData, Secret,
 };
 use wire::field::{Exactly, Field, Invalid, Line, List, Opaque};
 use wire::message::{self, Certificate, Credentials, Denied, Renew, Retry, Root};
 use wire::name::{HostText, Port, Size, UnixSeconds};
+
+use crate::link::{Exchange, Incoming, LinkError};
+use crate::resolve::HostPort;
 
 /// What arrived or was to be sent says something that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +121,31 @@ pub fn read_credentials(credentials: &Credentials, list: Vec<u8>) -> AgentCreden
         roots: read_roots(&credentials.roots),
         revocations: list,
     }
+}
+
+/// Where a message says that somebody is reached.
+pub fn host_port(address: &message::Address) -> Option<HostPort> {
+    Some(HostPort {
+        host: address.host.as_str().to_owned(),
+        port: u16::try_from(address.port.get()).ok()?,
+    })
+}
+
+/// The list of revoked members that follows credentials. One that breaks off or is longer than any is
+/// refused by whoever reads it.
+pub async fn receive_list(
+    exchange: &mut Exchange,
+    credentials: &Credentials,
+) -> Result<Vec<u8>, LinkError> {
+    let announced = credentials.list_size.get().min(RevocationList::CAP);
+    let mut list = Vec::new();
+    while (list.len() as u64) < announced {
+        match exchange.next().await? {
+            Some(Incoming::Data(bytes)) => list.extend_from_slice(&bytes),
+            Some(Incoming::Message(_)) | None => break,
+        }
+    }
+    Ok(list)
 }
 
 /// The message; the list of revoked members goes behind it.

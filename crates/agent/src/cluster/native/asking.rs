@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
-use transport::{Exchange, Incoming, Link, LinkError, hello};
-use wire::message::{Credentials, Message, WantCredentials};
+use transport::{Incoming, Link, hello, receive_list};
+use wire::message::{Message, WantCredentials};
 use wire::{Limits, Side};
 
 use super::Cluster;
@@ -24,8 +24,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// After a daemon's end, doubled with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The longest list of revoked members, which is that of the authority and some.
-const LONGEST_LIST: u64 = 4 << 20;
 
 /// Which daemon: its socket's place, device, number and time of making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +127,8 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
                 Ok(Some(Incoming::Message(message))) => match *message {
                     Message::Credentials(given) => {
                         greeted = true;
-                        let Ok(list) = revoked(&mut exchange, &given).await else {
+                        let list = timeout(ANSWER, receive_list(&mut exchange, &given)).await;
+                        let Ok(Ok(list)) = list else {
                             return Ended::Left;
                         };
                         let taken = cluster.upgrade().map(|cluster| {
@@ -172,21 +171,4 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
         }
     }
     Ended::NoDaemon
-}
-
-/// The list that follows.
-async fn revoked(exchange: &mut Exchange, given: &Credentials) -> Result<Vec<u8>, LinkError> {
-    let announced = given.list_size.get().min(LONGEST_LIST);
-    let mut list = Vec::new();
-    while (list.len() as u64) < announced {
-        let Ok(next) = timeout(ANSWER, exchange.next()).await else {
-            break;
-        };
-        match next? {
-            Some(Incoming::Data(bytes)) => list.extend_from_slice(&bytes),
-            // A list that is not whole is refused by whoever reads it.
-            Some(Incoming::Message(_)) | None => break,
-        }
-    }
-    Ok(list)
 }

@@ -10,7 +10,7 @@ use job::{Digest, Platform, Reason};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
-use transport::{Exchange, Incoming, LinkError};
+use transport::{Exchange, Incoming, LinkError, host_port};
 use wire::field::List;
 use wire::message::{Elected, GiveBack, Message, Placed, Want};
 use wire::name::{Count, GrantNumber};
@@ -34,6 +34,7 @@ const TOGETHER: usize = 1024;
 
 /// Starts the task of one kind of job.
 pub(super) fn open(cluster: Weak<Cluster>, kind: Kind) -> Desk {
+    // A job sends a few orders and waits for the answer: the number of jobs bounds it.
     let (orders, received) = mpsc::unbounded_channel();
     let task = Task {
         cluster,
@@ -231,7 +232,7 @@ impl Task {
     async fn elected(&mut self, elected: &Elected) {
         debug!("another scheduler was elected: {}", elected.why);
         if let Some(cluster) = self.cluster.upgrade() {
-            let places = elected.addresses.iter().filter_map(words::place);
+            let places = elected.addresses.iter().filter_map(host_port);
             cluster.follow(words::member(elected.scheduler), places.collect());
         }
         self.stream = Stream::None;

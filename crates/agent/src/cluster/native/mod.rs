@@ -27,7 +27,7 @@ use membership::{CertificateDer, Live, MemberId, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::sync::{Notify, watch};
 use tracing::info;
-use transport::{HostPort, Mixed, Passport, read_credentials};
+use transport::{HostPort, Mixed, Passport, host_port, read_credentials};
 use wire::message::Credentials;
 
 use self::kind::Kind;
@@ -174,7 +174,7 @@ impl Cluster {
     /// Takes what the daemon gave. True: connections are to be asked anew whether they may go on.
     fn take(&self, given: &Credentials, list: Vec<u8>, socket: String) -> Result<bool, String> {
         let credentials = read_credentials(given, list);
-        let scheduler: Vec<_> = given.scheduler.iter().filter_map(words::place).collect();
+        let scheduler: Vec<_> = given.scheduler.iter().filter_map(host_port).collect();
         let roots: Vec<_> = credentials
             .roots
             .iter()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Digest, Phase, Platform, Reason};
-use transport::{Exchange, HostPort, Link, LinkError, Sent};
+use transport::{Exchange, HostPort, Link, LinkError, Sent, host_port};
 use wire::message::{Compile, Ending, Placed};
 use wire::name::Size;
 
@@ -54,7 +54,7 @@ struct At {
 impl At {
     fn of(ticket: &Ticket) -> Option<Self> {
         let grant = ticket.grant()?;
-        let addresses = grant.what.addresses.iter().filter_map(words::place);
+        let addresses = grant.what.addresses.iter().filter_map(host_port);
         Some(Self {
             number: grant.number,
             executor: grant.executor,

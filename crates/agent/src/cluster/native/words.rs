@@ -6,11 +6,11 @@ use std::path::Path;
 use invocation::{Family, Language};
 use job::{Digest, Platform, Reason, Trouble};
 use membership::MemberId;
-use transport::{HostPort, LinkError};
+use transport::LinkError;
 use wire::field::{Invalid, List};
 use wire::grant::SignedGrant;
 use wire::message::{
-    self, Address, Compile, InputKind, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
+    self, Compile, InputKind, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
 };
 use wire::name::{Argument, JobNumber, SubmitPath};
 use wire::{Owner, ResetCode};
@@ -19,13 +19,6 @@ use crate::cluster::{Failure, Work};
 
 pub(super) fn member(id: wire::name::MemberId) -> MemberId {
     MemberId::from_bytes(*id.as_bytes())
-}
-
-pub(super) fn place(address: &Address) -> Option<HostPort> {
-    Some(HostPort {
-        host: address.host.as_str().to_owned(),
-        port: u16::try_from(address.port.get()).ok()?,
-    })
 }
 
 /// What a job comes with besides its work.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use daemon::Openness;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -55,10 +56,9 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Whether its scheduler answers members only.
-    fn is_for_members(&self) -> bool {
-        let open_to = self.open_to.as_deref().unwrap_or_default();
-        open_to.starts_with("members") && !open_to.contains("everybody")
+    /// None if it does not say.
+    pub(crate) fn openness(&self) -> Option<Openness> {
+        self.open_to.as_deref().and_then(Openness::read)
     }
 }
 
@@ -93,7 +93,9 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
     let address = named
         .map(str::to_owned)
         .or_else(|| scheduler_of(daemon.as_ref()));
-    let members = daemon.as_ref().filter(|daemon| daemon.is_for_members());
+    let members = daemon
+        .as_ref()
+        .filter(|daemon| daemon.openness() == Some(Openness::Members));
     let scheduler = match (members, address) {
         (Some(daemon), _) if named.is_none() => match among_members(daemon).await {
             Ok(scheduler) => Some(scheduler),

@@ -9,13 +9,15 @@ use anyhow::{Context as _, Result, bail};
 use membership::{Expect, Live, Role, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::net::UnixStream;
-use transport::{Exchange, HostPort, Incoming, Link, Passport, hello, read_credentials};
+use transport::{
+    Exchange, HostPort, Incoming, Link, Passport, hello, host_port, read_credentials, receive_list,
+};
 use wire::message::{Body, Look, Message, WantCredentials};
 use wire::{Limits, Side};
 
 /// For connecting to the scheduler.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The most that is read of a list of revoked members, or of a scheduler's answer.
+/// The most that is read of a scheduler's answer.
 const LONGEST: usize = 8 << 20;
 
 /// The scheduler's greeting, hosts and jobs, each in the form of its control port, and where it is.
@@ -48,19 +50,8 @@ async fn credentials(socket: &Path) -> Result<(Live, Vec<HostPort>)> {
         Message::Denied(denied) => bail!("{}", denied.text),
         other => bail!("the daemon answered with {}", other.name()),
     };
-    let wanted = usize::try_from(given.list_size.get()).unwrap_or(usize::MAX);
-    let mut list = Vec::new();
-    while list.len() < wanted.min(LONGEST) {
-        match exchange.next().await? {
-            Some(Incoming::Data(bytes)) => list.extend_from_slice(&bytes),
-            _ => bail!("the daemon broke off"),
-        }
-    }
-    let schedulers = given.scheduler.iter().map(|address| HostPort {
-        host: address.host.as_str().to_owned(),
-        port: u16::try_from(address.port.get()).unwrap_or_default(),
-    });
-    let schedulers = schedulers.collect();
+    let list = receive_list(&mut exchange, &given).await?;
+    let schedulers = given.scheduler.iter().filter_map(host_port).collect();
     let credentials = read_credentials(&given, list);
     let live = credentials.live(Arc::new(DefaultTimeProvider), UnixTime::now())?;
     Ok((live, schedulers))
