@@ -10,8 +10,8 @@ use crate::limits::{
     LONGEST_DATA, LONGEST_MESSAGE, Limits, MOST_CREDIT, MOST_PONGS, PIECE, Patience,
 };
 use crate::message::{
-    Address, Ending, Family, Holder, InputKind, JobLimits, Language, Member, Message, OutputKind,
-    Packing, Placed, Refusal, Retry, Role, Root, Standing, Taking, Usage,
+    Address, Ending, Family, Holder, InputKind, JobLimits, Lack, Language, Member, Message,
+    OutputKind, Packing, Placed, Refusal, Retry, Role, Root, Standing, Taking, Toolset, Usage,
 };
 
 macro_rules! list_parts {
@@ -33,6 +33,7 @@ const PARTS: &[Definition] = list_parts!(
     Grant,
     JobLimits,
     Usage,
+    Toolset,
     Placed,
     Address,
     Holder,
@@ -49,6 +50,7 @@ const CHOICES: &[Choice] = &[
     OutputKind::DEFINITION,
     Refusal::DEFINITION,
     Retry::DEFINITION,
+    Lack::DEFINITION,
     Ending::DEFINITION,
     Role::DEFINITION,
     Standing::DEFINITION,

@@ -154,6 +154,8 @@ numbers! {
     Slots: u32 = 1 => 4096;
     /// How many jobs, hosts or places in a queue.
     Count: u32 = 0 => 1_000_000;
+    /// As of processes: the higher, the later.
+    Niceness: u32 = 0 => 20;
     /// A TCP port.
     Port: u32 = 1 => 65_535;
     /// Bytes: at most a tebibyte.

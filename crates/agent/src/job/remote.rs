@@ -26,7 +26,7 @@ pub(crate) async fn compile(
     plan: &Remote,
 ) -> Result<Fate, Failure> {
     // Without a daemon there is no point in preparing anything.
-    let mut way = find_way(outline, shared, false).await?;
+    let mut way = find_way(outline, shared).await?;
     chronicle.enter(Phase::Toolchain);
     let mut kit = prepare::kit(outline, shared, plan).await?;
     let behind = prepare::behind(outline, plan, &kit).await?;
@@ -56,16 +56,16 @@ pub(crate) async fn compile(
             return Ok(Fate::Stay(stay));
         }
     };
+    let wish = prepare::wish(outline, plan, kit.toolchains.clone());
     if let Way::Native(access) = &way {
-        if access.takes(&kit.toolchains) {
-            access.coming(&kit.toolchains);
+        if access.takes(&wish) {
+            access.coming(&wish);
         } else {
             way = Way::Daemon(find_daemon(outline, shared).await?);
         }
     }
     let work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
-    let wish = prepare::wish(outline, plan, kit.toolchains);
     chronicle.enter(Phase::Queue);
     let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
     let text = Text::start(
@@ -103,17 +103,12 @@ impl Way {
     }
 }
 
-/// Straight to the cluster if it is one of members and is asked for nothing but a host; else by way of
-/// the daemon.
-async fn find_way(outline: &Outline, shared: &Shared, special: bool) -> Result<Way, Failure> {
+/// Straight to the cluster if it is one of members; else by way of the daemon.
+async fn find_way(outline: &Outline, shared: &Shared) -> Result<Way, Failure> {
     let environment = &outline.environment;
-    let special = special
-        || environment.versions().is_some()
-        || !environment.preferred_host().is_empty()
-        || outline.niceness > 0;
-    if !special
+    if environment.versions().is_none()
         && let Some(cluster) = shared.clusters.at(&environment.daemon_places())
-        && let Some(access) = cluster.access()
+        && let Some(access) = cluster.access_soon().await
     {
         let socket = access.address().to_owned();
         shared.hub.tell(Event::DaemonSeen { socket });
@@ -142,9 +137,7 @@ impl Travel<'_> {
                 // The first connection's job has failed; another job needs another one.
                 None => {
                     chronicle.enter(Phase::Queue);
-                    // A larger host the daemon can ask for.
-                    let special = self.wish.much_memory;
-                    find_way(self.outline, self.shared, special).await?
+                    find_way(self.outline, self.shared).await?
                 }
             };
             let native = matches!(asked, Way::Native(_));

@@ -143,6 +143,7 @@ async fn hand_over(exchange: &mut Exchange, made: &mut Made, manner: &Manner) ->
         signal: None,
         outputs: Count::new(sent).unwrap_or(Count::MOST),
         usage: usage(made),
+        proofs: wire::field::List::default(),
     };
     exchange.send(finished).await?;
     Ok(exchange.finish().await?)

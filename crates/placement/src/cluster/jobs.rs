@@ -20,7 +20,7 @@ const MAX_COUNT: u32 = 8;
 /// A client that has waited for so long has its source ready.
 const PREPARATION: Duration = Duration::from_millis(500);
 /// The highest nice value there is.
-const MAX_NICENESS: u32 = 20;
+pub(super) const MAX_NICENESS: u32 = 20;
 
 impl Cluster {
     pub(super) fn requested(

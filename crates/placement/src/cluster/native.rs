@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use job::{ClientId, HostId, JobId};
 
+use super::jobs::MAX_NICENESS;
 use super::{Cluster, Node};
 use crate::task::{Kind, Placed};
 use crate::{Action, Assignment, Figures, Host, Member, Notice, Place, Task, Time, Wants, WhyHome};
@@ -32,7 +33,7 @@ impl Cluster {
     pub fn wanted(
         &mut self,
         now: Time,
-        submitter: HostId,
+        (submitter, niceness): (HostId, u32),
         wants: &mut Arc<Wants>,
         actions: &mut Vec<Action>,
     ) -> Result<JobId, Unasked> {
@@ -40,8 +41,9 @@ impl Cluster {
         if from.submitted.len() + from.local.len() >= Self::MAX_OPEN_JOBS {
             return Err(Unasked::TooManyJobs);
         }
+        let niceness = niceness.min(MAX_NICENESS);
         let job = self.next_job();
-        if !self.queue.add(submitter, 0, job, wants) {
+        if !self.queue.add(submitter, niceness, job, wants) {
             return Err(Unasked::TooManyKinds);
         }
         if let Some(from) = self.hosts.get_mut(&submitter) {
@@ -49,7 +51,7 @@ impl Cluster {
         }
         let placed = Placed {
             wants: Arc::clone(wants),
-            niceness: 0,
+            niceness,
             arg_flags: 0,
             has_siblings: false,
             prompt: false,

@@ -122,7 +122,8 @@ impl Ledger {
                     self.nothing_found(now, *stream, Why::NoSuitableHost);
                     return false;
                 }
-                match cluster.wanted(now, host, &mut wants, actions) {
+                let niceness = self.wants.get(stream).map_or(0, |it| it.need().niceness());
+                match cluster.wanted(now, (host, niceness), &mut wants, actions) {
                     Ok(job) => self.asked(*stream, job),
                     Err(why) => {
                         self.nothing_found(now, *stream, reason(why));

@@ -151,8 +151,12 @@ impl Stream {
 
     async fn nothing(&mut self, why: &Why) -> Result<(), Stop> {
         let text = Line::new(&why.to_string());
-        let possible = why.may_pass();
-        self.exchange.send(NoGrants { text, possible }).await?;
+        let none = NoGrants {
+            text,
+            possible: why.may_pass(),
+            reason: why.lack(),
+        };
+        self.exchange.send(none).await?;
         Ok(())
     }
 }

@@ -13,8 +13,9 @@ use placement::{
     Action, Algorithm, Begin, Cluster, Event, Figures, Load, Login, Member, Notice, Place,
     Settings, Time,
 };
-use wire::message::{Ending, Want};
-use wire::name::Count;
+use wire::field::{Line, List};
+use wire::message::{Ending, Toolset, Want};
+use wire::name::{Count, Niceness};
 
 use super::words::{Granted, Need, Told};
 use super::{Ledger, Said, StreamKey, Why};
@@ -40,13 +41,22 @@ fn stream(link: u32, number: u32) -> StreamKey {
     StreamKey { link, number }
 }
 
-fn need() -> Need {
-    Need::of(&Want {
-        count: Count::LEAST,
+fn want() -> Want {
+    let offer = Toolset {
         toolchain: Digest::from_bytes([7; 32]),
         platform: Platform::parse("x86_64").unwrap(),
+    };
+    Want {
+        count: Count::LEAST,
+        offers: List::new(vec![offer]).unwrap(),
         memory: None,
-    })
+        niceness: Niceness::LEAST,
+        preferred: Line::default(),
+    }
+}
+
+fn need() -> Need {
+    Need::of(&want())
 }
 
 impl World {

@@ -8,7 +8,7 @@ use job::{Digest, EnvironmentName, JobId, Platform, Reason};
 use membership::Peer as Member;
 use placement::{Offer, Wants};
 use tokio::sync::{mpsc, oneshot};
-use wire::message::{Ending, Refusal, Want};
+use wire::message::{Ending, Lack, Refusal, Want};
 
 use super::sign::Signing;
 use crate::connection::Peer;
@@ -104,31 +104,37 @@ impl Said {
 /// What the jobs of a stream need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
-    toolchain: Digest,
-    platform: Platform,
+    offers: Vec<(Digest, Platform)>,
     memory: u64,
+    niceness: u32,
+    preferred: String,
 }
 
 impl Need {
-    /// From here on a job is given to the host with the most memory, as icecream's client asks for it after a
-    /// host had too little: more than a compiler usually takes, less than small hosts have.
-    const MUCH_MEMORY: u64 = 1 << 30;
-
     pub(crate) fn of(want: &Want) -> Self {
+        let offers = want.offers.iter();
         Self {
-            toolchain: want.toolchain,
-            platform: want.platform.clone(),
+            offers: offers
+                .map(|offer| (offer.toolchain, offer.platform.clone()))
+                .collect(),
             memory: want.memory.map_or(0, |memory| memory.get()),
+            niceness: want.niceness.get(),
+            preferred: want.preferred.as_str().to_owned(),
         }
     }
 
     /// The same but for memory, which may change from job to job.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        (self.toolchain, &self.platform) == (other.toolchain, &other.platform)
+        let same = |need: &Self| need.clone().with_memory(0);
+        same(self) == same(other)
     }
 
     pub(crate) fn memory(&self) -> u64 {
         self.memory
+    }
+
+    pub(super) fn niceness(&self) -> u32 {
+        self.niceness
     }
 
     pub(super) fn with_memory(self, memory: u64) -> Self {
@@ -138,13 +144,15 @@ impl Need {
     /// In the words of placement. A toolchain is known there by the name under which icecream's messages
     /// carry it; its compiler makes code for `target`.
     pub(super) fn wants(&self, target: &Platform) -> Wants {
-        let name: String = self.toolchain.to_string().chars().take(32).collect();
-        let offer = EnvironmentName::parse(&name).ok().map(|name| Offer {
-            runs_on: self.platform.clone(),
-            name,
+        let offers = self.offers.iter().filter_map(|(toolchain, platform)| {
+            let name: String = toolchain.to_string().chars().take(32).collect();
+            Some(Offer {
+                runs_on: platform.clone(),
+                name: EnvironmentName::parse(&name).ok()?,
+            })
         });
-        Wants::new(target, offer, String::new(), 0, 0)
-            .with_much_memory(self.memory >= Self::MUCH_MEMORY)
+        Wants::new(target, offers, self.preferred.clone(), 0, 0)
+            .with_much_memory(self.memory >= Want::MUCH_MEMORY)
             .natively()
     }
 }
@@ -186,6 +194,17 @@ pub(crate) enum Why {
 }
 
 impl Why {
+    /// As programs are told.
+    pub(crate) fn lack(&self) -> Lack {
+        match self {
+            Self::NotLoggedIn => Lack::NotLoggedIn,
+            Self::Unsigned(_) => Lack::Unsigned,
+            Self::NobodyWilling => Lack::NobodyWilling,
+            Self::NoSuitableHost => Lack::NoHost,
+            Self::TooManyKinds | Self::TooManyJobs => Lack::TooMuch,
+        }
+    }
+
     /// Whether waiting may help.
     pub(crate) fn may_pass(&self) -> bool {
         !matches!(self, Self::NoSuitableHost)
@@ -199,11 +218,10 @@ impl fmt::Display for Why {
                 "this host's daemon is not logged in at the scheduler; see `floe status` there",
             ),
             Self::Unsigned(why) => write!(out, "the scheduler cannot sign grants: {why}"),
-            // Agents know it by these words.
             Self::NobodyWilling => out.write_str(Reason::NobodyWilling.sentence()),
-            Self::NoSuitableHost => {
-                out.write_str("no host that is logged in can run this toolchain")
-            }
+            Self::NoSuitableHost => out.write_str(
+                "no host that is logged in can run this toolchain, or none of the preferred name",
+            ),
             Self::TooManyKinds => {
                 out.write_str("jobs of too many different kinds wait; some have to end first")
             }

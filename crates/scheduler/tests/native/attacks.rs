@@ -118,8 +118,7 @@ async fn what_means_nothing_here_ends_its_stream_only() {
     assert_reset(&refused, ResetCode::OUT_OF_PLACE);
     // Another kind of job needs a stream of its own.
     let mut odd = agent.want(1).await;
-    let mut other = crate::rig::want(1);
-    other.toolchain = job::Digest::from_bytes([1; 32]);
+    let other = crate::rig::want_of(1, job::Digest::from_bytes([1; 32]));
     odd.exchange.send(other).await.unwrap();
     let refused = loop {
         match within(odd.exchange.next()).await {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use membership::{Context, Role, Signature, UnixTime};
-use wire::message::Ending;
+use wire::field::Line;
+use wire::message::{Ending, Lack, Want};
 
-use crate::rig::{Rig, TOOLCHAIN, want, within};
+use crate::rig::{Rig, TOOLCHAIN, want, want_of};
 
 const BUILDER: &[Role] = &[Role::Execute];
 const DESK: &[Role] = &[Role::Submit];
@@ -90,11 +91,9 @@ async fn a_host_without_the_toolchain_is_said_to_lack_it() {
     let _executor = rig.executor(&builder, 2).await;
     let _line = rig.submitter(&desk).await;
     let agent = rig.agent(&desk).await;
-    let mut other = want(1);
-    other.toolchain = job::Digest::from_bytes([9; 32]);
-    assert_ne!(other.toolchain, TOOLCHAIN);
-    let exchange = within(agent.link.open(other)).await.unwrap();
-    let mut wants = crate::rig::Wants { exchange };
+    let other = job::Digest::from_bytes([9; 32]);
+    assert_ne!(other, TOOLCHAIN);
+    let mut wants = agent.open(want_of(1, other)).await;
     assert!(!wants.grants(1).await[0].placed.has_toolchain);
 }
 
@@ -141,4 +140,25 @@ async fn two_members_who_build_share_the_executors() {
         }
     }
     assert!(done.iter().all(|done| *done > 15), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_preferred_host_is_the_only_one_and_an_unknown_one_is_nobody() {
+    let mut rig = Rig::start().await;
+    let (large, small) = (rig.host("large", BUILDER), rig.host("small", BUILDER));
+    let desk = rig.host("desk", DESK);
+    let _executors = (rig.executor(&large, 8).await, rig.executor(&small, 1).await);
+    let _line = rig.submitter(&desk).await;
+    let agent = rig.agent(&desk).await;
+    let prefers = |name: &str| Want {
+        preferred: Line::new(name),
+        ..want(1)
+    };
+    let mut wants = agent.open(prefers("small")).await;
+    let job = &wants.grants(1).await[0];
+    assert_eq!(job.grant.executor.as_bytes(), &small.id());
+    for nobody in ["medium", "desk"] {
+        let none = agent.open(prefers(nobody)).await.none().await;
+        assert_eq!((none.possible, none.reason), (false, Lack::NoHost));
+    }
 }

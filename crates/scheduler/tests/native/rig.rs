@@ -19,9 +19,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport};
+use wire::field::{Line, List};
 use wire::grant::Grant;
-use wire::message::{self, Capabilities, Ending, GiveBack, Hello, NoGrants, Placed, Report, Want};
-use wire::name::{Count, GrantNumber, Micros, Size};
+use wire::message::{
+    self, Capabilities, Ending, GiveBack, Hello, NoGrants, Placed, Report, Toolset, Want,
+};
+use wire::name::{Count, GrantNumber, Micros, Niceness, Size};
 use wire::{Limits, Side};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -317,6 +320,11 @@ pub(crate) struct Wants {
 }
 
 impl Agent {
+    pub(crate) async fn open(&self, want: Want) -> Wants {
+        let exchange = within(self.link.open(want)).await.unwrap();
+        Wants { exchange }
+    }
+
     pub(crate) async fn want(&self, count: u32) -> Wants {
         let exchange = within(self.link.open(want(count))).await.unwrap();
         Wants { exchange }
@@ -362,7 +370,7 @@ impl Wants {
 
     pub(crate) async fn give_back(&mut self, jobs: &[Job]) {
         let numbers = jobs.iter().map(|job| job.grant.number).collect();
-        let grants = wire::field::List::new(numbers).unwrap();
+        let grants = List::new(numbers).unwrap();
         within(self.exchange.send(GiveBack { grants }))
             .await
             .unwrap();
@@ -383,11 +391,20 @@ impl Wants {
 }
 
 pub(crate) fn want(count: u32) -> Want {
+    want_of(count, TOOLCHAIN)
+}
+
+pub(crate) fn want_of(count: u32, toolchain: Digest) -> Want {
     Want {
         count: Count::new(count).unwrap(),
-        toolchain: TOOLCHAIN,
-        platform: Platform::parse("x86_64").unwrap(),
+        offers: List::new(vec![Toolset {
+            toolchain,
+            platform: Platform::parse("x86_64").unwrap(),
+        }])
+        .unwrap(),
         memory: None,
+        niceness: Niceness::LEAST,
+        preferred: Line::default(),
     }
 }
 

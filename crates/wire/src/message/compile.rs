@@ -189,6 +189,8 @@ messages! {
         3 (uint32) outputs: Count;
         /// What it used.
         4 (message, required) usage: Usage;
+        /// For each of them, in their order: BLAKE3 of its kind (four bytes, the lowest first) and its unpacked bytes. The key is derived by BLAKE3 in the context `floe output 1` from the job's encoded grant, so it fits this job only.
+        5 (bytes = "vec", repeated) proofs: List<Digest, 16>;
     }
 
     /// There will be no result. Outputs that came are worthless.

@@ -9,7 +9,7 @@ use crate::define::{messages, parts};
 use crate::field::{Line, List};
 use crate::grant::SignedGrant;
 use crate::make::choices;
-use crate::name::{Count, GrantNumber, Micros, Size};
+use crate::name::{Count, GrantNumber, Micros, Niceness, Size};
 
 choices! {
     /// What became of one job under a grant.
@@ -31,7 +31,33 @@ choices! {
     } else Other
 }
 
+choices! {
+    /// Why there is no grant.
+    Lack {
+        /// see the text
+        Other = 0;
+        /// no host that is logged in could ever take such a job
+        NoHost = 1;
+        /// those that could take no work just now: their owner, memory or disk does not allow it
+        NobodyWilling = 2;
+        /// the daemon of the agent's host is not logged in
+        NotLoggedIn = 3;
+        /// this scheduler's signature would not be believed
+        Unsigned = 4;
+        /// the member has as much open as anybody may have
+        TooMuch = 5;
+    } else Other
+}
+
 parts! {
+    /// A toolchain that would do.
+    Toolset {
+        /// Its manifest.
+        1 (bytes = "vec") toolchain: Digest;
+        /// Where its tools run.
+        2 (string) platform: Platform;
+    }
+
     /// A grant, and what is known of its executor.
     Placed {
         /// The grant.
@@ -40,22 +66,24 @@ parts! {
         2 (message, repeated) addresses: List<Address, 16>;
         /// It has the toolchain already.
         3 (bool) has_toolchain: bool;
-        /// Its platform.
+        /// Where the tools run that it is to use: one of those that were offered.
         4 (string) platform: Platform;
     }
 }
 
 messages! {
-    /// So many grants are wanted. A later one on the same stream replaces the count.
+    /// So many grants are wanted. A later one on the same stream replaces count and memory, and says the rest again.
     Want = 32, "agent → scheduler, opens a stream, and again on it" {
         /// How many, those included that were granted and not yet reported or given back.
         1 (uint32) count: Count;
-        /// For which toolchain.
-        2 (bytes = "vec") toolchain: Digest;
-        /// Where its tools run.
-        3 (string) platform: Platform;
-        /// What a job is likely to need of memory, if that is known.
-        4 (uint64, optional) memory: Option<Size>;
+        /// With which toolchains, one for each platform.
+        2 (message, repeated) offers: List<Toolset, 32>;
+        /// What a job is likely to need of memory, if that is known. With a gibibyte or more the host that has the most is wanted.
+        3 (uint64, optional) memory: Option<Size>;
+        /// How nice the jobs are: others go first.
+        4 (uint32) niceness: Niceness;
+        /// The name or address of the only host that will do; empty for any.
+        5 (string) preferred: Line<256>;
     }
 
     /// Grants, when there are some; none are promised.
@@ -70,6 +98,8 @@ messages! {
         1 (string) text: Line<400>;
         /// Whether any host could ever run it; if not, waiting is useless.
         2 (bool) possible: bool;
+        /// The same as text, for programs.
+        3 (uint32) reason: Lack;
     }
 
     /// Grants that will not be used.
@@ -105,4 +135,10 @@ messages! {
         /// The length of the data.
         1 (uint64) size: Size;
     }
+}
+
+impl Want {
+    /// Jobs that need so many bytes are given to the host that has the most: it is more than a compiler
+    /// usually takes, and less than small hosts have.
+    pub const MUCH_MEMORY: u64 = 1 << 30;
 }

@@ -174,6 +174,7 @@ fn job() -> Vec<Step> {
                     signal: None,
                     outputs: count(2),
                     usage: usage(),
+                    proofs: list(vec![digest(11), digest(12)]),
                 }
                 .into(),
             ),
@@ -202,13 +203,18 @@ fn refused() -> Vec<Step> {
 fn placement() -> Vec<Step> {
     let want = Want {
         count: count(30),
-        toolchain: digest(8),
-        platform: platform(),
+        offers: list(vec![Toolset {
+            toolchain: digest(8),
+            platform: platform(),
+        }]),
         memory: Some(size(300 << 20)),
+        niceness: Niceness::new(10).unwrap(),
+        preferred: Line::new("builder"),
     };
     let none = NoGrants {
         text: Line::new("all 3 executors are busy"),
         possible: true,
+        reason: Lack::Other,
     };
     let placed = Placed {
         grant: signed(),

@@ -44,6 +44,8 @@ pub(super) enum Without {
     NoHost(String),
     /// None will for now.
     Nobody(String),
+    /// Those that could take no work just now.
+    NobodyWilling(String),
     NoScheduler(String),
     TooLate,
 }
@@ -55,10 +57,7 @@ pub(super) enum Event<G> {
     Wanted(Token),
     Left(Token),
     Granted(Vec<Granted<G>>),
-    Nothing {
-        possible: bool,
-        text: String,
-    },
+    Nothing(Without),
     /// Nobody took it, or whoever did could not use it.
     Unused(Granted<G>),
     /// The job under it is over.
@@ -147,12 +146,8 @@ impl<G> Grants<G> {
             }
             Event::Left(token) => self.waiting.retain(|waiter| waiter.token != token),
             Event::Granted(grants) => self.granted(grants, now),
-            Event::Nothing { possible, text } => {
+            Event::Nothing(without) => {
                 self.raised = None;
-                let without = match possible {
-                    true => Without::Nobody(text),
-                    false => Without::NoHost(text),
-                };
                 self.send_home(&without, &mut actions);
                 self.nothing = Some(without);
             }

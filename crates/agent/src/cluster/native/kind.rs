@@ -1,31 +1,24 @@
-//! One kind of job, a toolchain on a platform: its stream to the scheduler and its grants. One task
-//! owns both; jobs send it orders.
+//! One kind of job: its stream to the scheduler and its grants. One task owns both; jobs send it orders.
 
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use job::{Digest, Platform, Reason};
+use job::Reason;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use transport::{Exchange, Incoming, LinkError, host_port};
 use wire::field::List;
-use wire::message::{Elected, GiveBack, Message, Placed, Want};
-use wire::name::{Count, GrantNumber};
+use wire::message::{Elected, GiveBack, Lack, Message, Placed, Want};
+use wire::name::GrantNumber;
 
 use super::grants::{Action, Event, Granted, Grants, Token, Without};
 use super::ticket::{Desk, Order, Ticket};
+use super::want::Kind;
 use super::{Cluster, words};
 use crate::cluster::Failure;
-
-/// What distinguishes kinds of jobs to a scheduler.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kind {
-    pub(super) toolchain: Digest,
-    pub(super) platform: Platform,
-}
 
 /// A stream without a job for so long is ended.
 const KEPT: Duration = Duration::from_secs(120);
@@ -205,8 +198,12 @@ impl Task {
             }
             Message::NoGrants(none) => {
                 let text = none.text.as_str().to_owned();
-                let possible = none.possible;
-                self.feed(Event::Nothing { possible, text }).await;
+                let without = match none.reason {
+                    Lack::NobodyWilling => Without::NobodyWilling(text),
+                    _ if none.possible => Without::Nobody(text),
+                    _ => Without::NoHost(text),
+                };
+                self.feed(Event::Nothing(without)).await;
             }
             Message::Elected(elected) => self.elected(&elected).await,
             other => {
@@ -295,8 +292,8 @@ impl Task {
             return;
         };
         let failure = match without {
-            Without::NoHost(text) => Failure::here(Reason::NoHost, text),
-            Without::Nobody(text) => Failure::here(reason_of(&text), text),
+            Without::NoHost(text) | Without::Nobody(text) => Failure::here(Reason::NoHost, text),
+            Without::NobodyWilling(text) => Failure::here(Reason::NobodyWilling, text),
             Without::NoScheduler(text) => no_scheduler(&text),
             Without::TooLate => {
                 let detail = "the scheduler named no host in time";
@@ -307,21 +304,17 @@ impl Task {
     }
 
     async fn say_want(&mut self, count: u32) {
-        let Ok(count) = Count::new(count) else { return };
-        let want = Want {
-            count,
-            toolchain: self.kind.toolchain,
-            platform: self.kind.platform.clone(),
-            memory: None,
+        let Ok(want) = self.kind.want(count) else {
+            return;
         };
         match &mut self.stream {
             Stream::Open { .. } => self.say(want).await,
             Stream::Opening(..) => {}
-            Stream::None if count.get() > 0 => {
+            Stream::None if count > 0 => {
                 let Some(cluster) = self.cluster.upgrade() else {
                     return;
                 };
-                self.stream = Stream::Opening(Box::pin(open_stream(cluster, want)), count.get());
+                self.stream = Stream::Opening(Box::pin(open_stream(cluster, want)), count);
             }
             Stream::None => {}
         }
@@ -363,12 +356,4 @@ async fn open_stream(cluster: Arc<Cluster>, want: Want) -> Result<Exchange, Stri
 
 fn no_scheduler(why: &str) -> Failure {
     Failure::here(Reason::NoScheduler, why)
-}
-
-/// The scheduler says why in words only.
-fn reason_of(text: &str) -> Reason {
-    match text == Reason::NobodyWilling.sentence() {
-        true => Reason::NobodyWilling,
-        false => Reason::NoHost,
-    }
 }

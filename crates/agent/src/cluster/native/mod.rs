@@ -1,8 +1,8 @@
 //! A cluster of members only: grants from its scheduler ahead of need, warm connections to executors,
 //! one flight for each job.
 //!
-//! Whether this host belongs to such a cluster its daemon says ([`asking`]); as long as that is not
-//! known, and in every other cluster, jobs go icecream's way.
+//! Whether this host belongs to such a cluster its daemon says ([`asking`]). In every other cluster, and
+//! with a daemon that says nothing, jobs go icecream's way.
 
 mod asking;
 mod grants;
@@ -15,6 +15,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod want;
 mod words;
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use job::{Platform, Reason};
+use job::Reason;
 use membership::{CertificateDer, Live, MemberId, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::sync::{Notify, watch};
@@ -30,17 +31,20 @@ use tracing::info;
 use transport::{HostPort, Mixed, Passport, host_port, read_credentials};
 use wire::message::Credentials;
 
-use self::kind::Kind;
 use self::line::{Line, Target};
 use self::pool::Pool;
 pub(crate) use self::seat::Seat;
 use self::ticket::Desk;
-use super::{Failure, Place, Places, Toolchain, Wish};
+use self::want::Kind;
+use super::{Failure, Place, Places, Wish};
 
 /// Daemons that are asked; a host has one.
 const MOST_DAEMONS: usize = 8;
 /// Toolchains and platforms that are asked for.
 const MOST_KINDS: usize = 64;
+/// How long a new agent's first jobs wait to learn which way to go. Nothing is waited for after the
+/// daemon's first word, whatever it is.
+const FIRST_WORD: Duration = Duration::from_millis(500);
 /// How long a connection waits to learn whether it is one between members.
 const KNOWN: Duration = Duration::from_secs(2);
 
@@ -139,12 +143,21 @@ impl Cluster {
         })
     }
 
-    /// As whom a connection is made to an executor that the daemon's scheduler named. Waits for the
-    /// daemon's first word, which comes at once.
-    pub(crate) async fn passport(&self) -> Passport {
+    /// The same once it is known; the daemon's first word comes at once.
+    pub(crate) async fn access_soon(self: &Arc<Self>) -> Option<Access> {
+        self.first_word(FIRST_WORD).await;
+        self.access()
+    }
+
+    async fn first_word(&self, limit: Duration) {
         let mut answered = self.answered.subscribe();
-        // Who is not told in time is nobody in particular.
-        let _ = tokio::time::timeout(KNOWN, answered.wait_for(|known| *known)).await;
+        // What is not told in time is not known.
+        let _ = tokio::time::timeout(limit, answered.wait_for(|known| *known)).await;
+    }
+
+    /// As whom a connection is made to an executor that the daemon's scheduler named.
+    pub(crate) async fn passport(&self) -> Passport {
+        self.first_word(KNOWN).await;
         match &self.standing().member {
             Some(member) if member.mixed => Passport::Mixed(member.among.clone()),
             Some(member) => Passport::Member(member.live.clone()),
@@ -268,11 +281,8 @@ impl Cluster {
         }
     }
 
-    fn desk(self: &Arc<Self>, toolchain: &Toolchain) -> Option<Desk> {
-        let kind = Kind {
-            toolchain: toolchain.manifest?,
-            platform: Platform::parse(&toolchain.platform).ok()?,
-        };
+    fn desk(self: &Arc<Self>, wish: &Wish) -> Option<Desk> {
+        let kind = Kind::of(wish)?;
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() >= MOST_KINDS && !kinds.contains_key(&kind) {
             // Jobs have what they need of those; a kind that comes again opens another desk.
@@ -314,30 +324,24 @@ impl Access {
     }
 
     /// A job will soon want to be placed: the scheduler is asked while its text is made.
-    pub(crate) fn coming(&self, toolchains: &[Toolchain]) {
-        if let [toolchain] = toolchains
-            && let Some(desk) = self.cluster.desk(toolchain)
-        {
+    pub(crate) fn coming(&self, wish: &Wish) {
+        if let Some(desk) = self.cluster.desk(wish) {
             desk.coming();
         }
     }
 
-    /// Whether this way is open to a job with these toolchains.
-    pub(crate) fn takes(&self, toolchains: &[Toolchain]) -> bool {
-        matches!(toolchains, [only] if only.manifest.is_some())
+    /// Whether this way is open to a job.
+    pub(crate) fn takes(&self, wish: &Wish) -> bool {
+        Kind::of(wish).is_some()
     }
 
     pub(crate) async fn place(self, wish: &Wish, slow_network: bool) -> Result<Place, Failure> {
-        let desk = wish.toolchains.first().and_then(|toolchain| {
-            let desk = self.cluster.desk(toolchain)?;
-            Some((desk, toolchain.clone()))
-        });
-        let Some((desk, toolchain)) = desk else {
+        let Some(desk) = self.cluster.desk(wish) else {
             let detail = "the toolchain has no manifest";
             return Err(Failure::here(Reason::NoHost, detail));
         };
         let ticket = desk.want().await?;
-        let seat = Seat::new(self.cluster, desk, ticket, toolchain, slow_network)?;
+        let seat = Seat::new(self.cluster, desk, ticket, &wish.toolchains, slow_network)?;
         Ok(Place::Elsewhere(Box::new(super::Seat::Native(seat))))
     }
 }

@@ -36,7 +36,8 @@ pub(crate) struct Seat {
     /// Until it is shown to the executor.
     ticket: Option<Ticket>,
     at: At,
-    toolchain: Toolchain,
+    /// What was offered.
+    toolchains: Vec<Toolchain>,
     slow_network: bool,
     sent: Option<Sent>,
     writer: Option<Writer>,
@@ -49,17 +50,27 @@ struct At {
     executor: membership::MemberId,
     placed: Placed,
     addresses: Vec<HostPort>,
+    /// Of those that were offered.
+    toolchain: Toolchain,
 }
 
 impl At {
-    fn of(ticket: &Ticket) -> Option<Self> {
-        let grant = ticket.grant()?;
+    fn of(ticket: &Ticket, toolchains: &[Toolchain]) -> Result<Self, Failure> {
+        let grant = ticket.grant().ok_or_else(no_grant)?;
         let addresses = grant.what.addresses.iter().filter_map(host_port);
-        Some(Self {
+        let platform = grant.what.platform.as_str();
+        let mut offered = toolchains.iter();
+        let toolchain = offered.find(|offered| offered.platform == platform);
+        let toolchain = toolchain.ok_or_else(|| {
+            let detail = format!("the scheduler named a host for {platform} programs");
+            Failure::here(Reason::PeerProtocol, detail)
+        })?;
+        Ok(Self {
             number: grant.number,
             executor: grant.executor,
             addresses: addresses.collect(),
             placed: grant.what.clone(),
+            toolchain: toolchain.clone(),
         })
     }
 }
@@ -69,16 +80,16 @@ impl Seat {
         cluster: Arc<Cluster>,
         desk: Desk,
         ticket: Ticket,
-        toolchain: Toolchain,
+        toolchains: &[Toolchain],
         slow_network: bool,
     ) -> Result<Self, Failure> {
-        let at = At::of(&ticket).ok_or_else(no_grant)?;
+        let at = At::of(&ticket, toolchains)?;
         Ok(Self {
             cluster,
             desk,
             ticket: Some(ticket),
             at,
-            toolchain,
+            toolchains: toolchains.to_vec(),
             slow_network,
             sent: None,
             writer: None,
@@ -106,7 +117,7 @@ impl Seat {
     }
 
     pub(crate) fn toolchain(&self) -> &Toolchain {
-        &self.toolchain
+        &self.at.toolchain
     }
 
     /// Sends the job and waits for its whole result. The outputs are on disk then, under no right name
@@ -157,7 +168,7 @@ impl Seat {
     async fn ask_again(&mut self) -> Result<(), Failure> {
         self.ticket = None;
         let ticket = self.desk.want().await?;
-        self.at = At::of(&ticket).ok_or_else(no_grant)?;
+        self.at = At::of(&ticket, &self.toolchains)?;
         self.ticket = Some(ticket);
         Ok(())
     }
@@ -183,7 +194,7 @@ impl Seat {
         let live = self.cluster.live().ok_or_else(no_member)?;
         let one = self
             .cluster
-            .installing(self.at.executor, &self.toolchain.name);
+            .installing(self.at.executor, &self.toolchain().name);
         let mut installed = one.lock().await;
         if *installed {
             return Ok(());
@@ -194,7 +205,7 @@ impl Seat {
             passport: transport::Passport::Member(live),
         };
         let installation = Installation {
-            toolchain: &self.toolchain,
+            toolchain: self.toolchain(),
             door: &door,
             budget: text.budget(),
             toolbox,
@@ -271,15 +282,13 @@ impl Seat {
     }
 
     fn order(&self, work: &Work) -> Result<Compile, Failure> {
-        let platform = Platform::parse(&self.toolchain.platform);
+        let toolchain = self.toolchain();
+        let platform = Platform::parse(&toolchain.platform);
         let platform = platform.map_err(|why| unsendable(&why.to_string()))?;
         let terms = words::Terms {
             number: self.at.number,
             grant: &self.at.placed.grant,
-            toolchain: self
-                .toolchain
-                .manifest
-                .unwrap_or(Digest::from_bytes([0; 32])),
+            toolchain: toolchain.manifest.unwrap_or(Digest::from_bytes([0; 32])),
             platform: &platform,
         };
         words::compile(work, &terms).map_err(|why| unsendable(&why.to_string()))

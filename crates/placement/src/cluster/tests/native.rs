@@ -28,7 +28,7 @@ impl Bench {
         let from = self.cluster.host_of(FIRST).unwrap_or(HostId(99));
         let asked = self
             .cluster
-            .wanted(self.now, from, &mut wants, &mut actions);
+            .wanted(self.now, (from, 0), &mut wants, &mut actions);
         actions.extend(self.settled());
         (asked, actions)
     }

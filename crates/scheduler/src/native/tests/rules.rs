@@ -235,3 +235,32 @@ fn kinds_of_jobs_share_what_their_member_may_have() {
     let (one, other) = (world.held(stream(1, 1)), world.held(stream(1, 2)));
     assert_eq!(one.len(), other.len());
 }
+
+#[test]
+fn nice_jobs_wait_for_the_others() {
+    let mut world = World::with(2, &[1]);
+    world.open(1, ONE, 100);
+    let mut running = Vec::new();
+    while let Some(grant) = world.held(ONE).first().cloned() {
+        world.begin(&grant);
+        world.drop_held(ONE, grant.job);
+        running.push(grant);
+    }
+    world.count(ONE, 0);
+    let nice = Need::of(&Want {
+        niceness: Niceness::new(10).unwrap(),
+        ..want()
+    });
+    world.ledger.open(OTHER, member(2), 1, nice).unwrap();
+    world.settle();
+    let third = stream(1, 2);
+    world.open(1, third, 1);
+    assert_eq!(world.waiting(), 2);
+    for grant in running {
+        world.end(&grant);
+        if !world.held(third).is_empty() {
+            break;
+        }
+    }
+    assert_eq!((world.held(third).len(), world.held(OTHER).len()), (1, 0));
+}

@@ -117,20 +117,13 @@ fn a_longer_way_is_met_with_more_ahead() {
 
 #[test]
 fn a_scheduler_that_has_nothing_sends_jobs_home() {
-    for possible in [true, false] {
+    for kind in [Without::Nobody, Without::NobodyWilling, Without::NoHost] {
         let mut grants = Grants::default();
-        let why = "why".to_owned();
-        let without = match possible {
-            true => Without::Nobody(why.clone()),
-            false => Without::NoHost(why.clone()),
-        };
+        let without = kind("why".to_owned());
         let home = |token| Action::Refuse(Token(token), without.clone());
         grants.apply(Event::Wanted(Token(1)), ms(0));
         grants.apply(Event::Wanted(Token(2)), ms(0));
-        let nothing = Event::Nothing {
-            possible,
-            text: why,
-        };
+        let nothing = Event::Nothing(without.clone());
         let told = grants.apply(nothing, ms(50));
         assert_eq!(told, [home(1), home(2), Action::Want(1)]);
         // It is not told again, and has something when it grants it.
@@ -146,9 +139,8 @@ fn a_scheduler_that_has_nothing_sends_jobs_home() {
 fn who_comes_after_a_rest_is_answered_anew() {
     let mut grants: Grants<()> = Grants::default();
     grants.apply(Event::Wanted(Token(1)), ms(0));
-    let text = String::new();
-    let possible = true;
-    grants.apply(Event::Nothing { possible, text }, ms(10));
+    let nobody = Without::Nobody(String::new());
+    grants.apply(Event::Nothing(nobody), ms(10));
     assert_eq!(grants.apply(Event::Tick, ms(2000)), [Action::Want(0)]);
     let again = grants.apply(Event::Wanted(Token(2)), ms(3000));
     assert_eq!(again, [Action::Want(2)]);

@@ -1,3 +1,4 @@
+use wire::field::List;
 use wire::message::{Accepted, Message, Packing, Refusal, Retry, Started};
 use wire::name::{Count, ExitCode, Micros, Signal, Size};
 
@@ -29,6 +30,7 @@ fn finished(outputs: u32, exit_code: Option<u32>, signal: Option<u32>) -> Messag
             waited_us: Micros::LEAST,
             ran_us: Micros::LEAST,
         },
+        proofs: List::default(),
     }
     .into()
 }

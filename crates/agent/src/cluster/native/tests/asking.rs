@@ -115,3 +115,32 @@ async fn icecreams_daemon_is_asked_once_in_its_life() {
         assert!(again.is_err(), "it was asked again");
     }
 }
+
+#[tokio::test]
+async fn the_first_job_waits_for_the_daemons_word() {
+    let mut world = World::new();
+    let agent = Agent::new(&mut world);
+    let socket = world.directory.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let cluster = Clusters::default().at(&places(socket)).unwrap();
+    let answers = async {
+        let (link, mut exchange) = asked(&listener).await;
+        exchange.send(agent.credentials(None)).await.unwrap();
+        (link, exchange)
+    };
+    let (access, _line) = tokio::join!(cluster.access_soon(), answers);
+    assert!(access.is_some());
+}
+
+#[tokio::test]
+async fn a_daemon_that_says_nothing_holds_a_job_up_for_half_a_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let cluster = Clusters::default().at(&places(socket)).unwrap();
+    let _line = asked(&listener).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    assert!(cluster.access_soon().await.is_none());
+    assert!(began.elapsed() <= Duration::from_millis(550));
+}

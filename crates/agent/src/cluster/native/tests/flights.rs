@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use wire::message::{Ending, Message};
+use wire::message::{Ending, Message, Want};
 
 use super::rig::*;
 
@@ -56,7 +56,7 @@ async fn the_grant_of_a_job_that_was_announced_is_there_before_it() {
     let submitter = agent.identity.member();
     let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
     agent.joins(&scheduler);
-    agent.access().coming(&agent.wish().toolchains);
+    agent.access().coming(&agent.wish());
     let Some(Message::Want(want)) = scheduler.heard.recv().await else {
         panic!("nothing is wanted");
     };
@@ -116,4 +116,33 @@ async fn who_refuses_for_want_of_a_toolchain_gets_it() {
     agent.joins(&scheduler);
     agent.job("a.o").await.unwrap();
     assert_eq!(executor.installations.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn what_jobs_ask_for_is_wanted_on_streams_of_their_own() {
+    let mut world = World::new();
+    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
+    let agent = Agent::new(&mut world);
+    let submitter = agent.identity.member();
+    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
+    agent.joins(&scheduler);
+    let mut wish = agent.wish();
+    agent.access().coming(&wish);
+    (wish.niceness, wish.preferred_host) = (7, "small".to_owned());
+    wish.much_memory = true;
+    agent.access().coming(&wish);
+    let mut wanted = Vec::new();
+    while wanted.len() < 2 {
+        if let Some(Message::Want(want)) = scheduler.heard.recv().await {
+            let memory = want.memory.map(wire::name::Size::get);
+            wanted.push((
+                want.niceness.get(),
+                want.preferred.as_str().to_owned(),
+                memory,
+            ));
+        }
+    }
+    wanted.sort();
+    let special = (7, "small".to_owned(), Some(Want::MUCH_MEMORY));
+    assert_eq!(wanted, [(0, String::new(), None), special]);
 }

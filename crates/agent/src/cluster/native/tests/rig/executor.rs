@@ -8,7 +8,7 @@ use membership::{Identity, Role};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use transport::{Admitted, Channel, Exchange, Gate, Incoming, Link, hello};
-use wire::field::Line;
+use wire::field::{Line, List};
 use wire::message::{
     Accepted, Compile, Finished, Message, Output, OutputKind, Packing, Started, Usage,
 };
@@ -248,6 +248,7 @@ async fn answer(exchange: &mut Exchange, manner: Manner) -> Option<()> {
             waited_us: Micros::LEAST,
             ran_us: Micros::LEAST,
         },
+        proofs: List::default(),
     };
     exchange.send(finished).await.ok()?;
     exchange.finish().await.ok()?;
