@@ -198,7 +198,9 @@ impl Arriving {
                 at: 0,
                 ended: false,
             };
-            let outcome = installing.unpack(reader).and_then(|_| installing.commit());
+            let outcome = installing
+                .unpack(reader)
+                .and_then(|_| installing.commit().map(drop));
             note(&place.refused, &place.entry, outcome.as_ref().err());
             // Those who wait look again after this.
             drop(place);

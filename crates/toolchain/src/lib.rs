@@ -26,6 +26,7 @@ mod own;
 mod pack;
 mod parallel;
 mod path;
+pub mod possession;
 mod proof;
 mod root;
 mod stamp;

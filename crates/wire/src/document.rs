@@ -83,7 +83,9 @@ const CONVERSATIONS: &[(u16, &str, &str)] = &[
         "Toolchains by content",
         "The manifest first, then only the files that are missing, in parallel, from whoever has them. A \
          file that was cut off goes on where it was. An executor that has a toolchain answers Offer with Verified only \
-         to those who may know that it has it; others send it anew.",
+         to those who may know that it has it: members that have sent it, or proved each of its files. To others nothing is \
+         there. What several executors miss, each gets a part of from the agent and the rest from the others (Elsewhere), \
+         which hand on only what the agent's member has brought there, to whom it names (Share).",
     ),
     (
         80,
@@ -231,7 +233,7 @@ fn releases(out: &mut String) -> std::fmt::Result {
          by name, and what both can do may be used. Fields that are not known are passed over, except in a Grant, which \
          is refused then. A message of an unknown kind ends its stream with \"unknown message\"; an unknown kind of frame \
          ends the connection, so new kinds need a name in the hello. Numbers are never used again for something else. \
-         This release lists no names.\n\n",
+         This release lists `toolchains`: Offer and what belongs to it are answered.\n\n",
     )
 }
 

@@ -11,9 +11,11 @@ pub(crate) mod unpack;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use invocation::{Family, Language};
 use job::{Digest, Reason};
+use toolchain::Contents;
 use transport::Sent;
 
 pub(crate) use self::icecream::{
@@ -36,6 +38,8 @@ pub(crate) struct Toolchain {
     pub(crate) gzipped: Option<Gzipped>,
     /// What members call it; none for a user's archive.
     pub(crate) manifest: Option<Digest>,
+    /// Its files one by one, for executors that take them so; else the archive goes as a whole.
+    pub(crate) contents: Option<Arc<Contents>>,
 }
 
 /// What is asked for when an executor is wanted.

@@ -51,6 +51,7 @@ pub(crate) fn archives(
                 path,
                 gzipped: None,
                 manifest: None,
+                contents: None,
             }),
         }
     }

@@ -68,6 +68,7 @@ impl Workshop {
                         path: native.archive.path,
                         gzipped: question.gzipped(),
                         manifest: Some(native.contents.manifest().identity().0),
+                        contents: Some(native.contents),
                     },
                     probe: Probe {
                         family: native.family,

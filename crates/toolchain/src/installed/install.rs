@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use job::Digest;
+use job::{Digest, EnvironmentName, Platform};
 use store::{ObjectLease, Store, StoreError};
 
 use super::{Installed, Key};
-use crate::manifest::{self, Manifest, ManifestError};
+use crate::manifest::{self, Identity, Manifest, ManifestError};
 use crate::root::resolve;
 use crate::unpack::{Keep, Limits, Listing, UnpackError, Unpacked, Why, in_pieces, list};
 
 /// By this program icecream, too, tells a toolchain from something else.
 const ASSEMBLER: &str = "usr/bin/as";
+const NO_ASSEMBLER: &str = "usr/bin/as is not an executable file in it";
 
 /// Why a toolchain was not installed.
 #[derive(Debug, thiserror::Error)]
@@ -97,18 +98,38 @@ impl Installing {
         Ok(done)
     }
 
-    /// Makes the toolchain visible.
-    pub fn commit(mut self) -> Result<(), InstallError> {
-        let name = self.key.1.to_string();
-        let Some((manifest, _)) = self
-            .received
-            .as_ref()
-            .filter(|(manifest, _)| has_program(manifest, ASSEMBLER))
-        else {
-            let why = "usr/bin/as is not an executable file in it";
-            return Err(InstallError::Unusable(name, why));
+    /// Makes the toolchain visible, and tells what it is.
+    pub fn commit(mut self) -> Result<Identity, InstallError> {
+        let Some((manifest, files)) = self.received.take() else {
+            return Err(InstallError::Unusable(self.key.1.to_string(), NO_ASSEMBLER));
         };
-        let store = self.installed.store();
+        let made = self.installed.make(&self.key, &manifest);
+        match made {
+            // The tree has them now.
+            Ok(_) => drop(files),
+            Err(_) => self.received = Some((manifest, files)),
+        }
+        made
+    }
+}
+
+impl Installed {
+    /// Makes a toolchain of files that came one by one and are in the store.
+    pub fn assemble(
+        &self,
+        platform: Platform,
+        name: EnvironmentName,
+        manifest: &Manifest,
+    ) -> Result<Identity, InstallError> {
+        self.make(&(platform, name), manifest)
+    }
+
+    fn make(&self, key: &Key, manifest: &Manifest) -> Result<Identity, InstallError> {
+        let name = key.1.to_string();
+        if !has_program(manifest, ASSEMBLER) {
+            return Err(InstallError::Unusable(name, NO_ASSEMBLER));
+        }
+        let store = self.store();
         let identity = manifest.identity();
         let furnished =
             furnish(manifest, store).map_err(|error| InstallError::Store(name.clone(), error))?;
@@ -119,16 +140,11 @@ impl Installing {
         let tree = store
             .build(identity.0, entries)
             .map_err(|error| InstallError::Store(name, error))?;
-        // The tree has them now.
-        drop(self.received.take());
-        self.installed
-            .state()
-            .names
-            .insert(self.key.clone(), identity);
-        self.installed.save();
+        self.state().names.insert(key.clone(), identity);
+        self.save();
         // Until now nothing else could be dropped for want of its name.
         drop(tree);
-        Ok(())
+        Ok(identity)
     }
 }
 

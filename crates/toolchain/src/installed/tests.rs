@@ -40,7 +40,7 @@ fn open(base: &Path, limit: u64) -> Installed {
 fn try_install(installed: &Installed, called: &str, archive: &[u8]) -> Result<(), InstallError> {
     let mut installing = installed.begin_install(platform(), name(called))?;
     installing.unpack(archive)?;
-    installing.commit()
+    installing.commit().map(drop)
 }
 
 /// Installs a toolchain whose assembler has `size` bytes of its own kind.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +45,15 @@ impl Contents {
         files
             .find(|((.., found), _)| *found == digest)
             .map(|(_, source)| source)
+    }
+
+    /// A file's bytes, as they are now. Whoever reads them checks the digest: the file may have changed.
+    pub fn open(&self, digest: Digest) -> io::Result<Box<dyn Read + Send>> {
+        match self.source(digest) {
+            Some(Source::File(path)) => Ok(Box::new(File::open(path)?)),
+            Some(Source::Text(text)) => Ok(Box::new(io::Cursor::new(text.clone()))),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     pub(super) fn file_set(&self, compiler: &Path, watch: Watch) -> FileSet {

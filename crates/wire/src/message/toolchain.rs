@@ -1,13 +1,13 @@
 //! Toolchains by content: the manifest first, then the files that are missing, each on a stream of
 //! its own, from whoever has them. A file that was cut off goes on where it was.
 
-use job::Digest;
+use job::{Digest, Platform};
 
 use super::compile::{Packing, Retry};
 use super::login::Address;
 use crate::define::{messages, parts};
 use crate::field::{Line, List};
-use crate::name::{Count, Size};
+use crate::name::{Count, MemberId, Size};
 
 parts! {
     /// Who has a toolchain.
@@ -30,6 +30,8 @@ messages! {
         3 (uint32) files: Count;
         /// Their length together.
         4 (uint64) total: Size;
+        /// Where its programs run; the executor's own platform if it is not said.
+        5 (string, optional) platform: Option<Platform>;
     }
 
     /// The manifest is to be sent.
@@ -51,6 +53,8 @@ messages! {
         1 (bytes = "vec", repeated) files: List<Digest, 16384>;
         /// More such messages follow.
         2 (bool) more: bool;
+        /// How much of each is there already, in the same order; none if nothing of any.
+        3 (uint64, repeated) have: List<Size, 16384>;
     }
 
     /// The data up to the end is a file, or its rest.
@@ -119,5 +123,41 @@ messages! {
         2 (uint32) retry: Retry;
         /// A word for programs, which stays; empty if there is none.
         3 (string) code: Line<40>;
+    }
+
+    /// Behind the manifest. So many bytes of data follow: for each file of the manifest, in its order,
+    /// the 32 bytes of a BLAKE3 digest, keyed with the file's secret, of the sender's member number. The secret is the digest of
+    /// the file in the context `floe possession 1`, which only those can know who have the file. Files that are proved so
+    /// and are there need not be sent.
+    Possession = 76, "agent → executor; data follows" {
+        /// The length of the data.
+        1 (uint64) size: Size;
+    }
+
+    /// These files are there now, whole and compared with their digests.
+    Arrived = 77, "executor → agent" {
+        /// Digests of files that the manifest names.
+        1 (bytes = "vec", repeated) files: List<Digest, 16384>;
+    }
+
+    /// These missing files are not sent: they are to be fetched from another executor. What cannot be had there
+    /// is asked for with Missing again.
+    Elsewhere = 78, "agent → executor, on an offer's stream" {
+        /// The manifest that names them.
+        1 (bytes = "vec") manifest: Digest;
+        /// Digests of files that are there.
+        2 (bytes = "vec", repeated) files: List<Digest, 16384>;
+        /// Who has them.
+        3 (bytes = "vec") holder: MemberId;
+        /// Where it is reached, best first.
+        4 (message, repeated) addresses: List<Address, 16>;
+    }
+
+    /// These members may fetch what the sender has brought there, or has proved to have. Answered by Done.
+    Share = 79, "agent → executor, opens a stream" {
+        /// The manifest whose files are meant.
+        1 (bytes = "vec") manifest: Digest;
+        /// Who may fetch them.
+        2 (bytes = "vec", repeated) members: List<MemberId, 256>;
     }
 }

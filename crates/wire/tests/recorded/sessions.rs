@@ -311,6 +311,7 @@ fn toolchain() -> Vec<Step> {
         manifest_size: size(70_000),
         files: count(60),
         total: size(250 << 20),
+        platform: Some(platform()),
     };
     let manifest = Manifest {
         manifest: digest(8),
@@ -320,6 +321,7 @@ fn toolchain() -> Vec<Step> {
     let missing = Missing {
         files: list(vec![digest(20), digest(21)]),
         more: false,
+        have: list(vec![size(1_000), size(0)]),
     };
     let blob = Blob {
         manifest: digest(8),
@@ -355,17 +357,34 @@ fn toolchain() -> Vec<Step> {
     let ask = FetchManifest {
         manifest: digest(8),
     };
+    let possession = Possession { size: size(64) };
+    let arrived = Arrived {
+        files: list(vec![digest(20)]),
+    };
+    let elsewhere = Elsewhere {
+        manifest: digest(8),
+        files: list(vec![digest(21)]),
+        holder: member(5),
+        addresses: addresses(),
+    };
+    let share = Share {
+        manifest: digest(8),
+        members: list(vec![member(6)]),
+    };
     vec![
         (CONNECTING, Act::Open(offer.into())),
         (ACCEPTING, Act::Say(0, ManifestWanted {}.into())),
         (CONNECTING, Act::Say(0, manifest.into())),
         (CONNECTING, Act::Data(0, b"manifest".to_vec())),
-        (CONNECTING, Act::End(0)),
+        (CONNECTING, Act::Say(0, possession.into())),
+        (CONNECTING, Act::Data(0, vec![7; 64])),
         (ACCEPTING, Act::Say(0, missing.into())),
+        (CONNECTING, Act::Say(0, elsewhere.into())),
         (CONNECTING, Act::Open(blob.into())),
         (CONNECTING, Act::Data(1, b"rest".to_vec())),
         (CONNECTING, Act::End(1)),
         (ACCEPTING, Act::End(1)),
+        (ACCEPTING, Act::Say(0, arrived.into())),
         (ACCEPTING, Act::Say(0, progress.into())),
         (
             ACCEPTING,
@@ -378,6 +397,7 @@ fn toolchain() -> Vec<Step> {
             ),
         ),
         (ACCEPTING, Act::End(0)),
+        (CONNECTING, Act::End(0)),
         (ACCEPTING, Act::Open(fetch.into())),
         (CONNECTING, Act::Say(2, denied.into())),
         (CONNECTING, Act::End(2)),
@@ -386,6 +406,8 @@ fn toolchain() -> Vec<Step> {
         (ACCEPTING, Act::Reset(3, ResetCode::TOO_SLOW)),
         (CONNECTING, Act::Open(find.into())),
         (ACCEPTING, Act::Say(4, holders.into())),
+        (CONNECTING, Act::Open(share.into())),
+        (ACCEPTING, Act::Say(5, Done {}.into())),
     ]
 }
 

@@ -74,6 +74,7 @@ impl Agent {
                 path: archive,
                 gzipped: None,
                 manifest: Some(Digest::from_bytes([9; 32])),
+                contents: None,
             }],
             source: "a.c".into(),
             language: Language::C,
