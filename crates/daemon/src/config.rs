@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use tokio::sync::watch;
-use transport::{Gate, HostPort, Papers, Passport};
+use transport::{Gate, HostPort, Papers, Passport, Schedulers};
 
 use crate::guard::Recheck;
 use crate::load::{self, ProcPaths};
@@ -78,6 +78,8 @@ pub struct Config {
     pub passport: Passport,
     /// What this host's agents show to other members, where this host is one.
     pub papers: Option<watch::Receiver<Papers>>,
+    /// The cluster's schedulers, of which one is elected; they are asked besides those of `scheduler`.
+    pub schedulers: Option<watch::Receiver<Schedulers>>,
     /// Compiles only under grants: by floe's own protocol and not by icecream's messages. Only where all
     /// are members.
     pub grants_only: bool,
@@ -140,6 +142,7 @@ impl Config {
             gate: Gate::Open,
             passport: Passport::None,
             papers: None,
+            schedulers: None,
             grants_only: false,
             recheck: Recheck::default(),
             no_remote: false,

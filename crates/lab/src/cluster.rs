@@ -46,6 +46,8 @@ pub struct ClusterBuilder {
     scheduler: Suite,
     scheduler_arguments: Vec<String>,
     daemons: Vec<DaemonSpec>,
+    /// Hosts on which nothing is started.
+    bare: Vec<HostSpec>,
     /// Who runs the daemon of a name, when it is not root.
     users: BTreeMap<String, (u32, u32)>,
     /// Hosts that forbid user namespaces.
@@ -169,6 +171,7 @@ impl Cluster {
             scheduler: Suite::Floe,
             scheduler_arguments: Vec::new(),
             daemons: Vec::new(),
+            bare: Vec::new(),
             users: BTreeMap::new(),
             without_namespaces: BTreeSet::new(),
             floe: None,
@@ -189,6 +192,9 @@ impl Cluster {
                 cpus: daemon.slots.max(2),
                 link: daemon.link,
             })?;
+        }
+        for host in &builder.bare {
+            lab.host(host)?;
         }
         let ports = match builder.kind {
             Kind::Namespaces => Ports {

@@ -18,6 +18,7 @@ use crate::invite::{Invite, Secret};
 use crate::name::{Address, ClusterName, HostName};
 use crate::peer::Peer;
 use crate::role::Role;
+use crate::schedulers::{Presence, Register, SchedulerAt};
 
 /// The longest request or answer, but for the list of revoked members.
 pub(crate) const LONGEST_CERTIFICATE: usize = 4096;
@@ -37,6 +38,8 @@ pub enum Request {
     /// The list of revoked members, if its number is higher than the one known.
     Revocations {
         known: u64,
+        /// Of a scheduler: others are to know where it is.
+        scheduler: Option<Presence>,
     },
     /// By a member with the role `admin`, as the others below.
     Invite(InviteOptions),
@@ -61,8 +64,12 @@ pub struct JoinRequest {
 #[derive(Clone, Debug)]
 pub enum Reply {
     Issued(Box<Issued>),
-    /// None when there is no newer one.
-    Revocations(Option<(u64, Vec<u8>)>),
+    Revocations {
+        /// None when there is no newer list.
+        newer: Option<(u64, Vec<u8>)>,
+        /// Those that were heard lately.
+        schedulers: Vec<SchedulerAt>,
+    },
     Invited(Box<Invite>),
     Revoked,
     Members(Vec<MemberRow>),
@@ -200,6 +207,7 @@ pub struct JoinService {
     authority: Authority,
     guesses: Guesses,
     refusals: Refusals,
+    schedulers: Register,
 }
 
 impl JoinService {
@@ -208,6 +216,7 @@ impl JoinService {
             authority,
             guesses: Guesses::default(),
             refusals: Refusals::default(),
+            schedulers: Register::default(),
         }
     }
 
@@ -258,12 +267,20 @@ impl JoinService {
                 let issued = authority.renew(peer, csr, agent_csr, now)?;
                 Ok(Reply::Issued(Box::new(issued)))
             }
-            Request::Revocations { known } => {
+            Request::Revocations { known, scheduler } => {
                 authority.is_member(peer)?;
+                if let Some(presence) = scheduler
+                    && peer.needs(Role::Schedule).is_ok()
+                {
+                    let (who, from) = (peer.member, caller.address);
+                    let own = authority.addresses();
+                    self.schedulers.note(who, presence, from, own, now);
+                }
                 let newer = authority
                     .revocations()?
                     .filter(|(number, _)| number > known);
-                Ok(Reply::Revocations(newer))
+                let schedulers = self.schedulers.list(now);
+                Ok(Reply::Revocations { newer, schedulers })
             }
             Request::Invite(options) => {
                 authority.is_member(peer)?;
@@ -275,6 +292,7 @@ impl JoinService {
                 authority.is_member(peer)?;
                 admin()?;
                 authority.revoke(*member, Some(peer.member), now)?;
+                self.schedulers.remove(*member);
                 Ok(Reply::Revoked)
             }
             Request::Members => {

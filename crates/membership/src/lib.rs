@@ -43,6 +43,7 @@ mod name;
 mod peer;
 mod revocation;
 mod role;
+mod schedulers;
 mod sealed;
 mod sign;
 mod subject;
@@ -70,8 +71,10 @@ pub use peer::Peer;
 pub use revocation::{BadList, RevocationList};
 pub use role::{InvalidRole, Role, Roles};
 pub use rustls::pki_types::{CertificateDer, UnixTime};
+pub use schedulers::{Presence, SchedulerAt};
 pub use sign::{Context, SignError, Signature, Signer};
 pub use subject::Subject;
+pub use time::stamp;
 pub use tls::{TlsError, join_client};
 pub use trust::{Distrust, Trust};
 

@@ -136,6 +136,13 @@ impl Address {
     pub const fn port(&self) -> u16 {
         self.port
     }
+
+    /// Another service of the same host.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Self {
+        let host = self.host.clone();
+        Self { host, port }
+    }
 }
 
 impl fmt::Display for Address {

@@ -14,7 +14,7 @@ pub(crate) fn after(now: UnixTime, span: Duration) -> u64 {
 
 /// `2026-01-31T23:59:59Z`. Days are turned into a date by counting eras of 400 years from the first
 /// of March, so that a leap day is the last of its year.
-pub(crate) fn stamp(seconds: u64) -> String {
+pub fn stamp(seconds: u64) -> String {
     const DAYS_PER_ERA: u64 = 146_097;
     // Later than the year 9999 means a broken clock; the arithmetic below must not overflow.
     let seconds = seconds.min(253_402_300_799);

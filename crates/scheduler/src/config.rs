@@ -2,7 +2,7 @@
 
 use placement::Algorithm;
 use tokio::sync::watch;
-use transport::{Gate, Papers};
+use transport::{Gate, HostPort, Papers, Schedulers};
 
 /// Everything that options and environment decide.
 #[derive(Clone, Debug)]
@@ -19,6 +19,12 @@ pub struct Config {
     /// What this host is as a member: its key signs members' grants, and without it there are none. At each
     /// change all members who are connected are asked anew whether they are still trusted.
     pub papers: Option<watch::Receiver<Papers>>,
+    /// The cluster's other schedulers, of which one is elected. Without it this one is.
+    pub schedulers: Option<watch::Receiver<Schedulers>>,
+    /// This host's name as a member, for people.
+    pub name: String,
+    /// Where others reach this scheduler, if not where they are told to look.
+    pub advertise: Vec<HostPort>,
     /// How to choose hosts (`-a`).
     pub algorithm: Algorithm,
     /// Keep the daemons when a better scheduler announces itself (`-r`).
@@ -45,6 +51,9 @@ impl Default for Config {
             interface: None,
             gate: Gate::Open,
             papers: None,
+            schedulers: None,
+            name: "this host".to_owned(),
+            advertise: Vec::new(),
             algorithm: Algorithm::Fastest,
             persistent_clients: false,
             tests: false,

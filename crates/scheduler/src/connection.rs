@@ -17,6 +17,7 @@ use transport::{
 };
 
 use crate::core::Input;
+use crate::election::{Ballot, Verdict};
 use crate::native;
 
 /// For the handshake, and again for the first message. icecream's daemons may be silent for three
@@ -28,7 +29,7 @@ const MAX_GREETING: usize = 4096;
 const MAX_BATCH: usize = 256;
 
 /// Whoever may do one of these has something to say here.
-const WELCOME: &[Role] = &[Role::Submit, Role::Execute, Role::Monitor];
+const WELCOME: &[Role] = &[Role::Submit, Role::Execute, Role::Monitor, Role::Schedule];
 
 /// One login. Never used twice; a daemon's is also its host number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,16 +72,19 @@ pub(crate) struct Door {
     last_peer: Arc<AtomicU32>,
     greeting: Lobby,
     complaints: Arc<Complaints>,
+    /// None if there is nobody else to elect.
+    ballot: Option<Ballot>,
 }
 
 impl Door {
-    pub(crate) fn new(inputs: mpsc::Sender<Input>, gate: Gate) -> Self {
+    pub(crate) fn new(inputs: mpsc::Sender<Input>, gate: Gate, ballot: Option<Ballot>) -> Self {
         Self {
             inputs,
             gate,
             last_peer: Arc::default(),
             greeting: Lobby::new(MAX_GREETING),
             complaints: Arc::default(),
+            ballot,
         }
     }
 
@@ -101,7 +105,11 @@ impl Door {
                         live,
                     }) => {
                         let (peer, inputs) = (door.next_peer(), door.inputs);
-                        native::link::serve(stream, *member, peer, live, inputs).await;
+                        let caller = native::link::Caller {
+                            member: *member,
+                            peer,
+                        };
+                        native::link::serve(stream, caller, live, door.ballot, inputs).await;
                     }
                     Ok(Greeted::Icecream(newcomer, reader)) => {
                         if door.inputs.send(Input::Arrived(*newcomer)).await.is_ok() {
@@ -141,6 +149,14 @@ impl Door {
             }
             (_, member, _) => member,
         };
+        if let (Some(ballot), Some(_)) = (&self.ballot, &member)
+            && let Verdict::Other { elected, .. } = ballot.decided().await
+        {
+            return Err(GreetingError::NotElected {
+                peer: stream.peer().to_string(),
+                elected: elected.name,
+            });
+        }
         let channel = Channel::accept(stream, GREETING_DEADLINE).await?;
         let peer_name = channel.peer_addr().to_string();
         let (mut receiver, sender) = channel.split();
@@ -215,6 +231,9 @@ enum GreetingError {
     Silent { peer: String },
     #[error("{peer} is refused: {why}")]
     NotAllowed { peer: String, why: Distrust },
+    /// It did not ask which one to log in at, or that has changed since.
+    #[error("{peer} is to log in at scheduler {elected}, which is elected")]
+    NotElected { peer: String, elected: String },
     #[error("the peer left without logging in")]
     Left,
 }
@@ -224,7 +243,10 @@ impl GreetingError {
         match self {
             Self::Transport(error) => error.is_probe(),
             Self::Left => true,
-            Self::WrongMessage { .. } | Self::Silent { .. } | Self::NotAllowed { .. } => false,
+            Self::WrongMessage { .. }
+            | Self::Silent { .. }
+            | Self::NotAllowed { .. }
+            | Self::NotElected { .. } => false,
         }
     }
 

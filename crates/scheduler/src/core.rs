@@ -19,6 +19,7 @@ use transport::Gate;
 
 use crate::Config;
 use crate::connection::{Hello, Newcomer, Peer};
+use crate::election::Verdict;
 use crate::monitor;
 use crate::outbox::Outbox;
 use crate::probe;
@@ -146,6 +147,10 @@ impl Core {
                 let _gone = answer.send(asked);
             }
             Input::Native(input) => self.native(now, input),
+            Input::Elected(Verdict::Other { elected, .. }) => {
+                self.outranked(now, &format!("scheduler {}", elected.name));
+            }
+            Input::Elected(Verdict::Own { .. } | Verdict::Open) => {}
             Input::Recheck => self.recheck(now),
         }
     }
@@ -326,7 +331,8 @@ impl Core {
     }
 
     fn outranked(&mut self, now: Time, text: &str) {
-        if self.persistent_clients {
+        let nobody = self.daemons.is_empty() && self.monitors.is_empty();
+        if self.persistent_clients || nobody && self.natives.is_unused() {
             return;
         }
         tracing::info!(

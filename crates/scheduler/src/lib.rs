@@ -17,6 +17,7 @@ mod connection;
 mod control;
 mod core;
 mod discovery;
+mod election;
 mod error;
 mod monitor;
 mod native;

@@ -11,11 +11,13 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use transport::{Gate, Reach, bind_udp, interface_address, listen_tcp};
+use wire::name::Port;
 
 use crate::connection::Door;
 use crate::core::{Core, Input};
 use crate::discovery::Beacon;
-use crate::{Config, SchedulerError, control, vigil};
+use crate::election::{Ballot, Candidate};
+use crate::{Config, SchedulerError, control, election, vigil};
 
 /// Inputs that may wait for the owner of the state.
 const MAX_INPUTS: usize = 1024;
@@ -30,6 +32,7 @@ pub struct Bound {
     config: Config,
     peers: TcpListener,
     control: TcpListener,
+    started_ms: u64,
     /// None: members know where the scheduler is, and nobody else is told.
     beacon: Option<Beacon>,
 }
@@ -48,6 +51,7 @@ pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
     };
     let peers = listen_tcp(SocketAddr::from((address, config.port)))?;
     let own = peers.local_addr().map_err(SchedulerError::OwnAddress)?;
+    let started_ms = started_ms(config.fake_start_time);
     let members_only = matches!(config.gate, Gate::Members(_));
     let control_address = if members_only {
         Ipv4Addr::LOCALHOST
@@ -57,6 +61,7 @@ pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
     let control = listen_tcp(SocketAddr::from((control_address, control_port)))?;
     if members_only {
         return Ok(Bound {
+            started_ms,
             config,
             peers,
             control,
@@ -75,11 +80,16 @@ pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
     };
     let beacon = Beacon {
         socket,
-        identity: identity(&config),
+        identity: Identity {
+            version: Version::MAX.number(),
+            start_time: started_ms / 1000,
+            net_name: config.net_name.clone().into_bytes(),
+        },
         reach,
         ports,
     };
     Ok(Bound {
+        started_ms,
         config,
         peers,
         control,
@@ -103,12 +113,30 @@ impl Bound {
         self.control.local_addr().ok().map(|address| address.port())
     }
 
+    /// Has this scheduler stand for election, where there may be others.
+    fn elect(&self, inputs: &mpsc::Sender<Input>, tasks: &mut JoinSet<()>) -> Option<Ballot> {
+        let live = self.config.gate.live()?.clone();
+        let schedulers = self.config.schedulers.clone()?;
+        let port = Port::new(self.port()?.into()).ok()?;
+        let own = Candidate {
+            member: live.member()?,
+            name: self.config.name.clone(),
+            started_ms: self.started_ms,
+            addresses: self.config.advertise.clone(),
+        };
+        let (ballot, count) = election::prepare(own, port);
+        tasks.spawn(count.keep(live, schedulers, inputs.clone()));
+        Some(ballot)
+    }
+
     async fn serve(self, shutdown: impl Future<Output = ()>) {
         allow_many_connections();
         let (sender, mut inputs) = mpsc::channel(MAX_INPUTS);
         let mut core = Core::new(&self.config, sender.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(Door::new(sender.clone(), self.config.gate.clone()).keep(self.peers));
+        let ballot = self.elect(&sender, &mut tasks);
+        let door = Door::new(sender.clone(), self.config.gate.clone(), ballot);
+        tasks.spawn(door.keep(self.peers));
         tasks.spawn(control::keep(self.control, sender.clone()));
         if self.config.gate.live().is_some() {
             tasks.spawn(vigil::keep(self.config.papers.clone(), sender.clone()));
@@ -143,21 +171,13 @@ impl Bound {
     }
 }
 
-fn identity(config: &Config) -> Identity {
+/// Milliseconds since 1970. The order of schedulers, in icecream's election as in that of members.
+fn started_ms(fake: bool) -> u64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let start_time = if config.fake_start_time {
-        now.saturating_sub(1000)
-    } else {
-        now
-    };
-    Identity {
-        version: Version::MAX.number(),
-        start_time,
-        net_name: config.net_name.clone().into_bytes(),
-    }
+        .unwrap_or_default();
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    now.saturating_sub(if fake { 1_000_000 } else { 0 })
 }
 
 /// Each host is a connection, and shells give few file descriptors by default.

@@ -25,8 +25,8 @@ pub use channel::{Channel, Options};
 pub use complaints::{Complaints, Unsaid};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{
-    EnrolError, Office, Papers, Standing, Unfit, ask, credentials, hello, host_port, join,
-    read_credentials, receive_list,
+    EnrolError, Office, Papers, Schedulers, Standing, Unfit, ask, credentials, hello, host_port,
+    join, read_credentials, receive_list,
 };
 pub use error::{ListenError, TransportError};
 pub use gate::{Admitted, Gate, Mixed, Passport};

@@ -47,7 +47,7 @@ impl From<DuplexStream> for Stream {
 
 impl Stream {
     /// The other end, as far as the kernel tells.
-    pub(crate) fn peer(&self) -> Endpoint {
+    pub fn peer(&self) -> Endpoint {
         if let Some(tcp) = self.tcp() {
             return tcp.peer_addr().map_or(Endpoint::Unknown, Endpoint::tcp);
         }

@@ -397,7 +397,10 @@ async fn thousands_of_dripping_handshakes_keep_nobody_from_the_authority() {
         let joining = join(&invite, &directory, &name);
         let identity = timeout(SOON, joining).await.unwrap().unwrap();
         let live = identity.live(clock()).unwrap();
-        let list = Request::Revocations { known: 0 };
+        let list = Request::Revocations {
+            known: 0,
+            scheduler: None,
+        };
         let asking = ask(&live, identity.addresses(), &list);
         timeout(SOON, asking).await.unwrap().unwrap();
         let (_renewing, request) = identity.renewal().unwrap();

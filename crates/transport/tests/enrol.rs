@@ -87,11 +87,14 @@ async fn a_host_joins_with_the_line_and_renews() {
     identity
         .renewed(&renewing, &issued, &live, UnixTime::now())
         .unwrap();
-    let revocations = Request::Revocations { known: 0 };
+    let revocations = Request::Revocations {
+        known: 0,
+        scheduler: None,
+    };
     let reply = ask(&live, identity.addresses(), &revocations)
         .await
         .unwrap();
-    assert!(matches!(reply, Reply::Revocations(None)));
+    assert!(matches!(reply, Reply::Revocations { newer: None, .. }));
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use crate::limits::{
 };
 use crate::message::{
     Address, Ending, Family, Holder, InputKind, JobLimits, Lack, Language, Member, Message,
-    OutputKind, Packing, Placed, Refusal, Retry, Role, Root, Standing, Taking, Toolset, Usage,
+    OutputKind, Packing, Placed, Refusal, Retry, Role, Root, SchedulerPlace, Standing, Taking,
+    Toolset, Usage,
 };
 
 macro_rules! list_parts {
@@ -36,6 +37,7 @@ const PARTS: &[Definition] = list_parts!(
     Toolset,
     Placed,
     Address,
+    SchedulerPlace,
     Holder,
     Root,
     Member,

@@ -16,6 +16,7 @@ mod monitors;
 mod odd;
 mod owner;
 mod projects;
+mod schedulers;
 mod shut_home;
 mod smoke;
 mod warnings;

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod discover;
+mod elected;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use icecream::{Message, Version};
 use membership::{Peer, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
-use transport::{Channel, Options, Sender, TransportError};
+use transport::{Channel, Options, Passport, Sender, TransportError};
 
 use crate::config::{Config, Find, SCHEDULER_PORT};
 use crate::guard::Guard;
@@ -22,7 +23,7 @@ use backoff::Backoff;
 /// connection when all its peers are quiet.
 const CONNECT: Duration = Duration::from_secs(40);
 /// A session that lasted this long was a good one.
-const GOOD_SESSION: Duration = Duration::from_secs(30);
+const GOOD_SESSION: Duration = Duration::from_secs(10);
 /// Messages waiting for a scheduler that does not read; then it is given up.
 const OUTGOING: usize = 4096;
 
@@ -120,6 +121,11 @@ pub(crate) async fn run(
 }
 
 async fn connect(config: &Config) -> Result<(Channel, Option<Peer>), String> {
+    if let (Passport::Member(live), Find::At(_) | Find::OneOf(_)) =
+        (&config.passport, &config.scheduler)
+    {
+        return elected::connect(config, live).await;
+    }
     let places = match &config.scheduler {
         Find::At(place) => std::slice::from_ref(place),
         Find::OneOf(places) => places,

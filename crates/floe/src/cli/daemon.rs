@@ -36,6 +36,7 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
             config.gate = membership.gate();
             config.passport = Passport::Member(membership.standing.live());
             config.papers = Some(membership.standing.papers());
+            config.schedulers = Some(membership.standing.schedulers());
             if options.scheduler.is_none() {
                 config.scheduler = Find::OneOf(membership.schedulers()?);
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use toolchain::{Fate, NativeError};
 
 use super::options::DoctorOptions;
+use super::status::gather;
 
 /// Asked about when none is named, as far as they are in `PATH`.
 const USUAL: &[&str] = &["gcc", "g++", "clang", "clang++"];
@@ -18,6 +19,8 @@ struct Report {
     sandbox: Sandbox,
     /// Who may ask this host's daemon for compiles; none if it does not say, or none runs.
     open_to: Option<String>,
+    /// The scheduler that the daemon uses, and why it is that one; or why there is none.
+    scheduler: Option<String>,
     toolchains: Vec<Toolchain>,
 }
 
@@ -66,9 +69,13 @@ struct Language {
 
 /// To be called before the program has threads: a sandbox is tried.
 pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
+    // Before there is a runtime.
+    let sandbox = sandbox();
+    let (open_to, scheduler) = network().unwrap_or_default();
     let report = Report {
-        sandbox: sandbox(),
-        open_to: open_to(),
+        sandbox,
+        open_to,
+        scheduler,
         toolchains: compilers(options)
             .into_iter()
             .map(|compiler| Toolchain {
@@ -108,14 +115,28 @@ fn sandbox() -> Sandbox {
     }
 }
 
-/// As the daemon says; it is asked by a runtime of this moment.
-fn open_to() -> Option<String> {
+/// Who may ask the daemon, and its scheduler; asked by a runtime of this moment.
+fn network() -> Option<(Option<String>, Option<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .ok()?;
-    let daemon = runtime.block_on(super::status::gather::daemon()).ok()??;
-    daemon.open_to
+    runtime.block_on(async {
+        let daemon = gather::daemon().await.ok()??;
+        let scheduler = match daemon.openness() {
+            Some(daemon::Openness::Members) => match gather::among_members(&daemon).await {
+                Ok(gather::Scheduler {
+                    address, elected, ..
+                }) => Some(match elected {
+                    Some(why) => format!("{address}: {why}"),
+                    None => address,
+                }),
+                Err(error) => Some(format!("not asked: {error:#}")),
+            },
+            _ => daemon.scheduler,
+        };
+        Some((daemon.open_to, scheduler))
+    })
 }
 
 fn compilers(options: &DoctorOptions) -> Vec<PathBuf> {
@@ -206,6 +227,9 @@ fn shown(report: &Report) -> String {
                 "  for members only: floe cluster create, floe join LINE on each host, and floe daemon without --icecream\n",
             );
         }
+    }
+    if let Some(scheduler) = &report.scheduler {
+        let _ = writeln!(text, "  its scheduler: {scheduler}");
     }
     text.push_str("\nThis host's compilers on others\n");
     if report.toolchains.is_empty() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use membership::Address;
 
 use super::cluster::{ClusterOptions, JoinOptions};
 use super::up::UpOptions;
@@ -232,6 +233,9 @@ pub(crate) struct SchedulerOptions {
     /// How hosts are chosen: fastest, round_robin, least_busy or random
     #[arg(short = 'a', long, value_name = "NAME", default_value = "fastest")]
     pub(crate) algorithm: scheduler::Algorithm,
+    /// Where members reach this scheduler, instead of at its port on the address from which it asks the authority; up to eight times
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) advertise: Vec<Address>,
     /// Keep the daemons when a better scheduler announces itself
     #[arg(short = 'r', long = "persistent-client-connection")]
     pub(crate) persistent: bool,

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use job::variable;
-use transport::Gate;
+use membership::{Address, Presence, Role};
+use transport::{Gate, HostPort, Standing};
 
 use super::options::SchedulerOptions;
 use super::service;
@@ -23,12 +24,25 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
         let user = options.service.user.as_deref();
         part.give_to(service::root_becomes(user)?)?;
         service::leave_root(user)?;
-        let membership = part.open()?;
+        let mut membership = part.open()?;
+        let advertise = &options.advertise;
+        if let Some(membership) = &mut membership {
+            membership.standing.schedules(Presence {
+                port: options.port,
+                advertised: advertise.clone(),
+            });
+        }
         let gate = membership.as_ref().map_or(Gate::Open, Membership::gate);
         warn_of_openness(&gate);
         let papers = membership.as_ref().map(|it| it.standing.papers());
+        let standing = membership.as_ref().map(|it| &it.standing);
+        let name = standing.map(|it| it.identity().name().to_string());
+        let schedules = standing.is_some_and(|it| it.identity().roles().may(Role::Schedule));
         let config = scheduler::Config {
             papers,
+            schedulers: standing.filter(|_| schedules).map(Standing::schedulers),
+            name: name.unwrap_or_default(),
+            advertise: advertise.iter().map(place).collect(),
             ..config(options, gate)
         };
         service::block_on(async {
@@ -50,12 +64,22 @@ fn config(options: &SchedulerOptions, gate: Gate) -> scheduler::Config {
         interface: options.service.interface.clone(),
         gate,
         papers: None,
+        schedulers: None,
+        name: String::new(),
+        advertise: Vec::new(),
         algorithm: options.algorithm,
         persistent_clients: options.persistent,
         tests: std::env::var_os(variable::TESTS).is_some(),
         broadcast_ports: service::test_scheduler_ports(),
         fake_start_time: std::env::var_os(variable::FAKE_STARTTIME).is_some(),
         seed: seed(),
+    }
+}
+
+fn place(address: &Address) -> HostPort {
+    HostPort {
+        host: address.host().to_owned(),
+        port: address.port(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use membership::{Address, Authority, HostName, Identity, Invite};
+use membership::{Address, Authority, HostName, Identity, Invite, Role, UnixTime};
 
 use super::cluster::{self, place::Place};
 use super::pid_file;
@@ -70,9 +70,15 @@ fn start(options: &UpOptions) -> Result<String> {
         cluster::create_with(options.host_name.as_ref(), &options.advertise, &place)?
     };
     let has_authority = Authority::exists(&place.authority);
+    let schedules = schedules(&place)?;
     let files = Files::of(&place)?;
     for service in SERVICES {
-        if service.name != "daemon" && !has_authority {
+        let wanted = match service.name {
+            "authority" => has_authority,
+            "scheduler" => has_authority || schedules,
+            _ => true,
+        };
+        if !wanted {
             continue;
         }
         let state = match files.start(service)? {
@@ -92,6 +98,12 @@ fn start(options: &UpOptions) -> Result<String> {
     text +=
         "\nto compile: icecc gcc -c hello.c, or put the directory of the wrappers first in PATH\n";
     Ok(text)
+}
+
+/// Whether this host was invited to be a scheduler, by that role's own name.
+fn schedules(place: &Place) -> Result<bool> {
+    let member = Identity::open(&place.member, UnixTime::now())?;
+    Ok(member.roles().iter().any(|role| role == Role::Schedule))
 }
 
 fn end() -> Result<String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Cluster, ClusterBuilder, SCHEDULER};
-use crate::host::Host;
+use crate::host::{Host, HostSpec};
 use crate::launch::Launch;
 use crate::programs::{Programs, Suite};
 
@@ -36,6 +36,12 @@ impl ClusterBuilder {
     /// Makes floe's hosts members of a cluster, who serve icecream's hosts as well.
     pub fn members_and_icecream(mut self) -> Self {
         self.openness = Openness::Mixed;
+        self
+    }
+
+    /// A host on which nothing is started, for [`Cluster::floe`].
+    pub fn bare(mut self, name: &str) -> Self {
+        self.bare.push(HostSpec::new(name));
         self
     }
 
@@ -100,6 +106,11 @@ impl Cluster {
             give(&state(host), uid, gid)?;
         }
         Ok(())
+    }
+
+    /// `floe` on any host, as the member that the host is or may become.
+    pub fn floe(&self, host: &str) -> Result<Launch> {
+        floe(self.host(host)?, &self.builder.programs(Suite::Floe)?)
     }
 
     /// `floe cluster …` on the authority's host.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `identity` | all of it, keys included; one file, so that key and certificate always fit |
 //! | `revoked` | the newest list of revoked members |
+//! | `schedulers` | where the cluster's schedulers were when the authority was last asked |
 //! | `joining` | the keys of a join that was asked for and not yet answered: asked again with the same keys, it uses the invitation once |
 
 mod agent;
@@ -31,6 +32,7 @@ use crate::live::Live;
 use crate::name::{Address, ClusterName, HostName};
 use crate::revocation::RevocationList;
 use crate::role::Roles;
+use crate::schedulers::SchedulerAt;
 use crate::sign::Signer;
 use crate::subject::Subject;
 use crate::trust::Trust;
@@ -39,6 +41,8 @@ use crate::{BACKDATE, RENEWAL_GRACE, sealed, time};
 const FILE: &str = "identity";
 const REVOKED: &str = "revoked";
 const JOINING: &str = "joining";
+const SCHEDULERS: &str = "schedulers";
+const SCHEDULERS_KIND: &str = "floe-schedulers";
 const KIND: &str = "floe-identity";
 const CAP: u64 = 256 * 1024;
 
@@ -274,6 +278,21 @@ impl Identity {
             .replace(&lock, REVOKED, trust.revoked().bytes())?;
         self.trust = Trust::clone(&trust);
         Ok(())
+    }
+
+    /// Where the schedulers were; nowhere if that was never heard or cannot be read.
+    pub fn schedulers(&self) -> Vec<SchedulerAt> {
+        let file = self.directory.read(SCHEDULERS, CAP).ok().flatten();
+        file.and_then(|file| sealed::open(SCHEDULERS_KIND, &file).ok())
+            .unwrap_or_default()
+    }
+
+    /// For a start while the authority is away.
+    pub fn keep_schedulers(&self, schedulers: &[SchedulerAt]) -> Result<(), IdentityError> {
+        let sealed = sealed::seal(SCHEDULERS_KIND, &schedulers)
+            .map_err(|_| IdentityError::Answer("schedulers that cannot be kept"))?;
+        let lock = self.directory.lock()?;
+        Ok(self.directory.replace(&lock, SCHEDULERS, &sealed)?)
     }
 
     /// What this member shows and believes, for its connections.

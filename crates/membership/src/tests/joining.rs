@@ -249,19 +249,29 @@ fn only_admins_invite_and_revoke_from_afar() {
     ));
     let by = format!("by={}", admin.identity.member());
     assert_eq!(cluster.log().matches(&by).count(), 2, "{}", cluster.log());
-    let asked = Request::Revocations { known: 0 };
+    let asked = Request::Revocations {
+        known: 0,
+        scheduler: None,
+    };
     assert_eq!(
         cluster.ask(&asked, Some(&user_peer)).unwrap_err(),
         Refusal::Revoked
     );
-    let Ok(Reply::Revocations(Some((_, list)))) = cluster.ask(&asked, Some(&admin_peer)) else {
+    let Ok(Reply::Revocations {
+        newer: Some((_, list)),
+        ..
+    }) = cluster.ask(&asked, Some(&admin_peer))
+    else {
         panic!()
     };
     admin.live.revoke(&list, now).unwrap();
     let known = admin.live.trust().revoked().number();
-    let asked = Request::Revocations { known };
+    let asked = Request::Revocations {
+        known,
+        scheduler: None,
+    };
     assert!(matches!(
         cluster.ask(&asked, Some(&admin_peer)),
-        Ok(Reply::Revocations(None))
+        Ok(Reply::Revocations { newer: None, .. })
     ));
 }

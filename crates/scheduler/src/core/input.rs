@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Newcomer, Peer};
 use crate::control::Command;
+use crate::election::Verdict;
 use crate::native as agents;
 
 /// Everything that can happen to the scheduler.
@@ -39,6 +40,8 @@ pub(crate) enum Input {
     },
     /// Of an agent's connection.
     Native(agents::Input),
+    /// Which of the members' schedulers is in charge now.
+    Elected(Verdict),
     /// Members may have been revoked, or certificates have ended or been renewed.
     Recheck,
 }

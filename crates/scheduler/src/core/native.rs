@@ -77,6 +77,10 @@ impl Natives {
         }
     }
 
+    pub(super) fn is_unused(&self) -> bool {
+        self.links.is_empty()
+    }
+
     pub(super) fn unlink_all(&mut self) {
         let all: Vec<Peer> = self.links.keys().copied().collect();
         for link in all {

@@ -8,8 +8,8 @@ use membership::{Live, Peer as Member, Role};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use transport::{Exchange, Link, hello};
-use wire::message::{Message, Want};
+use transport::{Exchange, Link, LinkError, hello};
+use wire::message::{Elected, Message, Want};
 use wire::{Limits, ResetCode, Side};
 
 use super::stream::{self, Stream};
@@ -17,18 +17,26 @@ use super::words::{Input, Need, Said, StreamKey};
 use super::{overview, revoked};
 use crate::connection::Peer;
 use crate::core;
+use crate::election::{self, Ballot, Verdict};
 
 /// How long somebody may take to receive the list of revoked members, or what there is to see.
 const TELLING: Duration = Duration::from_secs(30);
 /// Such answers under way on one connection.
 const MAX_TELLING: usize = 4;
 
+/// Whose connection it is.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) member: Member,
+    pub(crate) peer: Peer,
+}
+
 /// Serves a connection until it is over or the owner of the state ends it.
 pub(crate) async fn serve(
     stream: transport::Stream,
-    member: Member,
-    peer: Peer,
+    Caller { member, peer }: Caller,
     live: Live,
+    ballot: Option<Ballot>,
     inputs: mpsc::Sender<core::Input>,
 ) {
     let (link, mut arrivals) = Link::start(stream, Side::Accepting, &hello(), Limits::USUAL);
@@ -45,8 +53,10 @@ pub(crate) async fn serve(
         peer,
         member,
         live,
+        ballot,
         inputs: inputs.clone(),
         last_stream: 0,
+        talks: false,
         telling: Arc::default(),
         streams: JoinSet::new(),
     };
@@ -71,14 +81,23 @@ struct Line {
     peer: Peer,
     member: Member,
     live: Live,
+    ballot: Option<Ballot>,
     inputs: mpsc::Sender<core::Input>,
     last_stream: u32,
+    /// One stream of another scheduler is enough.
+    talks: bool,
     telling: Arc<AtomicUsize>,
     streams: JoinSet<()>,
 }
 
 impl Line {
     fn begin(&mut self, message: Message, exchange: Exchange) {
+        if let (Message::Want(_) | Message::Look(_), Some(ballot)) = (&message, &self.ballot)
+            && let verdict @ Verdict::Other { .. } = ballot.verdict()
+        {
+            let elected = ballot.elected(verdict);
+            return self.tell(exchange, |exchange| elsewhere(exchange, elected));
+        }
         match message {
             Message::Want(want) => self.begin_wants(&want, exchange),
             Message::FetchRevoked(asked) => {
@@ -86,9 +105,19 @@ impl Line {
                 self.tell(exchange, |exchange| revoked::answer(exchange, asked, live));
             }
             Message::Look(_) => {
-                let inputs = self.inputs.clone();
-                self.tell(exchange, |exchange| overview::answer(exchange, inputs));
+                let (inputs, ballot) = (self.inputs.clone(), self.ballot.clone());
+                self.tell(exchange, |exchange| {
+                    overview::answer(exchange, inputs, ballot)
+                });
             }
+            Message::WhoSchedules(_) => match self.ballot.clone() {
+                Some(ballot) => self.tell(exchange, |exchange| async move {
+                    let elected = ballot.elected(ballot.decided().await);
+                    elsewhere(exchange, elected).await;
+                }),
+                None => exchange.reset(ResetCode::OUT_OF_PLACE),
+            },
+            Message::Candidate(said) => self.begin_talk(said, exchange),
             _ => exchange.reset(ResetCode::OUT_OF_PLACE),
         }
     }
@@ -110,6 +139,20 @@ impl Line {
             let _late = timeout(TELLING, answer).await;
             telling.fetch_sub(1, Ordering::Relaxed);
         });
+    }
+
+    /// Another scheduler says that it runs.
+    fn begin_talk(&mut self, said: wire::message::Candidate, exchange: Exchange) {
+        let schedules = self.member.needs(Role::Schedule).is_ok() && !self.member.is_agent;
+        match self.ballot.clone() {
+            Some(ballot) if schedules && !std::mem::replace(&mut self.talks, true) => {
+                let member = self.member.clone();
+                self.streams.spawn(async move {
+                    election::converse(exchange, &member, Some(said), &ballot).await;
+                });
+            }
+            _ => exchange.reset(ResetCode::FORBIDDEN),
+        }
     }
 
     fn begin_wants(&mut self, want: &Want, exchange: Exchange) {
@@ -145,5 +188,18 @@ impl Line {
                 stream.serve().await;
             }
         });
+    }
+}
+
+/// Says which scheduler to go to.
+async fn elsewhere(mut exchange: Exchange, elected: Elected) {
+    let said = async {
+        exchange.send(elected).await?;
+        exchange.finish().await?;
+        while exchange.next().await?.is_some() {}
+        Ok::<_, LinkError>(())
+    };
+    if let Err(error) = said.await {
+        tracing::debug!("{error}");
     }
 }

@@ -8,12 +8,18 @@ use wire::name::Size;
 
 use crate::control::Command;
 use crate::core::Input;
+use crate::election::{Ballot, Verdict};
 
 /// What is shown, in this order.
 const SHOWN: [Command; 3] = [Command::Greeting, Command::ListHosts, Command::ListJobs];
 
-pub(super) async fn answer(mut exchange: Exchange, inputs: mpsc::Sender<Input>) {
-    let Some(text) = text(&inputs).await else {
+pub(super) async fn answer(
+    mut exchange: Exchange,
+    inputs: mpsc::Sender<Input>,
+    ballot: Option<Ballot>,
+) {
+    let verdict = ballot.map(|ballot| ballot.verdict());
+    let Some(text) = text(&inputs, verdict).await else {
         return exchange.reset(ResetCode::GOING_AWAY);
     };
     if let Err(error) = tell(&mut exchange, text).await {
@@ -21,12 +27,16 @@ pub(super) async fn answer(mut exchange: Exchange, inputs: mpsc::Sender<Input>) 
     }
 }
 
-async fn text(inputs: &mpsc::Sender<Input>) -> Option<String> {
+async fn text(inputs: &mpsc::Sender<Input>, verdict: Option<Verdict>) -> Option<String> {
     let mut parts = Vec::new();
     for command in SHOWN {
         let (answer, text) = oneshot::channel();
         inputs.send(Input::Command { command, answer }).await.ok()?;
         parts.push(text.await.ok()?);
+    }
+    if let Some(Verdict::Own { why }) = verdict {
+        // A line below the greeting, which earlier releases do not read.
+        parts[0].push_str(&format!("\nelected: {why}\n"));
     }
     Some(parts.join("\0"))
 }

@@ -25,6 +25,7 @@ async fn tell(exchange: &mut Exchange, asked: &FetchRevoked, live: &Live) -> Res
         number: list.number(),
         // A list is shorter than any size that cannot be said.
         size: Size::new(bytes.len() as u64).unwrap_or(Size::MOST),
+        schedulers: wire::field::List::default(),
     };
     exchange.send(revoked).await?;
     exchange.send_data(bytes).await?;

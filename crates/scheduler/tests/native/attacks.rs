@@ -157,7 +157,7 @@ async fn the_list_of_revoked_members_is_passed_on() {
     let (bad, desk) = (rig.host("bad", DESK), rig.host("desk", DESK));
     rig.revoke(&bad);
     let agent = rig.agent(&desk).await;
-    let asking = agent.link.open(FetchRevoked { known: 0 });
+    let asking = agent.link.open(fetch(0));
     let mut asked = within(asking).await.unwrap();
     asked.finish().await.unwrap();
     let Some(Incoming::Message(message)) = within(asked.next()).await.unwrap() else {
@@ -175,9 +175,7 @@ async fn the_list_of_revoked_members_is_passed_on() {
     assert!(desk.live.revoke(&list, now).unwrap());
     let known = desk.live.trust().revoked().number();
     assert_eq!(known, revoked.number);
-    let mut asked = within(agent.link.open(FetchRevoked { known }))
-        .await
-        .unwrap();
+    let mut asked = within(agent.link.open(fetch(known))).await.unwrap();
     asked.finish().await.unwrap();
     within(asked.next()).await.unwrap();
     assert_eq!(within(asked.next()).await.unwrap(), None, "nothing newer");
@@ -210,4 +208,12 @@ fn assert_reset(error: &LinkError, wanted: ResetCode) {
         matches!(error, LinkError::Reset { code, .. } if *code == wanted),
         "{error}"
     );
+}
+
+fn fetch(known: u64) -> FetchRevoked {
+    FetchRevoked {
+        known,
+        scheduler_port: None,
+        scheduler_addresses: wire::field::List::default(),
+    }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use wire::message::{FetchRevoked, Message};
+use wire::message::Message;
 use wire::{Limits, Side};
 
 use super::words::{self, Unfit};
@@ -123,7 +123,9 @@ async fn ask_at(
     let mut exchange = match request {
         Request::Join(join) => link.open(words::join(join)?).await?,
         Request::Renew { csr, agent_csr } => link.open(words::renew(csr, agent_csr)?).await?,
-        Request::Revocations { known } => link.open(FetchRevoked { known: *known }).await?,
+        Request::Revocations { known, scheduler } => {
+            link.open(words::fetch(*known, scheduler.as_ref())?).await?
+        }
         Request::Invite(_) | Request::Revoke { .. } | Request::Members => {
             return Err(EnrolError::Answer(
                 "this is asked on the authority's own host only".to_owned(),
@@ -148,7 +150,10 @@ async fn answer(exchange: &mut Exchange) -> Result<Reply, EnrolError> {
         }
         Message::Revoked(revoked) => {
             let newer = !list.is_empty();
-            Ok(Reply::Revocations(newer.then_some((revoked.number, list))))
+            Ok(Reply::Revocations {
+                newer: newer.then_some((revoked.number, list)),
+                schedulers: words::read_schedulers(&revoked.schedulers),
+            })
         }
         Message::Denied(denied) => Err(EnrolError::Denied(denied.text.to_string())),
         other => Err(EnrolError::Answer(format!("{} came", other.name()))),

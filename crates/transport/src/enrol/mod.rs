@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use ask::{EnrolError, ask, join};
 pub use office::Office;
-pub use standing::{Papers, Standing};
+pub use standing::{Papers, Schedulers, Standing};
 pub use words::{Unfit, credentials, host_port, read_credentials, receive_list};
 
 /// For everything on one connection to the authority.

@@ -143,7 +143,7 @@ impl Office {
         let request = match message {
             Message::JoinRequest(join) => Some(words::read_join(&join)),
             Message::Renew(renew) => Some(words::read_renew(&renew)),
-            Message::FetchRevoked(list) => Some(Request::Revocations { known: list.known }),
+            Message::FetchRevoked(list) => Some(words::read_fetch(&list)),
             _ => None,
         };
         let Some(request) = request else {
@@ -187,10 +187,14 @@ async fn say(mut exchange: Exchange, reply: Reply) -> Result<(), LinkError> {
                 exchange.send(words::denied(&Refusal::Unavailable)).await?;
             }
         },
-        Reply::Revocations(list) => {
-            let (number, list) = list.unwrap_or_default();
-            let size = Size::new(list.len() as u64).unwrap_or(Size::LEAST);
-            exchange.send(Revoked { number, size }).await?;
+        Reply::Revocations { newer, schedulers } => {
+            let (number, list) = newer.unwrap_or_default();
+            let revoked = Revoked {
+                number,
+                size: Size::new(list.len() as u64).unwrap_or(Size::LEAST),
+                schedulers: words::schedulers(&schedulers),
+            };
+            exchange.send(revoked).await?;
             exchange.send_data(list).await?;
         }
         Reply::Refused(refusal) => exchange.send(words::denied(&refusal)).await?,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use membership::{
-    AgentCredentials, Identity, IdentityError, Live, Renewal, Reply, Request, Signer, UnixTime,
+    AgentCredentials, Identity, IdentityError, Live, Presence, Renewal, Reply, Request,
+    SchedulerAt, Signer, UnixTime,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -36,12 +37,23 @@ impl Papers {
     }
 }
 
+/// Where the cluster's schedulers are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedulers {
+    pub all: Vec<SchedulerAt>,
+    /// The authority said so, or did not answer, since this host began to ask.
+    pub asked: bool,
+}
+
 /// This host as a member.
 #[derive(Debug)]
 pub struct Standing {
     identity: Identity,
     live: Live,
     papers: watch::Sender<Papers>,
+    /// If this host's scheduler asks: where others find it.
+    presence: Option<Presence>,
+    schedulers: watch::Sender<Schedulers>,
     renewed: Option<Instant>,
     /// What went wrong last, so that it is said once.
     trouble: String,
@@ -53,7 +65,13 @@ impl Standing {
         let identity = Identity::open(directory, UnixTime::now())?;
         let live = identity.live(Arc::new(DefaultTimeProvider))?;
         let (papers, _) = watch::channel(Papers::of(&identity));
+        let (schedulers, _) = watch::channel(Schedulers {
+            all: identity.schedulers(),
+            asked: false,
+        });
         Ok(Self {
+            presence: None,
+            schedulers,
             identity,
             live,
             papers,
@@ -73,6 +91,16 @@ impl Standing {
     /// Changes whenever running connections are to be asked anew whether they may go on.
     pub fn papers(&self) -> watch::Receiver<Papers> {
         self.papers.subscribe()
+    }
+
+    /// This host's scheduler is to be found by others.
+    pub fn schedules(&mut self, presence: Presence) {
+        self.presence = Some(presence);
+    }
+
+    /// What the authority said last of schedulers; those of the last run until it answers.
+    pub fn schedulers(&self) -> watch::Receiver<Schedulers> {
+        self.schedulers.subscribe()
     }
 
     /// Asks the authority again and again, for ever.
@@ -129,8 +157,14 @@ impl Standing {
 
     async fn look_for_revoked(&mut self) -> Result<bool, EnrolError> {
         let known = self.live.trust().revoked().number();
-        let reply = self.ask(&Request::Revocations { known }).await?;
-        let Reply::Revocations(newer) = reply else {
+        let scheduler = self.presence.clone();
+        let asked = self.ask(&Request::Revocations { known, scheduler }).await;
+        let schedulers = match &asked {
+            Ok(Reply::Revocations { schedulers, .. }) => schedulers.as_slice(),
+            _ => &[],
+        };
+        self.take_schedulers(schedulers);
+        let Reply::Revocations { newer, .. } = asked? else {
             return Err(EnrolError::Answer("no list came".to_owned()));
         };
         let Some((number, list)) = newer else {
@@ -146,6 +180,22 @@ impl Standing {
             }
         }
         Ok(newer)
+    }
+
+    /// An authority that has just started has not heard of any: what was known before is better then.
+    fn take_schedulers(&self, heard: &[SchedulerAt]) {
+        let changed = self.schedulers.send_if_modified(|known| {
+            let news = !heard.is_empty() && known.all != heard;
+            if news {
+                known.all = heard.to_vec();
+            }
+            !std::mem::replace(&mut known.asked, true) || news
+        });
+        if changed && !heard.is_empty() {
+            if let Err(error) = self.identity.keep_schedulers(heard) {
+                tracing::debug!("where the schedulers are is not kept: {error}");
+            }
+        }
     }
 
     async fn ask(&self, request: &Request) -> Result<Reply, EnrolError> {

@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use job::NodeName;
 use membership::{
     Address, AgentCredentials, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued,
-    JoinRequest, Refusal, Request, RevocationList, RootData, Secret,
+    JoinRequest, MemberId, Presence, Refusal, Request, RevocationList, RootData, SchedulerAt,
+    Secret,
 };
 use wire::field::{Exactly, Field, Invalid, Line, List, Opaque};
-use wire::message::{self, Certificate, Credentials, Denied, Renew, Retry, Root};
+use wire::message::{
+    self, Certificate, Credentials, Denied, FetchRevoked, Renew, Retry, Root, SchedulerPlace,
+};
 use wire::name::{HostText, Port, Size, UnixSeconds};
 
 use crate::link::{Exchange, Incoming, LinkError};
@@ -67,6 +70,60 @@ pub(super) fn read_renew(request: &Renew) -> Request {
         csr: request.request.as_bytes().to_vec(),
         agent_csr: request.agent_request.as_bytes().to_vec(),
     }
+}
+
+pub(super) fn fetch(known: u64, scheduler: Option<&Presence>) -> Result<FetchRevoked, Unfit> {
+    let port = scheduler.map(|presence| Port::new(presence.port.into()));
+    let advertised = scheduler.map_or(&[][..], |presence| &presence.advertised);
+    Ok(FetchRevoked {
+        known,
+        scheduler_port: port.transpose()?,
+        scheduler_addresses: list(advertised.iter().map(address))?,
+    })
+}
+
+pub(super) fn read_fetch(fetch: &FetchRevoked) -> Request {
+    let port = fetch
+        .scheduler_port
+        .and_then(|port| port.get().try_into().ok());
+    Request::Revocations {
+        known: fetch.known,
+        scheduler: port.map(|port| Presence {
+            port,
+            advertised: read_addresses(&fetch.scheduler_addresses),
+        }),
+    }
+}
+
+/// Those that can be said.
+pub(super) fn schedulers(all: &[SchedulerAt]) -> List<SchedulerPlace, 16> {
+    let place = |at: &SchedulerAt| {
+        Some(SchedulerPlace {
+            id: wire::name::MemberId::from_bytes(*at.member.as_bytes()),
+            addresses: list(at.addresses.iter().map(address)).ok()?,
+        })
+    };
+    List::new(all.iter().filter_map(place).take(16).collect()).unwrap_or_default()
+}
+
+pub(super) fn read_schedulers(places: &[SchedulerPlace]) -> Vec<SchedulerAt> {
+    let read = places.iter().map(|place| SchedulerAt {
+        member: MemberId::from_bytes(*place.id.as_bytes()),
+        addresses: read_addresses(&place.addresses),
+    });
+    read.collect()
+}
+
+/// Those that are some.
+fn read_addresses(addresses: &[message::Address]) -> Vec<Address> {
+    let read = addresses
+        .iter()
+        .filter_map(|one| host_port(one)?.to_string().parse().ok());
+    read.collect()
+}
+
+fn address(address: &Address) -> Result<message::Address, Unfit> {
+    address_of(address.host(), address.port())
 }
 
 fn root(root: &RootData) -> Result<Root, Unfit> {
@@ -150,8 +207,7 @@ pub async fn receive_list(
 
 /// The message; the list of revoked members goes behind it.
 pub(super) fn certificate(issued: &Issued) -> Result<Certificate, Unfit> {
-    let addresses = issued.addresses.iter();
-    let addresses = addresses.map(|address| address_of(address.host(), address.port()));
+    let addresses = issued.addresses.iter().map(address);
     Ok(Certificate {
         chain: chain(&issued.chain)?,
         agent_chain: chain(&issued.agent_chain)?,

@@ -3,11 +3,11 @@
 
 use job::NodeName;
 
-use super::login::{Address, Role};
+use super::login::{Address, Role, SchedulerPlace};
 use crate::define::{messages, parts};
 use crate::field::{Exactly, Line, List, Opaque};
 use crate::make::choices;
-use crate::name::{Count, MemberId, Size, UnixSeconds};
+use crate::name::{Count, MemberId, Port, Size, UnixSeconds};
 
 choices! {
     /// How a member stands.
@@ -106,6 +106,10 @@ messages! {
     FetchRevoked = 85, "member → certificate authority or scheduler, opens a stream" {
         /// The number of the list that it has; 0 for none.
         1 (uint64) known: u64;
+        /// A scheduler: where it listens, on the address from which it asks.
+        2 (uint32, optional) scheduler_port: Option<Port>;
+        /// A scheduler: where it is reached instead.
+        3 (message, repeated) scheduler_addresses: List<Address, 16>;
     }
 
     /// The data is the list of revoked members, as the authority signed it. A list of a higher number
@@ -115,6 +119,8 @@ messages! {
         1 (uint64) number: u64;
         /// The length of the data.
         2 (uint64) size: Size;
+        /// Schedulers that asked lately; said by the authority only.
+        3 (message, repeated) schedulers: List<SchedulerPlace, 16>;
     }
 
     /// An invitation is wanted.

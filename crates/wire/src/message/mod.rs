@@ -104,6 +104,8 @@ all!(
     Elected,
     Load,
     Holds,
+    WhoSchedules,
+    Candidate,
     Offer,
     ManifestWanted,
     Manifest,

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)] // in helpers too, a failure is a failed test
 
 mod corpus;
+mod schedulers;
 mod sessions;
 mod vectors;

@@ -19,8 +19,8 @@ pub(crate) enum Act {
 /// Whether the connecting end does it.
 pub(crate) type Step = (bool, Act);
 
-const CONNECTING: bool = true;
-const ACCEPTING: bool = false;
+pub(crate) const CONNECTING: bool = true;
+pub(crate) const ACCEPTING: bool = false;
 
 pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
     vec![
@@ -32,6 +32,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("membership", membership()),
         ("agent", agent()),
         ("overview", overview()),
+        ("schedulers", crate::schedulers::schedulers()),
     ]
 }
 
@@ -39,7 +40,7 @@ fn digest(byte: u8) -> Digest {
     Digest::from_bytes([byte; 32])
 }
 
-fn member(byte: u8) -> MemberId {
+pub(crate) fn member(byte: u8) -> MemberId {
     MemberId::from_bytes([byte; 16])
 }
 
@@ -75,7 +76,7 @@ fn host() -> NodeName {
     NodeName::display("anvil")
 }
 
-fn addresses() -> List<Address, 16> {
+pub(crate) fn addresses() -> List<Address, 16> {
     let at = |host, port| Address {
         host: HostText::parse(host).unwrap(),
         port: Port::new(port).unwrap(),
@@ -450,6 +451,12 @@ fn membership() -> Vec<Step> {
     let revoked = Revoked {
         number: 5,
         size: size(4),
+        schedulers: List::default(),
+    };
+    let fetch_revoked = FetchRevoked {
+        known: 4,
+        scheduler_port: None,
+        scheduler_addresses: List::default(),
     };
     let invite = Invite {
         roles: list(vec![Role::Submit, Role::Execute]),
@@ -476,7 +483,7 @@ fn membership() -> Vec<Step> {
         (ACCEPTING, Act::Say(3, invited.into())),
         (CONNECTING, Act::Open(Revoke { member: member(2) }.into())),
         (ACCEPTING, Act::Say(4, Done {}.into())),
-        (CONNECTING, Act::Open(FetchRevoked { known: 4 }.into())),
+        (CONNECTING, Act::Open(fetch_revoked.into())),
         (ACCEPTING, Act::Open(revoked.into())),
         (ACCEPTING, Act::Data(6, b"list".to_vec())),
         (ACCEPTING, Act::End(6)),

@@ -76,6 +76,8 @@ pub(crate) struct ForeignJobs {
 pub(crate) struct Scheduler {
     pub(crate) address: String,
     pub(crate) greeting: String,
+    /// Why it is this one, in a cluster of members.
+    pub(crate) elected: Option<String>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) jobs: Vec<Job>,
 }
@@ -263,18 +265,23 @@ async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
     Ok(Scheduler {
         address: address.to_owned(),
         greeting,
+        elected: None,
         hosts: control::hosts(&answers[0]),
         jobs: control::jobs(&answers[1]),
     })
 }
 
 /// What a scheduler of members shows.
-async fn among_members(daemon: &Daemon) -> anyhow::Result<Scheduler> {
+pub(crate) async fn among_members(daemon: &Daemon) -> anyhow::Result<Scheduler> {
     let looked = timeout(PATIENCE, member::look(Path::new(&daemon.socket)));
     let (address, [greeting, hosts, jobs]) = looked.await.context("no answer in time")??;
     let first = greeting.lines().next().unwrap_or_default();
+    let elected = greeting
+        .lines()
+        .find_map(|line| line.strip_prefix("elected: "));
     Ok(Scheduler {
         address,
+        elected: elected.map(str::to_owned),
         greeting: first.strip_prefix("200-").unwrap_or(first).to_owned(),
         hosts: control::hosts(&hosts),
         jobs: control::jobs(&jobs),

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use membership::{Expect, Live, Role, UnixTime};
+use membership::{Expect, Live, MemberId, Role, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::net::UnixStream;
 use transport::{
     Exchange, HostPort, Incoming, Link, Passport, hello, host_port, read_credentials, receive_list,
 };
-use wire::message::{Body, Look, Message, WantCredentials};
+use wire::message::{self, Body, Elected, Message, WantCredentials};
 use wire::{Limits, Side};
 
 /// For connecting to the scheduler.
 const CONNECT: Duration = Duration::from_secs(3);
+/// From the daemon's scheduler to the elected one.
+const HOPS: u32 = 3;
 /// The most that is read of a scheduler's answer.
 const LONGEST: usize = 8 << 20;
 
@@ -24,17 +26,55 @@ const LONGEST: usize = 8 << 20;
 pub(super) async fn look(socket: &Path) -> Result<(String, [String; 3])> {
     let (live, schedulers) = credentials(socket).await?;
     let scheduler = schedulers.first().context("the daemon has no scheduler")?;
-    let address = scheduler.resolve().await?;
-    let expect = Expect::Any(Role::Schedule);
-    let (stream, _) = Passport::connect_native(&live, expect, address, CONNECT, None).await?;
-    let (_link, mut exchange) = open(stream, Look {}).await?;
+    let (mut at, mut whom) = (scheduler.clone(), Expect::Any(Role::Schedule));
+    for _ in 0..HOPS {
+        match look_at(&live, &at, whom).await? {
+            Look::Seen(text) => {
+                let parts: Vec<_> = text.split('\0').map(str::to_owned).collect();
+                let Ok(parts) = parts.try_into() else {
+                    bail!("the scheduler's answer is none");
+                };
+                return Ok((at.to_string(), parts));
+            }
+            Look::Elsewhere(elected) => {
+                let place = elected.addresses.iter().find_map(host_port);
+                at = place.with_context(|| format!("nobody says where: {}", elected.why))?;
+                let member = MemberId::from_bytes(*elected.scheduler.as_bytes());
+                whom = Expect::Member(member, Role::Schedule);
+            }
+        }
+    }
+    bail!("the schedulers name each other; in some seconds one of them is elected")
+}
+
+/// What a scheduler answers.
+enum Look {
+    Seen(String),
+    /// Another one is elected.
+    Elsewhere(Elected),
+}
+
+async fn look_at(live: &Live, at: &HostPort, whom: Expect) -> Result<Look> {
+    let address = at.resolve().await?;
+    let (stream, _) = Passport::connect_native(live, whom, address, CONNECT, None).await?;
+    let (_link, mut exchange) = open(stream, message::Look {}).await?;
     exchange.finish().await?;
-    let text = text(&mut exchange).await?;
-    let parts: Vec<_> = text.split('\0').map(str::to_owned).collect();
-    let Ok(parts) = parts.try_into() else {
-        bail!("the scheduler's answer is none");
-    };
-    Ok((scheduler.to_string(), parts))
+    let mut all = Vec::new();
+    while let Some(incoming) = exchange.next().await? {
+        match incoming {
+            Incoming::Data(bytes) => all.extend_from_slice(&bytes),
+            Incoming::Message(message) => match *message {
+                Message::Overview(_) => {}
+                Message::Elected(elected) => return Ok(Look::Elsewhere(elected)),
+                Message::Denied(denied) => bail!("{}", denied.text),
+                other => bail!("the scheduler answered with {}", other.name()),
+            },
+        }
+        if all.len() > LONGEST {
+            bail!("the scheduler's answer is too long");
+        }
+    }
+    Ok(Look::Seen(String::from_utf8_lossy(&all).into_owned()))
 }
 
 /// As whom this user may ask, and where.
@@ -64,22 +104,4 @@ where
     let (link, _opens_none) = Link::start(stream, Side::Connecting, &hello(), Limits::LEAST);
     let exchange = link.open(message).await?;
     Ok((link, exchange))
-}
-
-async fn text(exchange: &mut Exchange) -> Result<String> {
-    let mut all = Vec::new();
-    while let Some(incoming) = exchange.next().await? {
-        match incoming {
-            Incoming::Data(bytes) => all.extend_from_slice(&bytes),
-            Incoming::Message(message) => match *message {
-                Message::Overview(_) => {}
-                Message::Denied(denied) => bail!("{}", denied.text),
-                other => bail!("the scheduler answered with {}", other.name()),
-            },
-        }
-        if all.len() > LONGEST {
-            bail!("the scheduler's answer is too long");
-        }
-    }
-    Ok(String::from_utf8_lossy(&all).into_owned())
 }

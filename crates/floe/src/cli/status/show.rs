@@ -69,6 +69,9 @@ fn scheduler(
             "scheduler  {} ({})",
             scheduler.address, scheduler.greeting
         )?;
+        if let Some(why) = &scheduler.elected {
+            writeln!(text, "             elected: {why}")?;
+        }
         writeln!(text)?;
         writeln!(
             text,
