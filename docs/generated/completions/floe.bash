@@ -544,7 +544,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__scheduler)
-            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --persistent-client-connection --icecream --log-file --daemonize --user-uid --pid-file --interface --help"
+            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --advertise --persistent-client-connection --icecream --log-file --daemonize --user-uid --pid-file --interface --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -571,6 +571,10 @@ _floe() {
                     return 0
                     ;;
                 -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --advertise)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

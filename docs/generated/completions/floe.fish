@@ -52,6 +52,7 @@ complete -c floe -n "__fish_floe_using_subcommand doctor" -s h -l help -d 'Print
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s n -l netname -d 'Network name' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s p -l port -d 'TCP and UDP port; the control port is the next one' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -d 'How hosts are chosen: fastest, round_robin, least_busy or random' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -l advertise -d 'Where members reach this scheduler, instead of at its port on the address from which it asks the authority; up to eight times' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
