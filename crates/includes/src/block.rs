@@ -1,0 +1,359 @@
+//! A file as what the evaluator needs of it: its directives, linked where conditions skip.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+
+use crate::dialect::Dialect;
+use crate::lex::{Kind, Lines, Token, tokens};
+use crate::macros::{Macro, MacroId, define};
+use crate::names::{Name, Names};
+use crate::words::{self, Word};
+
+/// One directive.
+#[derive(Debug)]
+pub(crate) enum Line {
+    Define(Name, MacroId),
+    Undefine(Name),
+    /// `#if`, and the branch behind an earlier one that was not taken; `next` is where the next
+    /// branch or the end is.
+    If {
+        test: Test,
+        next: usize,
+    },
+    /// Another branch begins: whoever comes here has been in one, and goes on at the end.
+    Elif {
+        test: Test,
+        next: usize,
+        end: usize,
+    },
+    Else {
+        end: usize,
+    },
+    Endif,
+    Include(Include, Operand),
+    PragmaOnce,
+    PushMacro(Name),
+    PopMacro(Name),
+    /// What is not followed here, if it is reached.
+    Strange(Strange),
+}
+
+#[derive(Debug)]
+pub(crate) enum Test {
+    Defined(Name),
+    Undefined(Name),
+    Expression(Box<[Token]>),
+}
+
+/// How a file is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    Plain,
+    Next,
+    /// Once only.
+    Import,
+}
+
+#[derive(Debug)]
+pub(crate) enum Operand {
+    Quoted(Name),
+    Angled(Name),
+    /// What it becomes by macros.
+    Computed(Box<[Token]>),
+}
+
+/// What makes a file's meaning unknown here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Strange {
+    #[error("a directive is malformed")]
+    Malformed,
+    #[error("conditions are not closed or not opened")]
+    Unbalanced,
+    #[error("#pragma GCC dependency reads a file's time")]
+    Dependency,
+    #[error("#pragma include_alias gives files other names")]
+    Alias,
+    #[error("#pragma clang module changes what is visible")]
+    Module,
+    #[error("#assert and its kind are not followed")]
+    Assertion,
+    #[error("#embed is not followed")]
+    Embed,
+    #[error("#line gives the file another name")]
+    Renamed,
+}
+
+/// What else of a file's text matters. Found anywhere in it, even in comments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `__DATE__`, `__TIME__`.
+    pub names_time: bool,
+    /// `__TIMESTAMP__`.
+    pub names_timestamp: bool,
+    /// `.incbin`: the assembler reads a file.
+    pub includes_binary: bool,
+    /// `push_macro` or `pop_macro` where no `#pragma` has it: text may change macros.
+    pub changes_macros: bool,
+}
+
+impl Facts {
+    fn of(bytes: &[u8]) -> Self {
+        let has = |what: &[u8]| memmem::find(bytes, what).is_some();
+        Self {
+            names_time: has(b"__DATE__") || has(b"__TIME__"),
+            names_timestamp: has(b"__TIMESTAMP__"),
+            includes_binary: has(b"incbin"),
+            changes_macros: false,
+        }
+    }
+
+    /// What either has.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            names_time: self.names_time || other.names_time,
+            names_timestamp: self.names_timestamp || other.names_timestamp,
+            includes_binary: self.includes_binary || other.includes_binary,
+            changes_macros: self.changes_macros || other.changes_macros,
+        }
+    }
+}
+
+/// A file's directives.
+#[derive(Debug)]
+pub struct Block {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) facts: Facts,
+}
+
+/// The names and definitions of all files that were read in one dialect.
+#[derive(Debug)]
+pub struct Library {
+    pub(crate) names: Names,
+    definitions: Vec<Arc<Macro>>,
+    dialect: Dialect,
+}
+
+impl Library {
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            names: words::names(),
+            definitions: Vec::new(),
+            dialect,
+        }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The bytes of a name.
+    pub fn spelling(&self, name: Name) -> &[u8] {
+        self.names.spelling(name)
+    }
+
+    /// How many names and definitions are kept: they are never forgotten one by one.
+    pub fn size(&self) -> usize {
+        self.names.len() + self.definitions.len()
+    }
+
+    pub(crate) fn definition(&self, id: MacroId) -> Arc<Macro> {
+        Arc::clone(&self.definitions[id.index()])
+    }
+
+    pub(crate) fn keep(&mut self, definition: Macro) -> MacroId {
+        let id = MacroId::new(self.definitions.len());
+        self.definitions.push(Arc::new(definition));
+        id
+    }
+
+    /// Reads a file's contents.
+    pub fn block(&mut self, bytes: &[u8]) -> Block {
+        let mut facts = Facts::of(bytes);
+        let mut open = Vec::new();
+        let mut read: Vec<Line> = Vec::new();
+        let mut told = 0;
+        let mut lines = Lines::new(bytes, self.dialect);
+        while let Some(line) = lines.next() {
+            told += usize::from(is_macro_pragma(line));
+            let Some(line) = self.line(line) else {
+                continue;
+            };
+            let at = read.len();
+            match &line {
+                Line::If { .. } => open.push(vec![at]),
+                Line::Elif { .. } | Line::Else { .. } => match open.last_mut() {
+                    Some(branches) => {
+                        if let Some(Line::Else { .. }) = branches.last().map(|last| &read[*last]) {
+                            read.push(Line::Strange(Strange::Unbalanced));
+                            continue;
+                        }
+                        let before = branches.last().copied();
+                        branches.push(at);
+                        link(&mut read, before, at);
+                    }
+                    None => {
+                        read.push(Line::Strange(Strange::Unbalanced));
+                        continue;
+                    }
+                },
+                Line::Endif => match open.pop() {
+                    Some(branches) => {
+                        link(&mut read, branches.last().copied(), at);
+                        for branch in branches {
+                            if let Line::Elif { end, .. } | Line::Else { end } = &mut read[branch] {
+                                *end = at;
+                            }
+                        }
+                    }
+                    None => {
+                        read.push(Line::Strange(Strange::Unbalanced));
+                        continue;
+                    }
+                },
+                _ => {}
+            }
+            read.push(line);
+        }
+        let at = read.len();
+        for branches in open {
+            link(&mut read, branches.last().copied(), at);
+            for branch in branches {
+                if let Line::Elif { end, .. } | Line::Else { end } = &mut read[branch] {
+                    *end = at;
+                }
+            }
+            read.insert(at, Line::Strange(Strange::Unbalanced));
+        }
+        let mentions = memmem::find_iter(bytes, b"push_macro").count()
+            + memmem::find_iter(bytes, b"pop_macro").count();
+        facts.changes_macros = mentions > told;
+        Block { lines: read, facts }
+    }
+
+    /// One directive behind its `#`; `None` if it changes nothing.
+    fn line(&mut self, line: &[u8]) -> Option<Line> {
+        let line = line.trim_ascii();
+        let length = line
+            .iter()
+            .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        let (directive, rest) = line.split_at(length.unwrap_or(line.len()));
+        let include = |kind, library: &mut Self| Some(Line::Include(kind, library.operand(rest)));
+        match directive {
+            b"define" => {
+                let tokens = self.tokens(rest);
+                Some(match define(&tokens, &mut self.names) {
+                    Some((name, definition)) => Line::Define(name, self.keep(definition)),
+                    None => Line::Strange(Strange::Malformed),
+                })
+            }
+            b"undef" => Some(self.named(rest, Line::Undefine)),
+            b"if" => Some(if_line(Test::Expression(self.tokens(rest).into()))),
+            b"ifdef" => Some(self.named(rest, |name| if_line(Test::Defined(name)))),
+            b"ifndef" => Some(self.named(rest, |name| if_line(Test::Undefined(name)))),
+            b"elif" => Some(elif_line(Test::Expression(self.tokens(rest).into()))),
+            b"elifdef" => Some(self.named(rest, |name| elif_line(Test::Defined(name)))),
+            b"elifndef" => Some(self.named(rest, |name| elif_line(Test::Undefined(name)))),
+            b"else" => Some(Line::Else { end: 0 }),
+            b"endif" => Some(Line::Endif),
+            b"include" => include(Include::Plain, self),
+            b"include_next" => include(Include::Next, self),
+            b"import" => include(Include::Import, self),
+            b"embed" => Some(Line::Strange(Strange::Embed)),
+            b"pragma" => self.pragma(rest),
+            b"assert" | b"unassert" => Some(Line::Strange(Strange::Assertion)),
+            b"line" => Some(Line::Strange(Strange::Renamed)),
+            _ => None,
+        }
+    }
+
+    fn tokens(&mut self, line: &[u8]) -> Vec<Token> {
+        tokens(line, self.dialect, &mut self.names)
+    }
+
+    fn named(&mut self, rest: &[u8], make: impl FnOnce(Name) -> Line) -> Line {
+        match self.tokens(rest).first() {
+            Some(token) if token.kind == Kind::Identifier => make(token.spelling),
+            _ => make(self.names.name(b"")),
+        }
+    }
+
+    fn operand(&mut self, rest: &[u8]) -> Operand {
+        let rest = rest.trim_ascii();
+        match crate::lex::header(rest) {
+            Some((_, length)) => {
+                let name = self.names.name(&rest[1..length - 1]);
+                match rest[0] {
+                    b'<' => Operand::Angled(name),
+                    _ => Operand::Quoted(name),
+                }
+            }
+            None => Operand::Computed(self.tokens(rest).into()),
+        }
+    }
+
+    fn pragma(&mut self, rest: &[u8]) -> Option<Line> {
+        let tokens = self.tokens(rest);
+        let spelled = |token: Option<&Token>| match token {
+            Some(token) => self.names.spelling(token.spelling).to_vec(),
+            None => Vec::new(),
+        };
+        let (first, second) = (spelled(tokens.first()), spelled(tokens.get(1)));
+        match (first.as_slice(), second.as_slice()) {
+            (b"once", _) => Some(Line::PragmaOnce),
+            (b"push_macro" | b"pop_macro", _) => {
+                let text = spelled(tokens.get(2));
+                let name = text
+                    .strip_prefix(b"\"")
+                    .and_then(|text| text.strip_suffix(b"\""));
+                let Some(name) = name else {
+                    return Some(Line::Strange(Strange::Malformed));
+                };
+                let name = self.names.name(name.trim_ascii());
+                Some(match first.as_slice() {
+                    b"push_macro" => Line::PushMacro(name),
+                    _ => Line::PopMacro(name),
+                })
+            }
+            (b"GCC", b"dependency") | (b"clang", b"dependency") => {
+                Some(Line::Strange(Strange::Dependency))
+            }
+            (b"include_alias", _) => Some(Line::Strange(Strange::Alias)),
+            (b"clang", b"module") => Some(Line::Strange(Strange::Module)),
+            _ => None,
+        }
+    }
+
+    /// The word that an identifier is.
+    pub(crate) fn word(token: Token) -> Option<Word> {
+        (token.kind == Kind::Identifier).then(|| Word::of(token.spelling))?
+    }
+}
+
+fn if_line(test: Test) -> Line {
+    Line::If { test, next: 0 }
+}
+
+fn elif_line(test: Test) -> Line {
+    Line::Elif {
+        test,
+        next: 0,
+        end: 0,
+    }
+}
+
+fn link(read: &mut [Line], before: Option<usize>, at: usize) {
+    let before = before.and_then(|before| read.get_mut(before));
+    if let Some(Line::If { next, .. } | Line::Elif { next, .. }) = before {
+        *next = at;
+    }
+}
+
+/// Whether a directive is one of the pragmas that change macros, and counts for one mention.
+fn is_macro_pragma(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.strip_prefix(b"pragma")
+        .map(<[u8]>::trim_ascii)
+        .is_some_and(|rest| rest.starts_with(b"push_macro") || rest.starts_with(b"pop_macro"))
+}

@@ -1,0 +1,62 @@
+//! What is to be read, and what comes of it.
+
+use std::collections::HashSet;
+
+use crate::block::Facts;
+use crate::compiler::{Compiler, Question};
+use crate::expression::Doubt;
+use crate::search::{Chain, DirectoryId, FileId, Origin, Probe, Request};
+
+/// A command line's own macros and files, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// `-D`, as it is written: `NAME`, `NAME=body`, `NAME(x)=body`.
+    Define(Vec<u8>),
+    /// `-U`.
+    Undefine(Vec<u8>),
+    /// `-imacros`.
+    Macros(Vec<u8>),
+    /// `-include`.
+    Include(Vec<u8>),
+}
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    pub file: FileId,
+    pub presets: &'a [Preset],
+    pub compiler: &'a Compiler,
+    pub chain: &'a Chain,
+    /// The directory that the compiler runs in.
+    pub directory: DirectoryId,
+    /// Files that the compiler reads before all others.
+    pub preincluded: &'a [FileId],
+}
+
+impl Source<'_> {
+    pub(super) fn can_follow(&self, request: Request, origin: Origin) -> Result<(), Doubt> {
+        if self.compiler.is_clang && request.is_next && origin == Origin::Beside {
+            return Err(Doubt::Next);
+        }
+        Ok(())
+    }
+}
+
+/// What a compile of the source reads.
+#[derive(Debug, Default)]
+pub struct Reached {
+    /// Every file that is opened, once, in the order of the first time.
+    pub files: Vec<FileId>,
+    /// Every place that was looked at, found or not.
+    pub probes: HashSet<Probe>,
+    pub facts: Facts,
+}
+
+/// Why the set is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The compiler has to be asked first.
+    Ask(Vec<Question>),
+    /// It cannot be known here; the file that says so.
+    Doubt(Doubt, FileId),
+}

@@ -1,0 +1,81 @@
+//! What a condition may ask.
+
+use std::collections::HashSet;
+
+use super::source::{Reached, Source};
+use crate::block::Library;
+use crate::compiler::Question;
+use crate::expression::{Doubt, World};
+use crate::macros::Place;
+use crate::names::Name;
+use crate::search::{DirectoryId, FileId, Found, Origin, Request, Tree};
+use crate::words::Word;
+
+/// The file that is read.
+pub(super) struct Here {
+    pub(super) origin: Origin,
+    pub(super) directory: DirectoryId,
+    pub(super) place: Place,
+}
+
+/// What a condition may ask.
+pub(super) struct View<'v, 'a> {
+    pub(super) tree: &'v mut (dyn Tree + 'a),
+    pub(super) source: Source<'v>,
+    pub(super) reached: &'v mut Reached,
+    pub(super) known: &'v mut HashSet<FileId>,
+    pub(super) asked: &'v mut Vec<Question>,
+    pub(super) here: &'v Here,
+}
+
+impl World for View<'_, '_> {
+    fn has(
+        &mut self,
+        name: Name,
+        is_angled: bool,
+        is_next: bool,
+        library: &Library,
+    ) -> Result<bool, Doubt> {
+        let request = Request {
+            name,
+            is_angled,
+            is_next,
+        };
+        let probes = &mut self.reached.probes;
+        let mut tell = |probe| {
+            probes.insert(probe);
+        };
+        self.source.can_follow(request, self.here.origin)?;
+        let from = (Some(self.here.directory), self.here.origin);
+        let chain = self.source.chain;
+        match chain.search(self.tree, library, request, from, &mut tell) {
+            // The compiler opens what it only tests, too.
+            Some((Found::File(file), _)) => {
+                if self.known.insert(file) {
+                    self.reached.files.push(file);
+                }
+                Ok(true)
+            }
+            Some(_) => Err(Doubt::Unreadable),
+            None => Ok(false),
+        }
+    }
+
+    fn answer(&mut self, word: Word, operand: &[u8]) -> i64 {
+        let question = Question {
+            word,
+            operand: operand.into(),
+        };
+        if let Some(value) = self.source.compiler.answers.get(&question) {
+            return *value;
+        }
+        if !self.asked.contains(&question) {
+            self.asked.push(question);
+        }
+        0
+    }
+
+    fn is_predefined(&self, word: Word) -> bool {
+        self.source.compiler.predefined.contains(word.spelling())
+    }
+}

@@ -1,0 +1,148 @@
+//! Values of `#if`: integers of 64 bits with the compilers' rules for signs.
+
+use super::Doubt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) bits: u64,
+    pub(super) is_unsigned: bool,
+}
+
+impl Value {
+    pub(super) const fn signed(value: i64) -> Self {
+        Self {
+            bits: value.cast_unsigned(),
+            is_unsigned: false,
+        }
+    }
+
+    pub(super) fn truth(value: bool) -> Self {
+        Self::signed(i64::from(value))
+    }
+
+    pub(super) fn is_true(self) -> bool {
+        self.bits != 0
+    }
+
+    fn as_signed(self) -> i64 {
+        self.bits.cast_signed()
+    }
+}
+
+pub(super) fn apply(
+    operator: &[u8],
+    left: Value,
+    right: Value,
+    counts: bool,
+) -> Result<Value, Doubt> {
+    let is_unsigned = left.is_unsigned || right.is_unsigned;
+    let (a, b) = (left.bits, right.bits);
+    let (s, t) = (left.as_signed(), right.as_signed());
+    let less = if is_unsigned { a < b } else { s < t };
+    let number = |bits| Value { bits, is_unsigned };
+    Ok(match operator {
+        b"||" | b"or" => Value::truth(left.is_true() || right.is_true()),
+        b"&&" | b"and" => Value::truth(left.is_true() && right.is_true()),
+        b"|" | b"bitor" => number(a | b),
+        b"^" | b"xor" => number(a ^ b),
+        b"&" | b"bitand" => number(a & b),
+        b"==" => Value::truth(a == b),
+        b"!=" | b"not_eq" => Value::truth(a != b),
+        b"<" => Value::truth(less),
+        b">=" => Value::truth(!less),
+        b">" => Value::truth(!less && a != b),
+        b"<=" => Value::truth(less || a == b),
+        b"<<" | b">>" => shift(operator == b"<<", left, right),
+        b"+" => number(a.wrapping_add(b)),
+        b"-" => number(a.wrapping_sub(b)),
+        b"*" => number(a.wrapping_mul(b)),
+        _ if b == 0 => {
+            if counts {
+                return Err(Doubt::Condition);
+            }
+            number(0)
+        }
+        b"/" if is_unsigned => number(a / b),
+        b"/" => number(s.wrapping_div(t).cast_unsigned()),
+        _ if is_unsigned => number(a % b),
+        _ => number(s.wrapping_rem(t).cast_unsigned()),
+    })
+}
+
+/// The sign of what is shifted is the left one's; a negative count shifts the other way.
+fn shift(is_left: bool, value: Value, count: Value) -> Value {
+    let backwards = !count.is_unsigned && count.as_signed() < 0;
+    let distance = if backwards {
+        count.bits.wrapping_neg()
+    } else {
+        count.bits
+    };
+    let bits = match (is_left != backwards, value.is_unsigned) {
+        (true, _) if distance >= 64 => 0,
+        (true, _) => value.bits << distance,
+        (false, true) if distance >= 64 => 0,
+        (false, true) => value.bits >> distance,
+        (false, false) => (value.as_signed() >> distance.min(63)).cast_unsigned(),
+    };
+    Value { bits, ..value }
+}
+
+pub(super) fn number(spelling: &[u8]) -> Result<Value, Doubt> {
+    let text: Vec<u8> = spelling
+        .iter()
+        .filter(|byte| **byte != b'\'')
+        .copied()
+        .collect();
+    let (radix, digits) = match text.as_slice() {
+        [b'0', b'x' | b'X', rest @ ..] => (16, rest),
+        [b'0', b'b' | b'B', rest @ ..] => (2, rest),
+        [b'0', rest @ ..] if !rest.is_empty() => (8, rest),
+        all => (10, all),
+    };
+    let is_digit = |byte: &u8| char::from(*byte).is_digit(radix);
+    let length = digits
+        .iter()
+        .position(|byte| !is_digit(byte))
+        .unwrap_or(digits.len());
+    let suffix = digits[length..].to_ascii_lowercase();
+    let is_unsigned = match suffix.as_slice() {
+        b"" | b"l" | b"ll" | b"z" => false,
+        b"u" | b"ul" | b"ull" | b"lu" | b"llu" | b"uz" | b"zu" => true,
+        _ => return Err(Doubt::Condition),
+    };
+    if length == 0 && radix != 8 {
+        return Err(Doubt::Condition);
+    }
+    let mut bits = 0_u64;
+    for byte in &digits[..length] {
+        let digit = char::from(*byte).to_digit(radix).unwrap_or(0);
+        bits = bits
+            .checked_mul(u64::from(radix))
+            .and_then(|bits| bits.checked_add(u64::from(digit)))
+            .ok_or(Doubt::Condition)?;
+    }
+    Ok(Value {
+        bits,
+        // What has no room among signed numbers is unsigned, whatever the standard says of decimals.
+        is_unsigned: is_unsigned || bits > i64::MAX.cast_unsigned(),
+    })
+}
+
+/// A plain ASCII character.
+pub(super) fn character(quoted: &[u8]) -> Option<u8> {
+    let inner = quoted.strip_prefix(b"'")?.strip_suffix(b"'")?;
+    let value = match inner {
+        [plain] if *plain != b'\\' => *plain,
+        [b'\\', b'0'] => 0,
+        [b'\\', b'n'] => b'\n',
+        [b'\\', b't'] => b'\t',
+        [b'\\', b'r'] => b'\r',
+        [b'\\', quoted @ (b'\\' | b'\'' | b'"')] => *quoted,
+        [b'\\', b'x', digits @ ..] => {
+            let text = std::str::from_utf8(digits).ok()?;
+            u8::from_str_radix(text, 16).ok()?
+        }
+        _ => return None,
+    };
+    value.is_ascii().then_some(value)
+}

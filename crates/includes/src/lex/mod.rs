@@ -1,0 +1,9 @@
+//! From a file's bytes to directives' tokens.
+
+mod lines;
+mod token;
+mod tokens;
+
+pub(crate) use lines::Lines;
+pub(crate) use token::{Kind, Token};
+pub(crate) use tokens::{header, tokens};

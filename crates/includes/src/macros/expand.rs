@@ -1,0 +1,281 @@
+//! What a directive's tokens become by macros.
+//!
+//! As gcc and clang do it: each expansion is a context on a stack, a macro whose context is not
+//! read to its end is not expanded, and its name is painted when it is met there.
+
+use thiserror::Error;
+
+use super::substitute::Body;
+use super::{Macro, Table};
+use crate::block::Library;
+use crate::lex::{Kind, Token};
+use crate::names::Name;
+use crate::words::Word;
+
+/// More tokens than any directive needs; Boost's largest stay below a hundredth of it.
+const MOST_TOKENS: usize = 1_000_000;
+/// Deeper than any expansion that ends.
+const MOST_CONTEXTS: usize = 4_000;
+
+/// Why what a line becomes is not known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Lack {
+    #[error("__COUNTER__ decides, and text that is not read here may have counted")]
+    Counter,
+    #[error("__LINE__ decides")]
+    Line,
+    #[error("the time decides")]
+    Time,
+    #[error("a macro's arguments are not what it wants")]
+    Arguments,
+    #[error("a macro expands beyond all bounds")]
+    Endless,
+}
+
+/// What macros without definition say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The name of the file with quotes, as `__FILE__` gives it.
+    pub(crate) file: Name,
+    pub(crate) base_file: Name,
+    /// 0 in the source itself.
+    pub(crate) depth: usize,
+}
+
+struct Context {
+    tokens: Vec<Token>,
+    at: usize,
+    /// The macro that is expanded here.
+    of: Option<Name>,
+    /// What is below is not read on from here.
+    is_bottom: bool,
+}
+
+pub(crate) struct Expander<'a> {
+    pub(super) library: &'a mut Library,
+    table: &'a Table,
+    place: Place,
+    stack: Vec<Context>,
+    read: usize,
+}
+
+impl<'a> Expander<'a> {
+    pub(crate) fn new(
+        library: &'a mut Library,
+        table: &'a Table,
+        place: Place,
+        line: &[Token],
+    ) -> Self {
+        let line = Context {
+            tokens: line.to_vec(),
+            at: 0,
+            of: None,
+            is_bottom: true,
+        };
+        Self {
+            library,
+            table,
+            place,
+            stack: vec![line],
+            read: 0,
+        }
+    }
+
+    pub(crate) fn library(&mut self) -> &mut Library {
+        self.library
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        self.table
+    }
+
+    /// The next token as it stands there.
+    pub(crate) fn raw(&mut self) -> Result<Option<Token>, Lack> {
+        self.read += 1;
+        if self.read > MOST_TOKENS {
+            return Err(Lack::Endless);
+        }
+        while let Some(top) = self.stack.last_mut() {
+            if let Some(token) = top.tokens.get(top.at) {
+                top.at += 1;
+                let mut token = *token;
+                if token.kind == Kind::Identifier && self.is_disabled(token.spelling) {
+                    token.is_painted = true;
+                }
+                return Ok(Some(token));
+            }
+            if top.is_bottom {
+                return Ok(None);
+            }
+            self.stack.pop();
+        }
+        Ok(None)
+    }
+
+    /// The next token of what the line becomes.
+    pub(crate) fn next(&mut self) -> Result<Option<Token>, Lack> {
+        loop {
+            let Some(token) = self.raw()? else {
+                return Ok(None);
+            };
+            if token.kind != Kind::Identifier || token.is_painted {
+                return Ok(Some(token));
+            }
+            let Some(id) = self.table.get(token.spelling) else {
+                return self.dynamic(token).map(Some);
+            };
+            let made = self.library.definition(id);
+            if made.parameters.is_some() {
+                if !self.takes(b"(")? {
+                    return Ok(Some(token));
+                }
+                let arguments = self.arguments(&made)?;
+                let body = self.substitute(&made, &arguments)?;
+                self.push(body, token)?;
+            } else {
+                let body = self.substitute(&made, &[])?;
+                self.push(body, token)?;
+            }
+        }
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> Result<Vec<Token>, Lack> {
+        let mut all = Vec::new();
+        while let Some(token) = self.next()? {
+            all.push(token);
+        }
+        Ok(all)
+    }
+
+    fn is_disabled(&self, name: Name) -> bool {
+        self.stack.iter().any(|context| context.of == Some(name))
+    }
+
+    fn push(&mut self, mut body: Vec<Token>, name: Token) -> Result<(), Lack> {
+        if self.stack.len() >= MOST_CONTEXTS {
+            return Err(Lack::Endless);
+        }
+        if let Some(first) = body.first_mut() {
+            first.is_spaced = name.is_spaced;
+        }
+        self.stack.push(Context {
+            tokens: body,
+            at: 0,
+            of: Some(name.spelling),
+            is_bottom: false,
+        });
+        Ok(())
+    }
+
+    /// Names that the compiler defines anew at each place.
+    fn dynamic(&mut self, token: Token) -> Result<Token, Lack> {
+        let (kind, spelling) = match Word::of(token.spelling) {
+            Some(Word::File) => (Kind::Text, self.place.file),
+            Some(Word::BaseFile) => (Kind::Text, self.place.base_file),
+            Some(Word::IncludeLevel) => {
+                let depth = self.place.depth.to_string();
+                (Kind::Number, self.library.names.name(depth.as_bytes()))
+            }
+            Some(Word::Line) => return Err(Lack::Line),
+            Some(Word::Counter) => return Err(Lack::Counter),
+            Some(Word::Date | Word::Time | Word::Timestamp) => return Err(Lack::Time),
+            _ => return Ok(token),
+        };
+        Ok(Token {
+            kind,
+            spelling,
+            ..token
+        })
+    }
+
+    /// Takes the next token if it is this one.
+    fn takes(&mut self, wanted: &[u8]) -> Result<bool, Lack> {
+        let Some(token) = self.raw()? else {
+            return Ok(false);
+        };
+        if self.library.names.spelling(token.spelling) == wanted && token.kind == Kind::Punctuator {
+            return Ok(true);
+        }
+        // It was read from the topmost context that has any, which is on top now.
+        if let Some(top) = self.stack.last_mut() {
+            top.at -= 1;
+        }
+        Ok(false)
+    }
+
+    /// The arguments behind an opening parenthesis.
+    fn arguments(&mut self, made: &Macro) -> Result<Vec<Vec<Token>>, Lack> {
+        let wanted = made.parameters.as_ref().map_or(0, |names| names.len());
+        let mut arguments = vec![Vec::new()];
+        let mut depth = 0_usize;
+        loop {
+            let token = self.raw()?.ok_or(Lack::Arguments)?;
+            let spelling = match token.kind {
+                Kind::Punctuator => self.library.names.spelling(token.spelling),
+                _ => b"",
+            };
+            match spelling {
+                b"(" => depth += 1,
+                b")" if depth == 0 => break,
+                b")" => depth -= 1,
+                b"," if depth == 0 && !(made.is_variadic && arguments.len() == wanted) => {
+                    arguments.push(Vec::new());
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some(last) = arguments.last_mut() {
+                last.push(token);
+            }
+        }
+        if wanted == 0 && arguments.len() == 1 && arguments[0].is_empty() {
+            arguments.clear();
+        }
+        // Nothing need be given for the arguments that may be many.
+        if made.is_variadic && arguments.len() + 1 == wanted {
+            arguments.push(Vec::new());
+        }
+        if arguments.len() == wanted {
+            Ok(arguments)
+        } else {
+            Err(Lack::Arguments)
+        }
+    }
+
+    /// An argument by itself, fully expanded.
+    pub(super) fn expanded(&mut self, argument: &[Token]) -> Result<Vec<Token>, Lack> {
+        if self.stack.len() >= MOST_CONTEXTS {
+            return Err(Lack::Endless);
+        }
+        self.stack.push(Context {
+            tokens: argument.to_vec(),
+            at: 0,
+            of: None,
+            is_bottom: true,
+        });
+        let all = self.rest();
+        self.stack.pop();
+        all
+    }
+
+    /// A macro's body with its arguments in their places.
+    fn substitute(&mut self, made: &Macro, arguments: &[Vec<Token>]) -> Result<Vec<Token>, Lack> {
+        let is_simple = arguments.is_empty()
+            && !made.body.iter().any(|token| {
+                matches!(self.library.names.spelling(token.spelling), b"##" | b"%:%:")
+                    || Word::of(token.spelling) == Some(Word::VariableOption)
+            });
+        if is_simple {
+            return Ok(made.body.to_vec());
+        }
+        let mut body = Body {
+            made,
+            arguments,
+            out: Vec::new(),
+            pastes: false,
+        };
+        body.fill(&made.body, self)?;
+        Ok(body.out)
+    }
+}
