@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -20,11 +20,29 @@ const COMPILERS: &[&str] = &["cc", "c++", "gcc", "g++", "clang", "clang++"];
 const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
 
 pub(crate) fn run(profile: &str) -> Result<()> {
-    step::timed(&format!("build floe ({profile})"), || {
-        step::run(step::cargo().args(["build", "--quiet", "-p", "floe", "--profile", profile]))
+    let floe = step::timed(&format!("build floe ({profile})"), || match profile {
+        "dev" => dev(),
+        _ => {
+            step::run(step::cargo().args([
+                "build",
+                "--quiet",
+                "-p",
+                "floe",
+                "--profile",
+                profile,
+            ]))?;
+            Ok(step::target()?.join(profile).join("floe"))
+        }
     })?;
     step::timed("build the static wrapper", wrapper)?;
-    install(profile)
+    install(&floe)
+}
+
+/// Builds `floe` for tests and says where it is. Its dependencies have the features that the
+/// workspace's tests need, so that both share what is compiled.
+pub(crate) fn dev() -> Result<PathBuf> {
+    step::run(step::cargo().args(["build", "--quiet", "--workspace", "--bin=floe"]))?;
+    Ok(step::target()?.join("debug/floe"))
 }
 
 /// Linked statically: a wrapper is started for each compile, and half of a small program's start
@@ -38,14 +56,13 @@ fn wrapper() -> Result<()> {
     )
 }
 
-fn install(profile: &str) -> Result<()> {
+fn install(floe: &Path) -> Result<()> {
     let target = step::target()?;
     let bin = target.join("floe/bin");
     let links = target.join("floe/libexec/icecc/bin");
     fs::create_dir_all(&bin)?;
     fs::create_dir_all(&links)?;
-    let built = if profile == "dev" { "debug" } else { profile };
-    put(&target.join(built).join("floe"), &bin.join("floe"))?;
+    put(floe, &bin.join("floe"))?;
     put(
         &target.join(STATIC_TARGET).join("wrapper/icecc"),
         &bin.join("icecc"),

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::step;
+use crate::{build, step};
 
 const DOCUMENTS: &str = "docs/generated";
 /// Written beside that directory, for people who look through `docs`.
@@ -55,11 +56,8 @@ fn beside(directory: &Path) -> PathBuf {
 
 fn generate(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
-    step::run(
-        step::cargo()
-            .args(["run", "--quiet", "-p", "floe", "--", "generate"])
-            .arg(directory),
-    )
+    let floe = build::dev()?;
+    step::run(Command::new(floe).arg("generate").arg(directory))
 }
 
 /// Files below a directory by their path in it.

@@ -8,6 +8,7 @@ mod generate;
 mod setup;
 mod sources;
 mod step;
+mod targets;
 mod test;
 mod tidy;
 

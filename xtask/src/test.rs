@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use crate::tidy::Count;
-use crate::{build, setup, step, tidy};
+use crate::{build, setup, step, targets, tidy};
 
 /// The packages whose tests need the built programs and the whole machine.
 const ACCEPTANCE: &[&str] = &["acceptance", "compliance", TOOLCHAINS];
@@ -21,7 +21,7 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
     if names.is_empty() {
         count.add(tidy::run()?);
     }
-    // The unit tests have built the same artefacts; a release build would take minutes more.
+    // What is compiled for the tests serves it too; a release build would take minutes more.
     build::run("dev")?;
     let only_table = names == [TOOLCHAINS];
     let present: Vec<&str> = ACCEPTANCE
@@ -30,15 +30,16 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
         .filter(|name| std::path::Path::new("tests").join(name).is_dir())
         .filter(|name| !only_table || *name == TOOLCHAINS)
         .collect();
+    step::timed("compile the tests", || {
+        step::run(step::cargo().args(["test", "--quiet", "--workspace", "--no-run"]))
+    })?;
     if !only_table {
         count.add(unit_tests(&present, names)?);
     }
     for name in present {
         count.add(step::timed(&format!("{name} tests"), || {
-            let mut cargo = step::cargo();
-            cargo.args(["test", "--no-fail-fast", "--package", name]);
             // Each has a cluster of its own; two at once would only wait for each other's cores.
-            tests(cargo, names, &["--test-threads=1"])
+            tests(workspace(&[name.to_owned()]), names, &["--test-threads=1"])
         })?);
     }
     let Count {
@@ -51,14 +52,22 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode> {
 }
 
 fn unit_tests(elsewhere: &[&str], names: &[String]) -> Result<Count> {
-    step::timed("unit tests", || {
-        let mut cargo = step::cargo();
-        cargo.args(["test", "--workspace", "--no-fail-fast"]);
-        for name in elsewhere {
-            cargo.args(["--exclude", name]);
-        }
-        tests(cargo, names, &[])
-    })
+    let mut suites = targets::tests()?;
+    suites.retain(|name| !elsewhere.contains(&name.as_str()));
+    let mut cargo = workspace(&suites);
+    cargo.args(["--lib", "--bins"]);
+    step::timed("unit tests", || tests(cargo, names, &[]))
+}
+
+/// Some test programs of the whole workspace: what packages are chosen says which features their
+/// dependencies have, so that another choice would compile half of everything anew.
+fn workspace(suites: &[String]) -> Command {
+    let mut cargo = step::cargo();
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    for name in suites {
+        cargo.args(["--test", name]);
+    }
+    cargo
 }
 
 /// Runs `cargo test` and counts what it says.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acceptance::jobs::{self, Jobs};
 use acceptance::need;
-use acceptance::project::{Project, REDIS, REDIS_LIBRARIES, Tree};
+use acceptance::project::{Project, REDIS_LIBRARIES, Tree};
 use acceptance::skip::Need;
 use acceptance::written::SMALL;
 use anyhow::{Context, Result, ensure};
@@ -90,7 +90,8 @@ fn floe_submits_to_debian_executors_under_a_debian_scheduler() -> Result<()> {
 }
 
 /// Both kinds of executors and of submit hosts in one cluster.
-fn both_kinds(scheduler: Suite, project: &'static Project) -> Result<()> {
+fn both_kinds(scheduler: Suite) -> Result<()> {
+    let project = &REDIS_LIBRARIES;
     need!(
         Need::Namespaces,
         Need::Suite(Debian),
@@ -116,12 +117,12 @@ fn both_kinds(scheduler: Suite, project: &'static Project) -> Result<()> {
 
 #[test]
 fn both_kinds_under_a_floe_scheduler() -> Result<()> {
-    both_kinds(Floe, &REDIS)
+    both_kinds(Floe)
 }
 
 #[test]
 fn both_kinds_under_a_debian_scheduler() -> Result<()> {
-    both_kinds(Debian, &REDIS_LIBRARIES)
+    both_kinds(Debian)
 }
 
 /// Debian's client and floe's daemon on one host, and the reverse.
