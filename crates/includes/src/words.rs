@@ -1,5 +1,5 @@
-//! Names that mean something by themselves. They are the first names of all, so that an ordinary
-//! name is told from them by its number.
+//! Names and operators that mean something by themselves. They are the first names of all, so that
+//! an ordinary name is told from them by its number.
 
 use crate::names::{Name, Names};
 
@@ -54,6 +54,31 @@ words! {
     NotEqual = "not_eq",
     Or = "or",
     Xor = "xor",
+    Query = "?",
+    Colon = ":",
+    Comma = ",",
+    Either = "||",
+    Both = "&&",
+    Bar = "|",
+    Caret = "^",
+    Ampersand = "&",
+    Equal = "==",
+    Unequal = "!=",
+    Less = "<",
+    Greater = ">",
+    AtMost = "<=",
+    AtLeast = ">=",
+    ShiftLeft = "<<",
+    ShiftRight = ">>",
+    Plus = "+",
+    Minus = "-",
+    Star = "*",
+    Slash = "/",
+    Percent = "%",
+    Bang = "!",
+    Tilde = "~",
+    Open = "(",
+    Close = ")",
 }
 
 impl Word {
@@ -61,6 +86,21 @@ impl Word {
     pub(crate) fn is_question(self) -> bool {
         let number = self as usize;
         (Self::HasAttribute as usize..=Self::IsTargetVariant as usize).contains(&number)
+    }
+
+    /// The operator that a name is in C++.
+    pub(crate) fn as_operator(self) -> Option<Self> {
+        Some(match self {
+            Self::And => Self::Both,
+            Self::BitAnd => Self::Ampersand,
+            Self::BitOr => Self::Bar,
+            Self::Complement => Self::Tilde,
+            Self::Not => Self::Bang,
+            Self::NotEqual => Self::Unequal,
+            Self::Or => Self::Either,
+            Self::Xor => Self::Caret,
+            _ => return None,
+        })
     }
 
     pub(crate) fn spelling(self) -> &'static str {

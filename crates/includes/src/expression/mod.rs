@@ -80,18 +80,18 @@ struct Parser<'a, 'w> {
 }
 
 /// Operators of two operands by how tightly they bind, the loosest first.
-fn binding(operator: &[u8]) -> Option<u8> {
+fn binding(operator: Word) -> Option<u8> {
     Some(match operator {
-        b"||" | b"or" => 1,
-        b"&&" | b"and" => 2,
-        b"|" | b"bitor" => 3,
-        b"^" | b"xor" => 4,
-        b"&" | b"bitand" => 5,
-        b"==" | b"!=" | b"not_eq" => 6,
-        b"<" | b">" | b"<=" | b">=" => 7,
-        b"<<" | b">>" => 8,
-        b"+" | b"-" => 9,
-        b"*" | b"/" | b"%" => 10,
+        Word::Either => 1,
+        Word::Both => 2,
+        Word::Bar => 3,
+        Word::Caret => 4,
+        Word::Ampersand => 5,
+        Word::Equal | Word::Unequal => 6,
+        Word::Less | Word::Greater | Word::AtMost | Word::AtLeast => 7,
+        Word::ShiftLeft | Word::ShiftRight => 8,
+        Word::Plus | Word::Minus => 9,
+        Word::Star | Word::Slash | Word::Percent => 10,
         _ => return None,
     })
 }
@@ -119,21 +119,22 @@ impl Parser<'_, '_> {
     }
 
     /// The operator that is next, if one is. Names are operators in C++ only.
-    fn operator(&mut self) -> Result<Option<Vec<u8>>, Doubt> {
+    fn operator(&mut self) -> Result<Option<Word>, Doubt> {
         let Some(token) = self.peek()? else {
             return Ok(None);
         };
-        let names_operators = self.expander.library().dialect().is_cplusplus;
-        let is_operator = match token.kind {
-            Kind::Punctuator => true,
-            Kind::Identifier => names_operators,
-            _ => false,
-        };
-        Ok(is_operator.then(|| self.spelled(token)))
+        let word = Word::of(token.spelling);
+        Ok(match token.kind {
+            Kind::Punctuator => word,
+            Kind::Identifier if self.expander.library().dialect().is_cplusplus => {
+                word.and_then(Word::as_operator)
+            }
+            _ => None,
+        })
     }
 
-    fn takes(&mut self, wanted: &[u8]) -> Result<bool, Doubt> {
-        let found = self.operator()?.as_deref() == Some(wanted);
+    fn takes(&mut self, wanted: Word) -> Result<bool, Doubt> {
+        let found = self.operator()? == Some(wanted);
         if found {
             self.ahead = None;
         }
@@ -146,16 +147,16 @@ impl Parser<'_, '_> {
             return Err(Doubt::Condition);
         }
         let mut value = self.binary(1, counts)?;
-        if self.takes(b"?")? {
+        if self.takes(Word::Query)? {
             let truth = value.is_true();
             let yes = self.conditional(counts && truth)?;
-            if !self.takes(b":")? {
+            if !self.takes(Word::Colon)? {
                 return Err(Doubt::Condition);
             }
             let no = self.conditional(counts && !truth)?;
             value = if truth { yes } else { no };
             value.is_unsigned = yes.is_unsigned || no.is_unsigned;
-        } else if self.takes(b",")? {
+        } else if self.takes(Word::Comma)? {
             value = self.conditional(counts)?;
         }
         self.depth -= 1;
@@ -169,7 +170,7 @@ impl Parser<'_, '_> {
             let Some(operator) = self.operator()? else {
                 return Ok(left);
             };
-            let Some(binds) = binding(&operator).filter(|binds| *binds >= least) else {
+            let Some(binds) = binding(operator).filter(|binds| *binds >= least) else {
                 return Ok(left);
             };
             self.ahead = None;
@@ -179,7 +180,7 @@ impl Parser<'_, '_> {
                 _ => counts,
             };
             let right = self.binary(binds + 1, right_counts)?;
-            left = apply(&operator, left, right, right_counts)?;
+            left = apply(operator, left, right, right_counts)?;
         }
     }
 
@@ -195,33 +196,18 @@ impl Parser<'_, '_> {
 
     fn operand(&mut self, counts: bool) -> Result<Value, Doubt> {
         if let Some(operator) = self.operator()? {
-            let prefix = match operator.as_slice() {
-                b"!" | b"not" => Some(b'!'),
-                b"~" | b"compl" => Some(b'~'),
-                b"-" => Some(b'-'),
-                b"+" => Some(b'+'),
-                _ => None,
-            };
-            if let Some(prefix) = prefix {
+            if matches!(
+                operator,
+                Word::Bang | Word::Tilde | Word::Minus | Word::Plus
+            ) {
                 self.ahead = None;
                 let value = self.unary(counts)?;
-                return Ok(match prefix {
-                    b'!' => Value::truth(!value.is_true()),
-                    b'~' => Value {
-                        bits: !value.bits,
-                        ..value
-                    },
-                    b'-' => Value {
-                        bits: value.bits.wrapping_neg(),
-                        ..value
-                    },
-                    _ => value,
-                });
+                return Ok(value.with(operator));
             }
-            if operator == b"(" {
+            if operator == Word::Open {
                 self.ahead = None;
                 let value = self.conditional(counts)?;
-                return match self.takes(b")")? {
+                return match self.takes(Word::Close)? {
                     true => Ok(value),
                     false => Err(Doubt::Condition),
                 };
@@ -304,7 +290,7 @@ impl Parser<'_, '_> {
     }
 
     fn has_include(&mut self, is_next: bool, counts: bool) -> Result<Value, Doubt> {
-        if !self.takes(b"(")? {
+        if !self.takes(Word::Open)? {
             return Err(Doubt::Condition);
         }
         let first = self.take()?.ok_or(Doubt::Condition)?;
@@ -328,7 +314,7 @@ impl Parser<'_, '_> {
             (Some(b'"'), Some(b'"')) if spelling.len() >= 2 => false,
             _ => return Err(Doubt::Condition),
         };
-        if !self.takes(b")")? {
+        if !self.takes(Word::Close)? {
             return Err(Doubt::Condition);
         }
         if !counts {
@@ -343,7 +329,7 @@ impl Parser<'_, '_> {
 
     /// `__has_attribute(x)` and its kind; the operand is spelled as it is after macros.
     fn question(&mut self, word: Word) -> Result<Value, Doubt> {
-        if !self.takes(b"(")? {
+        if !self.takes(Word::Open)? {
             return Err(Doubt::Condition);
         }
         let mut operand = Vec::new();

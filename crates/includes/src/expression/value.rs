@@ -1,6 +1,7 @@
 //! Values of `#if`: integers of 64 bits with the compilers' rules for signs.
 
 use super::Doubt;
+use crate::words::Word;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value {
@@ -20,6 +21,22 @@ impl Value {
         Self::signed(i64::from(value))
     }
 
+    /// The value behind `!`, `~`, `-` or `+`.
+    pub(super) fn with(self, prefix: Word) -> Self {
+        match prefix {
+            Word::Bang => Self::truth(!self.is_true()),
+            Word::Tilde => Self {
+                bits: !self.bits,
+                ..self
+            },
+            Word::Minus => Self {
+                bits: self.bits.wrapping_neg(),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     pub(super) fn is_true(self) -> bool {
         self.bits != 0
     }
@@ -30,7 +47,7 @@ impl Value {
 }
 
 pub(super) fn apply(
-    operator: &[u8],
+    operator: Word,
     left: Value,
     right: Value,
     counts: bool,
@@ -41,29 +58,29 @@ pub(super) fn apply(
     let less = if is_unsigned { a < b } else { s < t };
     let number = |bits| Value { bits, is_unsigned };
     Ok(match operator {
-        b"||" | b"or" => Value::truth(left.is_true() || right.is_true()),
-        b"&&" | b"and" => Value::truth(left.is_true() && right.is_true()),
-        b"|" | b"bitor" => number(a | b),
-        b"^" | b"xor" => number(a ^ b),
-        b"&" | b"bitand" => number(a & b),
-        b"==" => Value::truth(a == b),
-        b"!=" | b"not_eq" => Value::truth(a != b),
-        b"<" => Value::truth(less),
-        b">=" => Value::truth(!less),
-        b">" => Value::truth(!less && a != b),
-        b"<=" => Value::truth(less || a == b),
-        b"<<" | b">>" => shift(operator == b"<<", left, right),
-        b"+" => number(a.wrapping_add(b)),
-        b"-" => number(a.wrapping_sub(b)),
-        b"*" => number(a.wrapping_mul(b)),
+        Word::Either => Value::truth(left.is_true() || right.is_true()),
+        Word::Both => Value::truth(left.is_true() && right.is_true()),
+        Word::Bar => number(a | b),
+        Word::Caret => number(a ^ b),
+        Word::Ampersand => number(a & b),
+        Word::Equal => Value::truth(a == b),
+        Word::Unequal => Value::truth(a != b),
+        Word::Less => Value::truth(less),
+        Word::AtLeast => Value::truth(!less),
+        Word::Greater => Value::truth(!less && a != b),
+        Word::AtMost => Value::truth(less || a == b),
+        Word::ShiftLeft | Word::ShiftRight => shift(operator == Word::ShiftLeft, left, right),
+        Word::Plus => number(a.wrapping_add(b)),
+        Word::Minus => number(a.wrapping_sub(b)),
+        Word::Star => number(a.wrapping_mul(b)),
         _ if b == 0 => {
             if counts {
                 return Err(Doubt::Condition);
             }
             number(0)
         }
-        b"/" if is_unsigned => number(a / b),
-        b"/" => number(s.wrapping_div(t).cast_unsigned()),
+        Word::Slash if is_unsigned => number(a / b),
+        Word::Slash => number(s.wrapping_div(t).cast_unsigned()),
         _ if is_unsigned => number(a % b),
         _ => number(s.wrapping_rem(t).cast_unsigned()),
     })
