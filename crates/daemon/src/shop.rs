@@ -72,7 +72,7 @@ impl Shop {
             }
             _ => None,
         };
-        let toolchains = Toolchains::open(store).await;
+        let toolchains = Toolchains::open(store, config.grants_only).await;
         let platform = own_platform()?;
         let shop = Self {
             natives,

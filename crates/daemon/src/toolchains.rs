@@ -28,6 +28,8 @@ pub(crate) struct Toolchains {
     /// What is being received; each closes when that is over.
     arriving: Arc<Mutex<HashMap<Entry, watch::Receiver<()>>>>,
     refused: Arc<Mutex<HashMap<Entry, Refusal>>>,
+    /// They are called by their content, as among members; else as their senders like.
+    by_content: bool,
 }
 
 /// Why a toolchain was not installed when it was sent last.
@@ -71,13 +73,14 @@ impl InUse {
 
 impl Toolchains {
     /// Reads which toolchains the store has.
-    pub(crate) async fn open(store: Store) -> Self {
+    pub(crate) async fn open(store: Store, by_content: bool) -> Self {
         let installed = run_blocking(move || Installed::new(store)).await;
         tracing::debug!("{} toolchains are installed", installed.list().len());
         Self {
             installed,
             arriving: Arc::default(),
             refused: Arc::default(),
+            by_content,
         }
     }
 
@@ -159,6 +162,7 @@ impl Toolchains {
             .installed
             .begin_install(entry.platform.clone(), entry.name.clone())
         {
+            Ok(installing) if self.by_content => installing.by_content(),
             Ok(installing) => installing,
             Err(InstallError::Present(_)) => return Ticket::Present,
             Err(error) => return Ticket::Refused(error),

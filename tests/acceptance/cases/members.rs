@@ -135,3 +135,51 @@ fn a_revoked_member_is_refused_and_its_jobs_end() -> Result<()> {
     ensure!(jobs.remote_total() == 0, "{jobs:?}");
     Ok(())
 }
+
+#[test]
+fn members_take_users_archives_and_nothing_without_a_grant() -> Result<()> {
+    need!(
+        Need::Namespaces,
+        Need::Suite(Floe),
+        Need::Suite(Debian),
+        Need::Program("gcc")
+    );
+    let cluster = Cluster::builder()
+        .members()
+        .executor("executor", Floe, 2)
+        .submitter("submit", Floe, 0)
+        .start()?;
+    let directory = cluster.lab().shared();
+    std::fs::write(
+        directory.join("one.c"),
+        "int one(int n) { return n + 1; }\n",
+    )?;
+    let submit = cluster.host("submit")?;
+    let create = lab::Programs::locate(Floe)?.create_env;
+    let made = submit.command(&create).args(["gcc"]).dir(&directory);
+    made.run(SOON)?.ok()?;
+    let entries = std::fs::read_dir(&directory)?.flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let archive = names.find(|name| name.contains(".tar"));
+    let archive = directory.join(archive.context("no archive was made")?);
+    let build = |client, object: &str| -> Result<Jobs> {
+        jobs::forget(submit);
+        let line = format!("$CC -O2 -c one.c -o {object}");
+        let launch = jobs::record(cluster.client("submit", client, "sh")?, submit, client);
+        let launch = launch.args(["-c", &line]).dir(&directory);
+        launch.env("ICECC_VERSION", &archive).run(SOON)?.ok()?;
+        jobs::of(&cluster, submit, client)
+    };
+    let away = build(Floe, "away.o")?;
+    ensure!(
+        away.remote_total() == 1 && away.failed_tries.is_empty(),
+        "{away:?}\n{}",
+        cluster.logs()
+    );
+    // icecream's client has no grant: it is told to compile at home, by its own daemon.
+    let home = build(Debian, "home.o")?;
+    ensure!(home.remote_total() == 0, "{home:?}");
+    let object = |name| std::fs::read(directory.join(name));
+    ensure!(object("away.o")? == object("home.o")?, "other bytes");
+    Ok(())
+}

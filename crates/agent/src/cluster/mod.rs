@@ -36,10 +36,22 @@ pub(crate) struct Toolchain {
     pub(crate) path: PathBuf,
     /// The same for executors that cannot read it as it is; only we have several, no user's archive.
     pub(crate) gzipped: Option<Gzipped>,
-    /// What members call it; none for a user's archive.
+    /// What members call it. For a user's archive it is found out where members want to know it; the files
+    /// themselves [`Toolbox::listing`] tells.
     pub(crate) manifest: Option<Digest>,
     /// Its files one by one, for executors that take them so; else the archive goes as a whole.
     pub(crate) contents: Option<Arc<Contents>>,
+}
+
+impl Toolchain {
+    /// Its name in icecream's messages between members: whoever has it knows it by that, however users
+    /// call their archives.
+    pub(crate) fn name_among_members(&self) -> String {
+        match self.manifest {
+            Some(manifest) => manifest.to_string()[..32].to_owned(),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// What is asked for when an executor is wanted.

@@ -142,6 +142,17 @@ impl Kit {
         }
     }
 
+    /// Finds out what members call each toolchain.
+    pub(crate) async fn identify(&mut self, shared: &Shared) -> Result<(), Failure> {
+        for toolchain in &mut self.toolchains {
+            if toolchain.manifest.is_none() {
+                let listed = shared.toolbox.listing(&toolchain.path).await;
+                toolchain.manifest = Some(listed.map_err(toolchain_failed)?.identity().0);
+            }
+        }
+        Ok(())
+    }
+
     /// The plan again, if the compiler is not what its name says (a `cc` that is clang).
     pub(crate) fn true_plan(&self, outline: &Outline, plan: &Remote) -> Option<Plan> {
         if plan.family == self.family {

@@ -26,7 +26,7 @@ pub(crate) async fn compile(
     plan: &Remote,
 ) -> Result<Fate, Failure> {
     // Without a daemon there is no point in preparing anything.
-    let mut way = find_way(outline, shared).await?;
+    let way = find_way(outline, shared).await?;
     chronicle.enter(Phase::Toolchain);
     let mut kit = prepare::kit(outline, shared, plan).await?;
     let behind = prepare::behind(outline, plan, &kit).await?;
@@ -56,13 +56,12 @@ pub(crate) async fn compile(
             return Ok(Fate::Stay(stay));
         }
     };
+    if matches!(way, Way::Native(_)) {
+        kit.identify(shared).await?;
+    }
     let wish = prepare::wish(outline, plan, kit.toolchains.clone());
     if let Way::Native(access) = &way {
-        if access.takes(&wish) {
-            access.coming(&wish);
-        } else {
-            way = Way::Daemon(find_daemon(outline, shared).await?);
-        }
+        access.coming(&wish);
     }
     let work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
@@ -106,8 +105,7 @@ impl Way {
 /// Straight to the cluster if it is one of members; else by way of the daemon.
 async fn find_way(outline: &Outline, shared: &Shared) -> Result<Way, Failure> {
     let environment = &outline.environment;
-    if environment.versions().is_none()
-        && let Some(cluster) = shared.clusters.at(&environment.daemon_places())
+    if let Some(cluster) = shared.clusters.at(&environment.daemon_places())
         && let Some(access) = cluster.access_soon().await
     {
         let socket = access.address().to_owned();
@@ -141,12 +139,7 @@ impl Travel<'_> {
                 }
             };
             let native = matches!(asked, Way::Native(_));
-            let mut placed = asked.place(self.outline, &self.wish).await;
-            if native && matches!(&placed, Err(none) if none.reason == Reason::NoScheduler) {
-                // The daemon may have one that this host cannot reach by itself, or that grants nothing.
-                let daemon = find_daemon(self.outline, self.shared).await?;
-                placed = Way::Daemon(daemon).place(self.outline, &self.wish).await;
-            }
+            let placed = asked.place(self.outline, &self.wish).await;
             let placed = match (placed, &last) {
                 (Err(_), Some((host, failure))) if native => return Err(at_last(host, failure)),
                 (placed, _) => placed,

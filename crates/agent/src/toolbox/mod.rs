@@ -1,4 +1,5 @@
-//! What is known of each compiler: its packed toolchain, its target, what `native` means to it.
+//! What is known of each compiler: its packed toolchain, its target, what `native` means to it; and
+//! what archives hold that users made.
 //!
 //! One task owns the answers; each question is answered once by a thread and then from memory, as
 //! long as the compiler's own file has not changed. An archive holds more files than that one: the
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use toolchain::{Family, NativeCache, Proof, Stamp};
+use toolchain::{Family, Manifest, NativeCache, Proof, Stamp};
 
 use self::keeper::Keeper;
 pub use self::proof::{trials, try_toolchain};
@@ -41,6 +42,10 @@ enum Question {
         compiler: PathBuf,
         family: invocation::Family,
         options: Vec<OsString>,
+    },
+    /// What an archive holds that a user made.
+    Listing {
+        archive: PathBuf,
     },
 }
 
@@ -77,11 +82,13 @@ impl Question {
         Some(Gzipped(other))
     }
 
-    fn compiler(&self) -> &Path {
+    /// The file whose change makes an answer void.
+    fn subject(&self) -> &Path {
         match self {
             Self::Archive { compiler, .. }
             | Self::Probe { compiler }
             | Self::Native { compiler, .. } => compiler,
+            Self::Listing { archive } => archive,
         }
     }
 }
@@ -91,6 +98,7 @@ enum Known {
     Packed(Arc<Packed>),
     Probe(Arc<Probe>),
     Native(Arc<[OsString]>),
+    Listing(Arc<Manifest>),
 }
 
 /// What a compiler says of itself.
@@ -231,6 +239,19 @@ impl Toolbox {
         }
     }
 
+    /// The files of an archive that a user made; it is read whole when it is new.
+    pub(crate) async fn listing(&self, archive: &Path) -> Result<Arc<Manifest>, String> {
+        match self
+            .ask(Question::Listing {
+                archive: archive.to_owned(),
+            })
+            .await?
+        {
+            Known::Listing(manifest) => Ok(manifest),
+            _ => Err(mixed_up()),
+        }
+    }
+
     /// Has a toolchain tried beside everything else. What it costs is a core for half a second: who
     /// waits for a first object should have it before.
     pub(crate) fn prove(&self, unproven: Unproven) {
@@ -240,7 +261,7 @@ impl Toolbox {
 
     async fn ask(&self, question: Question) -> Answer {
         let (answer, told) = oneshot::channel();
-        let stamp = Stamp::at(question.compiler());
+        let stamp = Stamp::at(question.subject());
         let sent = self.requests.send(Request::Ask {
             question,
             stamp,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use toolchain::{Compiler, Compression, NativeCache, Proof};
+use toolchain::{Compiler, Compression, Limits, NativeCache, Proof};
 use tracing::{info, warn};
 
 use super::{Answer, Known, Packed, Probe, Question, Unproven};
@@ -97,6 +97,9 @@ impl Workshop {
                 options,
             } => super::native::resolve(compiler, *family, options)
                 .map(|plain| Known::Native(plain.into())),
+            Question::Listing { archive } => toolchain::list_archive(archive, Limits::default())
+                .map(|manifest| Known::Listing(Arc::new(manifest)))
+                .map_err(|error| error.to_string()),
         }
     }
 }

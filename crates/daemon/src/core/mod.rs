@@ -43,6 +43,8 @@ pub struct Core {
     next_client: u32,
     clients: BTreeMap<ClientId, Client>,
     queue: Queue,
+    /// Jobs need grants, which this daemon's own clients cannot ask for: they compile here.
+    grants_only: bool,
     /// The scheduler that we are logged in to.
     session: Option<Session>,
     sessions: u64,
@@ -65,6 +67,7 @@ impl Core {
             next_client: 0,
             clients: BTreeMap::new(),
             queue: Queue::default(),
+            grants_only: false,
             session: None,
             sessions: 0,
             pressure: Pressure::Open,
@@ -72,6 +75,14 @@ impl Core {
             hungry: None,
             frozen: false,
             actions: Vec::new(),
+        }
+    }
+
+    /// Asks the scheduler for no hosts: its cluster takes no jobs without a grant, and those are the agents'.
+    pub fn with_grants_only(self, grants_only: bool) -> Self {
+        Self {
+            grants_only,
+            ..self
         }
     }
 

@@ -11,7 +11,8 @@ const MOST_ANSWERS: u32 = 16;
 
 impl Core {
     pub(super) fn hosts_wanted(&mut self, id: ClientId, count: u32, niceness: u32) {
-        let (session, client_count) = (self.session, self.client_count());
+        let session = self.session.filter(|_| !self.grants_only);
+        let client_count = self.client_count();
         let Some(work) = self.idle_work(id) else {
             return;
         };

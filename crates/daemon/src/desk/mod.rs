@@ -103,7 +103,7 @@ impl Desk {
             shop,
             signers,
             began: now,
-            core: Core::new(slots, config.memory()),
+            core: Core::new(slots, config.memory()).with_grants_only(config.grants_only),
             inboxes,
             to_desk,
             said,

@@ -35,7 +35,7 @@ impl Session {
         let job = JobId(file.job_id);
         if self.post.shop.config.grants_only && self.peer.place != Place::Here {
             // Nobody has placed it here, so nobody is told.
-            let text = "this host compiles under its scheduler's grants only, which icecream's protocol does not have; update the program that asks";
+            let text = "this host compiles under its scheduler's grants only, which icecream's protocol does not have";
             self.send_text(text).await?;
             self.linger().await;
             return Err(End::Refused("it has no grant".to_owned()));

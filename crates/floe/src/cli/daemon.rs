@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use daemon::Find;
 use job::variable;
-use transport::Passport;
+use transport::{Gate, Passport};
 
 use super::options::DaemonOptions;
 use super::service;
@@ -34,6 +34,8 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
         let membership = part.open()?;
         if let Some(membership) = &membership {
             config.gate = membership.gate();
+            // Hosts that are no members know no grants.
+            config.grants_only = matches!(config.gate, Gate::Members(_));
             config.passport = Passport::Member(membership.standing.live());
             config.papers = Some(membership.standing.papers());
             config.schedulers = Some(membership.standing.schedulers());

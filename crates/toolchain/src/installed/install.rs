@@ -34,6 +34,11 @@ pub enum InstallError {
     /// The sender's archive.
     #[error("toolchain {0} is unusable: {1}")]
     Unusable(String, &'static str),
+    /// The sender's word for it.
+    #[error(
+        "what was sent as toolchain {0} is {1}: among members toolchains are called by their content"
+    )]
+    Misnamed(String, Identity),
     /// The sender's archive.
     #[error("toolchain {0} is refused: {1}")]
     Manifest(String, #[source] ManifestError),
@@ -52,7 +57,8 @@ impl InstallError {
     /// It will be refused whenever it is sent: it makes no sense, or is too large for this host.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Present(_) | Self::Busy(_) => false,
+            // The right one may come under this name.
+            Self::Present(_) | Self::Busy(_) | Self::Misnamed(..) => false,
             Self::Store(_, error) => matches!(error, StoreError::TooLarge { .. }),
             Self::Archive(error) => matches!(error.why, Why::Refused(_) | Why::TooLarge { .. }),
             Self::Unusable(..) | Self::Manifest(..) => true,
@@ -66,6 +72,8 @@ pub struct Installing {
     installed: Installed,
     key: Key,
     limits: Limits,
+    /// It is taken under no name but its content's.
+    by_content: bool,
     /// What was received, and the files of it, which stay as long as they are held.
     received: Option<(Manifest, Vec<ObjectLease>)>,
 }
@@ -76,8 +84,15 @@ impl Installing {
             installed,
             key,
             limits,
+            by_content: false,
             received: None,
         }
+    }
+
+    /// Takes it under its content's name only: nobody can then take a name away from the toolchain whose it is.
+    pub fn by_content(mut self) -> Self {
+        self.by_content = true;
+        self
     }
 
     /// Unpacks the archive that `reader` yields to its end. Once only.
@@ -103,7 +118,12 @@ impl Installing {
         let Some((manifest, files)) = self.received.take() else {
             return Err(InstallError::Unusable(self.key.1.to_string(), NO_ASSEMBLER));
         };
-        let made = self.installed.make(&self.key, &manifest);
+        let identity = manifest.identity();
+        let fits = !self.by_content || identity.environment_name().as_ref() == Ok(&self.key.1);
+        let made = match fits {
+            true => self.installed.make(&self.key, &manifest),
+            false => Err(InstallError::Misnamed(self.key.1.to_string(), identity)),
+        };
         match made {
             // The tree has them now.
             Ok(_) => drop(files),

@@ -165,6 +165,36 @@ fn names_of_one_content_are_one_tree_and_files_are_shared() {
 }
 
 #[test]
+fn among_members_nobody_takes_a_name_that_is_not_its_contents() {
+    let base = tempfile::tempdir().unwrap();
+    let installed = open(base.path(), 1 << 30);
+    let bytes = archive(&[File("usr/bin/as", 3000, 1)]);
+    let path = base.path().join("a.tar");
+    std::fs::write(&path, &bytes).unwrap();
+    let identity = crate::list_archive(&path, Limits::default())
+        .unwrap()
+        .identity();
+    let own = identity.environment_name().unwrap();
+    let install = |called: &str, bytes: &[u8]| {
+        let installing = installed.begin_install(platform(), name(called))?;
+        let mut installing = installing.by_content();
+        installing.unpack(bytes)?;
+        installing.commit()
+    };
+    let other = archive(&[File("usr/bin/as", 3000, 2)]);
+    for (called, bytes) in [(own.as_str(), &other), ("x", &bytes)] {
+        let error = install(called, bytes).unwrap_err();
+        assert!(
+            matches!(&error, InstallError::Misnamed(..)) && !error.is_final(),
+            "{error}"
+        );
+    }
+    assert_eq!(names(&installed), [""; 0]);
+    install(own.as_str(), &bytes).unwrap();
+    assert_eq!(names(&installed), [own.as_str()]);
+}
+
+#[test]
 fn an_aborted_or_failed_installation_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let installed = open(base.path(), 1 << 30);

@@ -95,6 +95,8 @@ impl Seat {
         if !self.place.got_env {
             chronicle.enter(Phase::Install);
             let installation = Installation {
+                name: self.toolchain.name.clone(),
+                platform: words::own_platform(),
                 toolchain: &self.toolchain,
                 door: &door,
                 budget: text.budget(),

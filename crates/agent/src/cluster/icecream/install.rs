@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use transport::{Channel, Options, Passport};
 
 use super::executor::{early, finish, stream};
-use super::{Effort, broken, next, words};
+use super::{Effort, broken, next};
 use crate::cluster::{Failure, Toolchain};
 use crate::text::{Order, Source, Text};
 use crate::toolbox::Toolbox;
@@ -48,6 +48,9 @@ impl Door {
 
 /// A toolchain for one executor.
 pub(crate) struct Installation<'a> {
+    /// Its name and platform there.
+    pub(crate) name: String,
+    pub(crate) platform: String,
     pub(crate) toolchain: &'a Toolchain,
     pub(crate) door: &'a Door,
     /// The memory that all texts share.
@@ -111,7 +114,7 @@ impl Installation<'_> {
         executor: &mut Channel,
         archive: PathBuf,
     ) -> Result<Received, NotInstalled> {
-        let (name, target) = (self.toolchain.name.clone(), words::own_platform());
+        let (name, target) = (self.name.clone(), self.platform.clone());
         let transfer = TransferEnv {
             name: name.clone(),
             target: target.clone(),

@@ -330,15 +330,10 @@ impl Access {
         }
     }
 
-    /// Whether this way is open to a job.
-    pub(crate) fn takes(&self, wish: &Wish) -> bool {
-        Kind::of(wish).is_some()
-    }
-
     pub(crate) async fn place(self, wish: &Wish, slow_network: bool) -> Result<Place, Failure> {
         let Some(desk) = self.cluster.desk(wish) else {
-            let detail = "the toolchain has no manifest";
-            return Err(Failure::here(Reason::NoHost, detail));
+            let detail = "members have no name for the platform of its toolchain";
+            return Err(Failure::here(Reason::ToolchainFailed, detail));
         };
         let ticket = desk.want().await?;
         let seat = Seat::new(self.cluster, desk, ticket, &wish.toolchains, slow_network)?;

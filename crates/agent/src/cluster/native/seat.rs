@@ -194,7 +194,7 @@ impl Seat {
         let live = self.cluster.live().ok_or_else(no_member)?;
         let one = self
             .cluster
-            .installing(self.at.executor, &self.toolchain().name);
+            .installing(self.at.executor, &self.toolchain().name_among_members());
         let mut installed = one.lock().await;
         if *installed {
             return Ok(());
@@ -205,6 +205,8 @@ impl Seat {
             passport: transport::Passport::Member(live),
         };
         let installation = Installation {
+            name: self.toolchain().name_among_members(),
+            platform: self.toolchain().platform.clone(),
             toolchain: self.toolchain(),
             door: &door,
             budget: text.budget(),

@@ -184,3 +184,13 @@ fn each_of_three_answers_is_kept() {
     assert_eq!(end, [done(2, 119, From::Submitter, 0)]);
     assert_eq!(core.used(), 0);
 }
+
+#[test]
+fn where_jobs_need_grants_the_scheduler_is_asked_for_no_hosts() {
+    let mut core = with_scheduler(2).with_grants_only(true);
+    let (client, actions) = wants_host(&mut core);
+    assert!(
+        matches!(&actions[..], [Action::CompileAtHome { client: home, .. }] if *home == client),
+        "{actions:?}"
+    );
+}

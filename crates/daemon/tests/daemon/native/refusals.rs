@@ -10,8 +10,8 @@ use wire::name::{GrantNumber, Slots, UnixSeconds};
 
 use super::cluster::{Executor, compile, sign, wire_id};
 use super::support::flood;
-use crate::foreign::{SOURCE, compiled_locally, order_compile};
-use crate::rig::{PATIENCE, gcc_archive, hear_close};
+use crate::foreign::{SOURCE, compiled_locally, order_compile, transfer, verified};
+use crate::rig::{PATIENCE, gcc_archive, hear, hear_close};
 
 #[tokio::test]
 async fn grants_that_do_not_hold_are_refused_and_others_go_on() {
@@ -224,6 +224,28 @@ async fn icecreams_messages_are_no_way_around_grants() {
     // Nor is there one from the host's own port in the clear.
     let stranger = Channel::connect_tcp(address, PATIENCE, None).await;
     assert!(stranger.is_err());
+}
+
+#[tokio::test]
+async fn a_toolchain_in_anothers_name_is_not_taken() {
+    let Some(executor) = Executor::start().await else {
+        return;
+    };
+    let (_, archive) = gcc_archive().unwrap();
+    let passport = Passport::Member(executor.submitter.agent());
+    let address = executor.rig.address;
+    let connecting = passport.connect(Role::Execute, address, PATIENCE, None, Options::default());
+    let mut channel = connecting.await.unwrap();
+    transfer(&mut channel, &"7".repeat(32), &archive).await;
+    let icecream::Message::StatusText(said) = hear(&mut channel).await else {
+        panic!("it was taken");
+    };
+    assert!(said.text.contains("called by their content"), "{said:?}");
+    assert!(!verified(&mut channel).await);
+    // The right one has its name still.
+    let (link, _none) = executor.link().await;
+    let done = compile(&link, executor.order(executor.signed()), SOURCE).await;
+    assert!(done.object() == compiled_locally());
 }
 
 #[tokio::test]
