@@ -28,6 +28,7 @@ packages! {
     "icecream-sundae", "/usr/bin/icecream-sundae", "a monitor of C++ icecream";
     "icecc-monitor", "/usr/bin/icemon", "the other monitor of C++ icecream";
     "tmux", "/usr/bin/tmux", "a monitor's screen is read";
+    "strace", "/usr/bin/strace", "compilers are watched opening files";
     "gdb", "/usr/bin/gdb", "debug information is looked at as its users do";
     "g++-11", "/usr/bin/g++-11", "a second version of a compiler";
     "libclang-rt-14-dev", "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a", "sanitized programs are linked";

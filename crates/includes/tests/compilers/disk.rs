@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use includes::{Block, DirectoryId, FileId, Found, Library, Name, Tree};
+use includes::{Block, DirectoryId, FileId, Found, Library, Name, Probe, Tree};
 
 #[derive(Default)]
 pub(crate) struct Disk {
@@ -44,6 +44,11 @@ impl Disk {
         };
         self.known.insert(path.to_owned(), found);
         found
+    }
+
+    pub(crate) fn place(&self, probe: Probe, library: &Library) -> PathBuf {
+        let name = std::ffi::OsStr::from_bytes(library.spelling(probe.name));
+        self.directories[probe.directory.0 as usize].join(name)
     }
 
     pub(crate) fn path(&self, file: FileId) -> &Path {

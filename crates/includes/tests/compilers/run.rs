@@ -11,6 +11,13 @@ use includes::{
 
 use crate::disk::Disk;
 
+/// What a compile opens, and what it finds absent.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) opened: BTreeSet<PathBuf>,
+    pub(crate) absent: BTreeSet<PathBuf>,
+}
+
 /// A compiler with the options that all its sources have.
 pub(crate) struct Setting {
     program: &'static str,
@@ -96,6 +103,11 @@ impl Setting {
         source: &Path,
         presets: &[Preset],
     ) -> Result<BTreeSet<PathBuf>, String> {
+        self.seen(source, presets).map(|seen| seen.opened)
+    }
+
+    /// The same with what it says is absent.
+    pub(crate) fn seen(&mut self, source: &Path, presets: &[Preset]) -> Result<Seen, String> {
         let Found::File(file) = self.disk.file(source) else {
             return Err(format!("{} is no file", source.display()));
         };
@@ -112,7 +124,13 @@ impl Setting {
             match evaluate(wanted, &mut self.disk, &mut self.library) {
                 Ok(reached) => {
                     let files = reached.files.iter();
-                    return Ok(files.map(|file| self.disk.path(*file).to_owned()).collect());
+                    let opened = files.map(|file| self.disk.path(*file).to_owned()).collect();
+                    let places = reached.probes.iter();
+                    let places = places.map(|probe| self.disk.place(*probe, &self.library));
+                    let absent = places.collect::<BTreeSet<_>>();
+                    let is_absent = |path: &PathBuf| self.disk.file(path) == Found::Nothing;
+                    let absent = absent.into_iter().filter(is_absent).collect();
+                    return Ok(Seen { opened, absent });
                 }
                 Err(Unknown::Ask(asked)) => {
                     let (stdout, _) = ask(
