@@ -78,6 +78,8 @@ pub enum Strange {
     Module,
     #[error("#assert and its kind are not followed")]
     Assertion,
+    #[error("a sequence of three characters stands for another")]
+    Trigraph,
     #[error("#embed is not followed")]
     Embed,
     #[error("#line gives the file another name")]
@@ -171,6 +173,12 @@ impl Library {
     /// Reads a file's contents.
     pub fn block(&mut self, bytes: &[u8]) -> Block {
         let mut facts = Facts::of(bytes);
+        if self.dialect.trigraphs && has_trigraph(bytes) {
+            return Block {
+                lines: vec![Line::Strange(Strange::Trigraph)],
+                facts,
+            };
+        }
         let mut open = Vec::new();
         let mut read: Vec<Line> = Vec::new();
         let mut told = 0;
@@ -348,6 +356,17 @@ fn link(read: &mut [Line], before: Option<usize>, at: usize) {
     if let Some(Line::If { next, .. } | Line::Elif { next, .. }) = before {
         *next = at;
     }
+}
+
+fn has_trigraph(bytes: &[u8]) -> bool {
+    let ends = |at: usize| {
+        bytes
+            .get(at + 2)
+            .is_some_and(|end| b"=/'()!<>-".contains(end))
+    };
+    memmem::find_iter(bytes, b"??").any(ends)
+        // Of three question marks the second and third may begin one.
+        || memmem::find(bytes, b"???").is_some()
 }
 
 /// Whether a directive is one of the pragmas that change macros, and counts for one mention.

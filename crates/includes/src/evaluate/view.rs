@@ -61,6 +61,10 @@ impl World for View<'_, '_> {
         }
     }
 
+    fn looks_in_vain(&self) -> bool {
+        self.source.compiler.is_clang
+    }
+
     fn answer(&mut self, word: Word, operand: &[u8]) -> i64 {
         let question = Question {
             word,

@@ -52,11 +52,10 @@ impl<'a> Lines<'a> {
 
     /// How long a line's continuation is here, if one is: backslash, blanks, end of line.
     fn splice(&self) -> Option<usize> {
-        let mut length = match self.byte(0) {
-            b'\\' => 1,
-            b'?' if self.dialect.trigraphs && self.rest().starts_with(b"??/") => 3,
-            _ => return None,
-        };
+        if self.byte(0) != b'\\' {
+            return None;
+        }
+        let mut length = 1;
         loop {
             match self.bytes.get(self.at + length) {
                 Some(b'\n') => return Some(length + 1),
@@ -102,7 +101,6 @@ impl<'a> Lines<'a> {
         let length = match rest {
             [b'#', ..] => 1,
             [b'%', b':', ..] => 2,
-            [b'?', b'?', b'=', ..] if self.dialect.trigraphs => 3,
             _ => return false,
         };
         self.at += length;
@@ -140,10 +138,7 @@ impl<'a> Lines<'a> {
     fn pass_line_comment(&mut self) {
         while let Some(end) = memchr(b'\n', self.rest()) {
             let line = &self.rest()[..end];
-            let kept = line.trim_ascii_end();
-            let goes_on =
-                kept.ends_with(b"\\") || (self.dialect.trigraphs && kept.ends_with(b"??/"));
-            if !goes_on {
+            if !line.trim_ascii_end().ends_with(b"\\") {
                 self.at += end;
                 return;
             }
@@ -168,7 +163,7 @@ impl<'a> Lines<'a> {
                     b'/' if self.dialect.line_comments => self.pass_line_comment(),
                     _ => self.at += 1,
                 },
-                b'\\' | b'?' => self.at += self.splice().unwrap_or(1),
+                b'\\' => self.at += self.splice().unwrap_or(1),
                 _ => self.at += 1,
             }
         }
@@ -180,9 +175,9 @@ impl<'a> Lines<'a> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
                 b'\n' => return,
-                b'\\' | b'?' => match self.splice() {
+                b'\\' => match self.splice() {
                     Some(length) => self.at += length,
-                    None if byte == b'\\' && self.byte(1) != b'\n' => self.at += 2,
+                    None if self.byte(1) != b'\n' => self.at += 2,
                     None => self.at += 1,
                 },
                 _ => {
@@ -244,7 +239,7 @@ impl<'a> Lines<'a> {
                     b'/' if self.dialect.line_comments => self.pass_line_comment(),
                     _ => self.copy(),
                 },
-                b'\\' | b'?' => match self.splice() {
+                b'\\' => match self.splice() {
                     Some(length) => self.at += length,
                     None => self.copy(),
                 },
@@ -269,10 +264,10 @@ impl<'a> Lines<'a> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
                 b'\n' => return,
-                b'\\' | b'?' => match self.splice() {
+                b'\\' => match self.splice() {
                     Some(length) => self.at += length,
                     None => {
-                        let escapes = byte == b'\\' && !names_header && self.byte(1) != b'\n';
+                        let escapes = !names_header && self.byte(1) != b'\n';
                         self.copy();
                         if escapes && self.at < self.bytes.len() {
                             self.copy();

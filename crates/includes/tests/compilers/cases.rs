@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use includes::{Dialect, Preset};
+use includes::Preset;
 
 use crate::run::Setting;
 
@@ -68,13 +68,10 @@ fn check(name: &str, case: &Case, gcc: &'static str, clang: &'static str) {
     }
     let source = Path::new(&case.files[0].0);
     let is_c = source.extension().is_some_and(|end| end == "c");
-    let (language, dialect) = match is_c {
-        true => ("c", Dialect::GNU_C),
-        false => ("c++", Dialect::GNU_CPLUSPLUS),
-    };
+    let language = if is_c { "c" } else { "c++" };
     let (presets, asked) = split(&case.options);
     for program in [gcc, clang] {
-        let mut setting = Setting::new(program, language, dialect, directory.path(), &asked);
+        let mut setting = Setting::new(program, language, directory.path(), &asked);
         if case.only_gcc && program == clang {
             let doubt = setting.evaluated(source, &presets);
             assert!(doubt.is_err(), "{name}: {doubt:?}");

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use includes::Dialect;
-
 use crate::run::Setting;
 
 /// Headers right below some directories, as they are included.
@@ -25,8 +23,8 @@ fn headers(directories: &[&str]) -> Vec<PathBuf> {
     found.into_iter().step_by(every).collect()
 }
 
-fn compare(program: &'static str, language: &'static str, dialect: Dialect, from: &[&str]) {
-    let mut setting = Setting::new(program, language, dialect, Path::new("/"), &[]);
+fn compare(program: &'static str, language: &'static str, from: &[&str]) {
+    let mut setting = Setting::new(program, language, Path::new("/"), &[]);
     let (mut same, mut unknown, mut wrong) = (0, Vec::new(), Vec::new());
     for header in headers(from) {
         let Some(listed) = setting.listed(&header, &[]) else {
@@ -72,20 +70,20 @@ const CPLUSPLUS: &[&str] = &[
 
 #[test]
 fn gcc_reads_the_same_files() {
-    compare("gcc", "c", Dialect::GNU_C, C);
+    compare("gcc", "c", C);
 }
 
 #[test]
 fn gplusplus_reads_the_same_files() {
-    compare("g++", "c++", Dialect::GNU_CPLUSPLUS, CPLUSPLUS);
+    compare("g++", "c++", CPLUSPLUS);
 }
 
 #[test]
 fn clang_reads_the_same_files() {
-    compare("clang", "c", Dialect::GNU_C, C);
+    compare("clang", "c", C);
 }
 
 #[test]
 fn clangplusplus_reads_the_same_files() {
-    compare("clang++", "c++", Dialect::GNU_CPLUSPLUS, CPLUSPLUS);
+    compare("clang++", "c++", CPLUSPLUS);
 }

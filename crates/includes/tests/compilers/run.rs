@@ -59,14 +59,13 @@ impl Setting {
     pub(crate) fn new(
         program: &'static str,
         language: &'static str,
-        dialect: Dialect,
         start: &Path,
         options: &[String],
     ) -> Self {
-        let mut library = Library::new(dialect);
         let mut disk = Disk::default();
         start.clone_into(&mut disk.start);
         let (stdout, stderr) = ask(program, language, options, start, &[]);
+        let mut library = Library::new(Dialect::told(&stdout));
         let compiler = Compiler::read(&stdout, &stderr, &[], &mut library).expect("an answer");
         let path = |bytes: &Vec<u8>| PathBuf::from(String::from_utf8_lossy(bytes).into_owned());
         let directories = compiler.directories.iter().map(path);

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use includes::Dialect;
-
 use crate::run::Setting;
 
 const HEAVY: &str = "#include <bits/stdc++.h>\n#include <regex>\n#include <random>\n";
@@ -14,8 +12,7 @@ const HEAVY: &str = "#include <bits/stdc++.h>\n#include <regex>\n#include <rando
 fn speed() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("heavy.cc"), HEAVY).expect("written");
-    let dialect = Dialect::GNU_CPLUSPLUS;
-    let mut setting = Setting::new("g++", "c++", dialect, directory.path(), &[]);
+    let mut setting = Setting::new("g++", "c++", directory.path(), &[]);
     for round in 0..6 {
         let start = Instant::now();
         let reached = setting
