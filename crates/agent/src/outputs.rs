@@ -11,9 +11,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use job::Digest;
 use rustix::fs::OFlags;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use wire::Proof;
 use wire::message::Packing;
 
 use crate::cluster::Piece;
@@ -65,10 +67,11 @@ enum Step {
         is_dwo: bool,
         packing: Packing,
         size: u64,
+        proof: Proof,
     },
     Packed(Vec<u8>),
     /// All is there that belongs to what was begun.
-    Complete(oneshot::Sender<Result<(), OutputError>>),
+    Complete(oneshot::Sender<Vec<Digest>>),
     Finish,
 }
 
@@ -94,11 +97,12 @@ impl Writer {
     }
 
     /// An output of this length begins, and what was begun before is complete.
-    pub(crate) async fn begin(&self, is_dwo: bool, packing: Packing, size: u64) {
+    pub(crate) async fn begin(&self, is_dwo: bool, packing: Packing, size: u64, proof: Proof) {
         let begin = Step::Begin {
             is_dwo,
             packing,
             size,
+            proof,
         };
         let _ = self.steps.send(begin).await;
     }
@@ -108,12 +112,12 @@ impl Writer {
         let _ = self.steps.send(Step::Packed(bytes)).await;
     }
 
-    /// Whether all that was begun is whole.
-    pub(crate) async fn complete(&mut self) -> Result<(), OutputError> {
+    /// Whether all that was begun is whole, and what would prove each of them, in the order of their beginning.
+    pub(crate) async fn complete(&mut self) -> Result<Vec<Digest>, OutputError> {
         let (answer, told) = oneshot::channel();
         let _ = self.steps.send(Step::Complete(answer)).await;
         match told.await {
-            Ok(complete) => complete,
+            Ok(proofs) => Ok(proofs),
             // It gave up before, and says why at its end.
             Err(_) => match (&mut self.written).await {
                 Ok(Err(error)) => Err(error),
@@ -137,6 +141,7 @@ fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, Outp
         in_dwo: false,
         bytes: 0,
         unpacker: None,
+        proofs: Vec::new(),
     };
     let mut plain = Vec::new();
     loop {
@@ -151,15 +156,16 @@ fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, Outp
                 is_dwo,
                 packing,
                 size,
+                proof,
             }) => {
                 drafts.end()?;
                 drafts.turn(is_dwo)?;
-                drafts.unpacker = Some(Unpacker::new(packing, size)?);
+                drafts.unpacker = Some((Unpacker::new(packing, size)?, proof));
             }
             Some(Step::Packed(bytes)) => drafts.unpack(&bytes)?,
             Some(Step::Complete(answer)) => {
                 drafts.end()?;
-                let _ = answer.send(Ok(()));
+                let _ = answer.send(std::mem::take(&mut drafts.proofs));
             }
             Some(Step::Finish) => break,
             None => return Err(OutputError::Incomplete),
@@ -177,7 +183,9 @@ struct Drafts<'a> {
     in_dwo: bool,
     bytes: u64,
     /// Of the current one, if its length was announced.
-    unpacker: Option<Unpacker>,
+    unpacker: Option<(Unpacker, Proof)>,
+    /// Of those that are whole.
+    proofs: Vec<Digest>,
 }
 
 impl Drafts<'_> {
@@ -206,17 +214,22 @@ impl Drafts<'_> {
     }
 
     fn unpack(&mut self, packed: &[u8]) -> Result<(), OutputError> {
-        let mut unpacker = self.unpacker.take().ok_or(OutputError::Incomplete)?;
-        unpacker.feed(packed, &mut |plain| self.write(plain))??;
-        self.unpacker = Some(unpacker);
+        let current = self.unpacker.take();
+        let (mut unpacker, mut proof) = current.ok_or(OutputError::Incomplete)?;
+        unpacker.feed(packed, &mut |plain| {
+            proof.update(plain);
+            self.write(plain)
+        })??;
+        self.unpacker = Some((unpacker, proof));
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), OutputError> {
-        match self.unpacker.take() {
-            Some(unpacker) => Ok(unpacker.finish()?),
-            None => Ok(()),
+        if let Some((unpacker, proof)) = self.unpacker.take() {
+            unpacker.finish()?;
+            self.proofs.push(proof.finish());
         }
+        Ok(())
     }
 
     /// A build system watches the object: it comes last.
@@ -341,110 +354,4 @@ fn draft_name(target: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::Effort;
-
-    fn piece(text: &[u8]) -> Piece {
-        Piece::pack(text, Effort::default()).unwrap()
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(dir).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn targets(dir: &Path) -> Targets {
-        Targets {
-            object: dir.join("a.o"),
-            dwo: Some(dir.join("a.dwo")),
-            umask: 0o027,
-        }
-    }
-
-    #[tokio::test]
-    async fn outputs_appear_whole_with_the_users_mode() {
-        let dir = tempfile::tempdir().unwrap();
-        let writer = Writer::start(targets(dir.path()));
-        writer.piece(piece(b"one ")).await;
-        writer.piece(piece(b"two")).await;
-        writer.next_output().await;
-        writer.piece(piece(b"debug")).await;
-        assert_eq!(writer.finish().await.unwrap(), 12);
-        assert_eq!(names(dir.path()), ["a.dwo", "a.o"]);
-        assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"one two");
-        let mode = std::fs::metadata(dir.path().join("a.o"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o640);
-    }
-
-    #[tokio::test]
-    async fn what_is_not_finished_leaves_no_trace_and_the_old_object_in_place() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.o"), "old").unwrap();
-        let writer = Writer::start(targets(dir.path()));
-        writer.piece(piece(b"new")).await;
-        let Writer { steps, written } = writer;
-        drop(steps);
-        assert!(matches!(
-            written.await.unwrap(),
-            Err(OutputError::Incomplete)
-        ));
-        assert_eq!(names(dir.path()), ["a.o"]);
-        assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"old");
-    }
-
-    #[tokio::test]
-    async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
-        for (before, kept, mode) in [("", "new", 0o600), ("old", "old", 0o640)] {
-            let dir = tempfile::tempdir().unwrap();
-            let object = dir.path().join("a.o");
-            let other_name = dir.path().join("other");
-            std::fs::write(&object, before).unwrap();
-            std::fs::set_permissions(&object, Permissions::from_mode(0o600)).unwrap();
-            std::fs::hard_link(&object, &other_name).unwrap();
-            let writer = Writer::start(targets(dir.path()));
-            writer.piece(piece(b"new")).await;
-            writer.finish().await.unwrap();
-            assert_eq!(std::fs::read(&object).unwrap(), b"new");
-            assert_eq!(std::fs::read_to_string(&other_name).unwrap(), kept);
-            let now = std::fs::metadata(&object).unwrap().permissions().mode();
-            assert_eq!(now & 0o777, mode);
-            assert_eq!(names(dir.path()), ["a.o", "other"]);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_link_in_the_outputs_place_is_not_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("elsewhere", dir.path().join("a.o")).unwrap();
-        let writer = Writer::start(targets(dir.path()));
-        writer.piece(piece(b"new")).await;
-        assert!(matches!(
-            writer.finish().await,
-            Err(OutputError::NotAFile { .. })
-        ));
-        assert_eq!(names(dir.path()), ["a.o"]);
-    }
-
-    #[tokio::test]
-    async fn a_missing_directory_is_named() {
-        let targets = Targets {
-            object: "/no/such/dir/a.o".into(),
-            dwo: None,
-            umask: 0,
-        };
-        let writer = Writer::start(targets);
-        for _ in 0..50 {
-            writer.piece(piece(b"new")).await;
-        }
-        let error = writer.finish().await.unwrap_err().to_string();
-        assert!(error.contains("/no/such/dir/a.o"), "{error}");
-    }
-}
+mod tests;

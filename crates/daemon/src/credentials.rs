@@ -1,8 +1,9 @@
 //! Gives the agents of this host's users what they show to other members. The Unix socket says which user
 //! an agent works for; no key lies in a file that users can read.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wire::field::Line;
 use ::wire::message::{Denied, Message, Retry};
@@ -20,6 +21,19 @@ pub(crate) struct Desk {
     pub(crate) scheduler: watch::Receiver<Option<SocketAddr>>,
     pub(crate) mixed: bool,
     pub(crate) users: Users,
+    /// Those who were denied; the log names each once.
+    pub(crate) denied: Arc<Mutex<HashSet<Option<u32>>>>,
+}
+
+/// Users that are remembered to have been denied.
+const MOST_DENIED: usize = 64;
+
+impl Desk {
+    /// False: whoever may not has been named, or there are too many of them to name.
+    fn is_news(&self, user: Option<u32>) -> bool {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.len() < MOST_DENIED && denied.insert(user)
+    }
 }
 
 /// Which of this host's users may act in its name.
@@ -68,9 +82,12 @@ pub(crate) async fn serve(stream: UnixStream, desk: Arc<Desk>) {
 
 async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Result<(), LinkError> {
     if !user.is_some_and(|user| desk.users.may(user)) {
-        tracing::warn!(
-            "user {user:?} may not act in this host's name; its agent gets no credentials"
-        );
+        let shown = user.map_or_else(|| "nobody knows which".to_owned(), |user| user.to_string());
+        let text = "may not act in this host's name; agents of it get no credentials";
+        match desk.is_news(user) {
+            true => tracing::warn!("user {shown} {text}"),
+            false => tracing::debug!("user {shown} {text}"),
+        }
         return deny(exchange, "this user may not act in its host's name", "user").await;
     }
     let Some(mut papers) = desk.papers else {

@@ -61,6 +61,7 @@ pub async fn run(
         scheduler,
         mixed: matches!(config.gate, Gate::Mixed(_)),
         users: sockets.users,
+        denied: Arc::default(),
     };
     listeners.spawn(listen::serve_unix(
         unix,

@@ -99,6 +99,7 @@ reasons! {
     RemoteCrashed = 74, "remote_crashed", "the remote compiler crashed; the local compiler decides", "if only that host's crashes, test its memory";
     HandedBack = 75, "handed_back", "the owner of the executor needed it before the compile had ended", "";
     RemoteSandbox = 76, "remote_sandbox", "the executor's sandbox refused the compiler a system call without which it dies", "report the compiler and its version to floe's makers";
+    ResultWrong = 77, "result_wrong", "what the executor sent is not the result of this job", "see the executor's log; test that host, or `floe cluster revoke` it";
 }
 
 impl Reason {

@@ -23,9 +23,11 @@ pub mod limits;
 mod make;
 pub mod message;
 pub mod name;
+mod proof;
 
 pub use connection::{Connection, Event, Held, ResetBy};
 pub use define::{Choice, Definition, FieldDefinition};
 pub use error::{Fault, Mistake, Owner};
 pub use id::{ResetCode, Side, StreamId};
 pub use limits::{Limits, Moment, Patience};
+pub use proof::{Proof, ProofKey};

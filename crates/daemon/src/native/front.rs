@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use transport::{Exchange, Link, Stream};
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
-use wire::{Limits, ResetCode, Side};
+use wire::{Limits, ProofKey, ResetCode, Side};
 
 use super::grants::{Bad, Case, Ledger, Permit, judge, member};
 use super::members::Members;
@@ -37,6 +37,7 @@ pub(crate) struct Front {
 /// What a refusal is, for the log: grants' own kinds come before these.
 mod kind {
     pub(super) const TOO_MANY_LINKS: u8 = 100;
+    pub(super) const CAME: u8 = 101;
     pub(super) const OTHER: u8 = 110;
 }
 
@@ -101,7 +102,11 @@ impl Front {
             }
             Err(_) => return,
         };
-        tracing::debug!("{who} connected");
+        // For whoever wants to know afterwards whose jobs ran here; once an hour for each.
+        match self.members.is_news(peer.member, kind::CAME) {
+            true => tracing::info!("{who} connected from {} to send jobs", stream.peer()),
+            false => tracing::debug!("{who} connected"),
+        }
         let (_link, mut arrivals) =
             Link::start(stream, Side::Accepting, &transport::hello(), Limits::USUAL);
         // Dropping it ends all jobs of the connection.
@@ -145,6 +150,7 @@ impl Front {
                         wanted: compile.wanted.to_vec(),
                         zstd: compile.accepted.contains(&Packing::Zstd),
                         level: self.shop.config.compression,
+                        key: ProofKey::of(&compile.grant),
                     },
                     stream: order::Stream::new(exchange),
                     link,

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use transport::{Exchange, Incoming};
 use wire::ResetCode;
+use wire::field::List;
 use wire::message::{Accepted, Finished, Refused, Started, Usage};
 use wire::name::{Count, ExitCode, Micros, Size};
 
@@ -134,16 +135,19 @@ async fn deliver(exchange: &mut Exchange, outcome: Outcome, manner: &Manner) -> 
 }
 
 async fn hand_over(exchange: &mut Exchange, made: &mut Made, manner: &Manner) -> Result<(), End> {
-    let sent = outputs::send(exchange, &mut made.finished, manner).await?;
+    let proofs = outputs::send(exchange, &mut made.finished, manner).await?;
     let code = u32::try_from(made.finished.status).ok();
     let code = code.and_then(|code| ExitCode::new(code).ok());
     let exit_code = code.ok_or_else(|| End::Refused("its exit code is none".to_owned()))?;
     let finished = Finished {
         exit_code: Some(exit_code),
         signal: None,
-        outputs: Count::new(sent).unwrap_or(Count::MOST),
+        outputs: u32::try_from(proofs.len())
+            .ok()
+            .and_then(|sent| Count::new(sent).ok())
+            .unwrap_or(Count::MOST),
         usage: usage(made),
-        proofs: wire::field::List::default(),
+        proofs: List::new(proofs).map_err(|bad| End::Refused(bad.to_string()))?,
     };
     exchange.send(finished).await?;
     Ok(exchange.finish().await?)

@@ -2,9 +2,11 @@
 
 use std::io::{self, Read};
 
+use job::Digest;
 use transport::{Exchange, LinkError};
 use wire::message::{Output, OutputKind, Packing};
 use wire::name::Size;
+use wire::{Proof, ProofKey};
 use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
 use crate::executor::Finished;
@@ -23,23 +25,25 @@ pub(super) struct Manner {
     pub(super) zstd: bool,
     /// Zstandard's level.
     pub(super) level: i32,
+    /// Of the proofs that they are this job's.
+    pub(super) key: ProofKey,
 }
 
-/// Sends what is wanted of a result, and says how many outputs that were.
+/// Sends what is wanted of a result, and says what proves each output.
 pub(super) async fn send(
     exchange: &mut Exchange,
     finished: &mut Finished,
     manner: &Manner,
-) -> Result<u32, End> {
-    let mut sent = 0;
+) -> Result<Vec<Digest>, End> {
+    let mut proofs = Vec::new();
     let files = [
         (OutputKind::Object, &mut finished.object),
         (OutputKind::SplitDwarf, &mut finished.dwo),
     ];
     for (kind, output) in files {
         if let Some(output) = output.as_mut().filter(|_| manner.wanted.contains(&kind)) {
-            one(exchange, kind, output.len, &mut output.file, manner).await?;
-            sent += 1;
+            let sent = one(exchange, kind, output.len, &mut output.file, manner);
+            proofs.push(sent.await?);
         }
     }
     let words = [
@@ -48,11 +52,12 @@ pub(super) async fn send(
     ];
     for (kind, text) in words {
         if !text.is_empty() && manner.wanted.contains(&kind) {
-            one(exchange, kind, text.len() as u64, &mut &text[..], manner).await?;
-            sent += 1;
+            let mut from = &text[..];
+            let sent = one(exchange, kind, text.len() as u64, &mut from, manner);
+            proofs.push(sent.await?);
         }
     }
-    Ok(sent)
+    Ok(proofs)
 }
 
 /// From the page cache or from memory: reading does not wait.
@@ -62,10 +67,11 @@ async fn one(
     length: u64,
     from: &mut (impl Read + Send),
     manner: &Manner,
-) -> Result<(), End> {
+) -> Result<Digest, End> {
     let size = Size::new(length).map_err(|bad| End::Refused(bad.to_string()))?;
     let mut left = length;
-    let mut piece = read(from, &mut left)?;
+    let mut proof = manner.key.begin(kind);
+    let mut piece = read(from, &mut left, &mut proof)?;
     let pays = manner.zstd && length >= LEAST && shrinks(&piece, manner.level);
     let packing = if pays { Packing::Zstd } else { Packing::Plain };
     exchange
@@ -78,17 +84,17 @@ async fn one(
     if !pays {
         while !piece.is_empty() {
             exchange.send_data(piece).await?;
-            piece = read(from, &mut left)?;
+            piece = read(from, &mut left, &mut proof)?;
         }
-        return Ok(());
+        return Ok(proof.finish());
     }
     let mut encoder = Encoder::new(manner.level).map_err(|error| unread(&error))?;
     while !piece.is_empty() {
         let packed = pack(&mut encoder, &piece, left == 0).map_err(|error| unread(&error))?;
         send_some(exchange, packed).await?;
-        piece = read(from, &mut left)?;
+        piece = read(from, &mut left, &mut proof)?;
     }
-    Ok(())
+    Ok(proof.finish())
 }
 
 async fn send_some(exchange: &mut Exchange, bytes: Vec<u8>) -> Result<(), LinkError> {
@@ -98,12 +104,13 @@ async fn send_some(exchange: &mut Exchange, bytes: Vec<u8>) -> Result<(), LinkEr
     exchange.send_data(bytes).await
 }
 
-fn read(from: &mut impl Read, left: &mut u64) -> Result<Vec<u8>, End> {
+fn read(from: &mut impl Read, left: &mut u64, proof: &mut Proof) -> Result<Vec<u8>, End> {
     let length = usize::try_from(*left).map_or(STEP, |left| left.min(STEP));
     let mut piece = vec![0; length];
     from.read_exact(&mut piece)
         .map_err(|error| unread(&error))?;
     *left -= length as u64;
+    proof.update(&piece);
     Ok(piece)
 }
 
@@ -147,11 +154,21 @@ mod tests {
         let mut encoder = Encoder::new(1).unwrap();
         let mut left = text.len() as u64;
         let mut from = &text[..];
+        let grant = wire::grant::SignedGrant {
+            grant: wire::field::Opaque::default(),
+            signature: wire::field::Opaque::default(),
+            signer: wire::name::MemberId::from_bytes([0; 16]),
+        };
+        let key = ProofKey::of(&grant);
+        let mut proof = key.begin(OutputKind::Object);
         let mut packed = Vec::new();
         while left > 0 {
-            let piece = read(&mut from, &mut left).unwrap();
+            let piece = read(&mut from, &mut left, &mut proof).unwrap();
             packed.extend(pack(&mut encoder, &piece, left == 0).unwrap());
         }
+        let mut whole = key.begin(OutputKind::Object);
+        whole.update(&text);
+        assert_eq!(proof.finish(), whole.finish());
         assert!(packed.len() < text.len() / 2);
         assert!(zstd::decode_all(&packed[..]).unwrap() == text);
     }

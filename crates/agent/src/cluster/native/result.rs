@@ -1,11 +1,13 @@
 //! An executor's answer, checked as it comes: what was asked for, in order, each once and as long as
 //! announced. Knows no socket.
 //!
-//! The lengths and packing of what goes into files are checked where it is unpacked ([`crate::outputs`]).
+//! The lengths and packing of what goes into files are checked where it is unpacked ([`crate::outputs`]),
+//! and what proves that it is this job's is compared when all is there.
 
-use job::{Reason, Trouble};
+use job::{Digest, Reason, Trouble};
 use transport::Incoming;
 use wire::message::{Finished, Message, Output, OutputKind, Refused, Usage};
+use wire::{Proof, ProofKey};
 
 use super::words;
 use crate::cluster::unpack::Unpacker;
@@ -38,18 +40,23 @@ pub(super) struct Answer {
     wanted: Vec<OutputKind>,
     stage: Stage,
     came: Vec<OutputKind>,
-    said: Option<Unpacker>,
+    key: ProofKey,
+    said: Option<(Unpacker, Proof)>,
+    /// What would prove that which the compiler said.
+    proofs: Vec<(OutputKind, Digest)>,
     verdict: Verdict,
     finished: Option<Finished>,
 }
 
 impl Answer {
-    pub(super) fn to(wanted: Vec<OutputKind>) -> Self {
+    pub(super) fn to(wanted: Vec<OutputKind>, key: ProofKey) -> Self {
         Self {
             wanted,
             stage: Stage::Sent,
             came: Vec::new(),
+            key,
             said: None,
+            proofs: Vec::new(),
             verdict: Verdict::default(),
             finished: None,
         }
@@ -113,7 +120,8 @@ impl Answer {
                     return Err(Failure::here(Reason::RemoteLimit, detail));
                 }
                 let unpacker = Unpacker::new(output.packing, size);
-                self.said = Some(unpacker.map_err(|wrong| incomplete(wrong.to_string()))?);
+                let unpacker = unpacker.map_err(|wrong| incomplete(wrong.to_string()))?;
+                self.said = Some((unpacker, self.key.begin(output.kind)));
                 Ok(Step::Nothing)
             }
             OutputKind::Object | OutputKind::SplitDwarf => {
@@ -130,7 +138,7 @@ impl Answer {
         let (Some(kind), said) = (self.came.last(), &mut self.said) else {
             return Err(out_of_order("data"));
         };
-        let Some(unpacker) = said else {
+        let Some((unpacker, proof)) = said else {
             return Ok(Step::Bytes(bytes));
         };
         let into = match kind {
@@ -138,6 +146,7 @@ impl Answer {
             _ => &mut self.verdict.stderr,
         };
         let fed = unpacker.feed(&bytes, &mut |plain| {
+            proof.update(plain);
             into.extend_from_slice(plain);
             Ok::<(), std::convert::Infallible>(())
         });
@@ -149,16 +158,18 @@ impl Answer {
     }
 
     fn end_of_output(&mut self) -> Result<(), Failure> {
-        match self.said.take() {
-            Some(unpacker) => unpacker
-                .finish()
-                .map_err(|wrong| incomplete(wrong.to_string())),
-            None => Ok(()),
+        if let Some((unpacker, proof)) = self.said.take() {
+            let whole = unpacker.finish();
+            whole.map_err(|wrong| incomplete(wrong.to_string()))?;
+            // It is the last that came.
+            self.proofs
+                .extend(self.came.last().map(|kind| (*kind, proof.finish())));
         }
+        Ok(())
     }
 
-    /// The end came: what it all amounts to.
-    pub(super) fn end(self) -> Result<(Verdict, Usage), Failure> {
+    /// The end came: what it all amounts to, and what has to prove the files.
+    pub(super) fn end(self) -> Result<(Verdict, Usage, Vec<Digest>), Failure> {
         let Some(finished) = self.finished else {
             return Err(incomplete("the answer ended early".to_owned()));
         };
@@ -183,12 +194,31 @@ impl Answer {
         if status == 0 && !self.came.contains(&OutputKind::Object) {
             return Err(incomplete("no object came".to_owned()));
         }
+        let given = &finished.proofs[..];
+        if given.len() != self.came.len() {
+            return Err(not_this_jobs("not every output is proved to be"));
+        }
+        let mut files = Vec::new();
+        for (kind, given) in self.came.iter().zip(given) {
+            match self.proofs.iter().find(|(said, _)| said == kind) {
+                Some((_, proof)) if proof != given => {
+                    return Err(not_this_jobs("what the compiler said is not"));
+                }
+                Some(_) => {}
+                None => files.push(*given),
+            }
+        }
         let verdict = Verdict {
             status,
             ..self.verdict
         };
-        Ok((verdict, finished.usage))
+        Ok((verdict, finished.usage, files))
     }
+}
+
+/// A result that was damaged, mixed up, or is another job's.
+pub(super) fn not_this_jobs(what: &str) -> Failure {
+    Failure::elsewhere(Reason::ResultWrong, format!("{what} this job's"))
 }
 
 fn incomplete(detail: String) -> Failure {

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Digest, Phase, Platform, Reason};
+use tracing::warn;
 use transport::{Exchange, HostPort, Link, LinkError, Sent, host_port};
+use wire::ProofKey;
 use wire::message::{Compile, Ending, Placed};
 use wire::name::Size;
 
@@ -243,7 +245,9 @@ impl Seat {
         let (exchange, warm) = self.open(warm, compile).await?;
         let ticket = self.ticket.take().and_then(Ticket::spend);
         let spent = ticket.ok_or_else(no_grant)?;
-        let mut job = Job::new(exchange, words::wanted(work), spent, targets, chronicle);
+        let key = ProofKey::of(&self.at.placed.grant);
+        let wanted = (words::wanted(work), key);
+        let mut job = Job::new(exchange, wanted, spent, targets, chronicle);
         let mut distrusted = warm.distrusted.clone();
         let ran = tokio::select! {
             biased;
@@ -276,6 +280,15 @@ impl Seat {
                 .pool
                 .drop_one(self.at.executor, &warm.link)
                 .await;
+        }
+        if let Err(Short::Failed(failure)) = &ran
+            && failure.reason == Reason::ResultWrong
+        {
+            let (host, executor) = (self.host(), self.at.executor);
+            warn!(
+                "{host} ({executor}) sent a wrong result and is avoided for a while: {}",
+                failure.detail
+            );
         }
         let (verdict, _) = ran?;
         // What an installation took its share of tells nothing about the network.
@@ -346,7 +359,7 @@ fn ending_of(reason: Reason) -> Ending {
     match reason {
         Reason::ConnectFailed => Ending::Unreachable,
         Reason::PeerLost | Reason::PeerTimeout => Ending::Lost,
-        Reason::PeerProtocol | Reason::ResultIncomplete => Ending::Broken,
+        Reason::PeerProtocol | Reason::ResultIncomplete | Reason::ResultWrong => Ending::Broken,
         Reason::RemoteCrashed
         | Reason::RemoteFailed
         | Reason::RemoteKilled

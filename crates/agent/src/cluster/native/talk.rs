@@ -5,9 +5,10 @@ use std::time::Duration;
 use job::{Phase, Reason};
 use tokio::time::{Instant, timeout_at};
 use transport::{Exchange, Incoming, LinkError, Sent};
+use wire::ProofKey;
 use wire::message::{Ending, Output, OutputKind, Usage};
 
-use super::result::{Answer, Step, lacks_toolchain, why};
+use super::result::{Answer, Step, lacks_toolchain, not_this_jobs, why};
 use super::ticket::Spent;
 use super::words;
 use crate::cluster::{Failure, Verdict};
@@ -36,6 +37,7 @@ impl From<Failure> for Short {
 pub(super) struct Job<'a> {
     exchange: Exchange,
     answer: Answer,
+    key: ProofKey,
     pub(super) spent: Spent,
     pub(super) sent: Sent,
     /// Bytes of outputs, packed.
@@ -49,14 +51,15 @@ impl<'a> Job<'a> {
     /// A job whose stream is open.
     pub(super) fn new(
         exchange: Exchange,
-        wanted: Vec<OutputKind>,
+        (wanted, key): (Vec<OutputKind>, ProofKey),
         spent: Spent,
         targets: &'a Targets,
         chronicle: &'a mut Chronicle,
     ) -> Self {
         Self {
             exchange,
-            answer: Answer::to(wanted),
+            answer: Answer::to(wanted, key.clone()),
+            key,
             spent,
             sent: Sent::default(),
             received: 0,
@@ -90,12 +93,16 @@ impl<'a> Job<'a> {
                 Err(error) => return Err(self.broken(&error).into()),
             }
         }
-        let answer = std::mem::replace(&mut self.answer, Answer::to(Vec::new()));
-        let ended = answer.end()?;
-        if let Some(writer) = &mut self.writer {
-            writer.complete().await.map_err(|error| written(&error))?;
+        let none = Answer::to(Vec::new(), self.key.clone());
+        let (verdict, usage, given) = std::mem::replace(&mut self.answer, none).end()?;
+        let proofs = match &mut self.writer {
+            Some(writer) => writer.complete().await.map_err(|error| written(&error))?,
+            None => Vec::new(),
+        };
+        if proofs != given {
+            return Err(not_this_jobs("the object is not").into());
         }
-        Ok(ended)
+        Ok((verdict, usage))
     }
 
     /// Sends the whole text; an early word from the executor is acceptance or refusal.
@@ -197,7 +204,12 @@ impl<'a> Job<'a> {
             .get_or_insert_with(|| Writer::start(targets.clone()));
         let is_dwo = output.kind == OutputKind::SplitDwarf;
         writer
-            .begin(is_dwo, output.packing, output.size.get())
+            .begin(
+                is_dwo,
+                output.packing,
+                output.size.get(),
+                self.key.begin(output.kind),
+            )
             .await;
     }
 

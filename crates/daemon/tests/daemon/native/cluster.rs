@@ -23,7 +23,7 @@ use wire::message::{
     Refused,
 };
 use wire::name::{Argument, GrantNumber, JobNumber, Slots, SubmitPath, UnixSeconds};
-use wire::{Limits, Side};
+use wire::{Limits, ProofKey, Side};
 
 use crate::foreign::{transfer, verified};
 use crate::rig::{FakeScheduler, PATIENCE, Rig, gcc_archive, hear_decision, platform};
@@ -244,17 +244,42 @@ impl Executor {
     }
 }
 
+/// A daemon of a member with these roles, whose scheduler says nothing.
+pub(crate) async fn host(roles: &[Role]) -> (Cluster, FakeScheduler, Rig) {
+    let cluster = Cluster::new();
+    let member = cluster.member("host", roles).await;
+    let_through(cluster.place.path());
+    let listener = FakeScheduler::new().await;
+    let directory = member.directory.to_str().unwrap();
+    let rig = Rig::start(listener.address, &["--member", directory]).await;
+    (cluster, listener, rig)
+}
+
 impl FakeScheduler {
     /// The line of a daemon that is a member.
     pub(crate) async fn member_line(&self, live: &Live) -> Channel {
-        let stream = self.connection().await;
         let gate = Gate::Members(live.clone());
-        let admitted = gate
-            .admit(&[Role::Execute], stream, PATIENCE)
-            .await
-            .unwrap();
-        assert!(!admitted.native);
-        Self::greet(Channel::accept(admitted.stream, PATIENCE).await.unwrap()).await
+        loop {
+            let stream = self.connection().await;
+            let admitted = gate
+                .admit(&[Role::Execute], stream, PATIENCE)
+                .await
+                .unwrap();
+            if admitted.native {
+                tokio::spawn(knows_of_no_others(admitted.stream));
+                continue;
+            }
+            return Self::greet(Channel::accept(admitted.stream, PATIENCE).await.unwrap()).await;
+        }
+    }
+}
+
+/// A scheduler that is asked who is elected, and knows of no election.
+async fn knows_of_no_others(stream: transport::Stream) {
+    let (_link, mut arrivals) =
+        Link::start(stream, Side::Accepting, &transport::hello(), Limits::USUAL);
+    while let Some((_, exchange)) = arrivals.next().await {
+        exchange.reset(wire::ResetCode::UNKNOWN_MESSAGE);
     }
 }
 
@@ -323,13 +348,26 @@ impl Reply {
 }
 
 pub(crate) async fn compile(link: &Link, order: Compile, input: &[u8]) -> Reply {
+    let key = ProofKey::of(&order.grant);
     let mut exchange = link.open(order).await.unwrap();
     // A refusal may come first.
     let sent = exchange.send_data(input.to_vec()).await;
     if sent.is_ok() {
         let _refused = exchange.finish().await;
     }
-    reply(&mut exchange).await
+    let reply = reply(&mut exchange).await;
+    if let Reply::Done { outputs, finished } = &reply {
+        let proofs = outputs.iter().map(|(kind, packing, bytes)| {
+            let mut proof = key.begin(*kind);
+            match packing {
+                Packing::Plain => proof.update(bytes),
+                Packing::Zstd => proof.update(&zstd::decode_all(&bytes[..]).unwrap()),
+            }
+            proof.finish()
+        });
+        assert_eq!(proofs.collect::<Vec<_>>(), &finished.proofs[..]);
+    }
+    reply
 }
 
 pub(crate) async fn reply(exchange: &mut Exchange) -> Reply {

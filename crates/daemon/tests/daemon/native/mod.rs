@@ -3,6 +3,7 @@
 mod cluster;
 mod endings;
 mod refusals;
+mod socket;
 #[path = "../../../../transport/tests/support/mod.rs"]
 mod support;
 

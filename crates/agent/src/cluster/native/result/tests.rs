@@ -1,6 +1,7 @@
-use wire::field::List;
+use wire::field::{List, Opaque};
+use wire::grant::SignedGrant;
 use wire::message::{Accepted, Message, Packing, Refusal, Retry, Started};
-use wire::name::{Count, ExitCode, Micros, Signal, Size};
+use wire::name::{Count, ExitCode, MemberId, Micros, Signal, Size};
 
 use super::*;
 
@@ -18,7 +19,29 @@ fn output(kind: OutputKind, size: u64) -> Message {
     .into()
 }
 
+fn grant(number: u8) -> SignedGrant {
+    SignedGrant {
+        grant: Opaque::new(vec![number]).unwrap(),
+        signature: Opaque::default(),
+        signer: MemberId::from_bytes([1; 16]),
+    }
+}
+
+/// What proves an output to be the tests' job's.
+fn proof(kind: OutputKind, bytes: &[u8]) -> Digest {
+    let mut proof = ProofKey::of(&grant(1)).begin(kind);
+    proof.update(bytes);
+    proof.finish()
+}
+
+/// With proofs that nobody compares.
 fn finished(outputs: u32, exit_code: Option<u32>, signal: Option<u32>) -> Message {
+    let proofs = vec![Digest::from_bytes([0; 32]); outputs as usize];
+    finished_with(proofs, exit_code, signal)
+}
+
+fn finished_with(proofs: Vec<Digest>, exit_code: Option<u32>, signal: Option<u32>) -> Message {
+    let outputs = u32::try_from(proofs.len()).unwrap();
     Finished {
         exit_code: exit_code.map(|code| ExitCode::new(code).unwrap()),
         signal: signal.map(|number| Signal::new(number).unwrap()),
@@ -30,7 +53,7 @@ fn finished(outputs: u32, exit_code: Option<u32>, signal: Option<u32>) -> Messag
             waited_us: Micros::LEAST,
             ran_us: Micros::LEAST,
         },
-        proofs: List::default(),
+        proofs: List::new(proofs).unwrap(),
     }
     .into()
 }
@@ -49,7 +72,7 @@ fn read(parts: Vec<Came>) -> Result<(Verdict, Vec<u8>), Failure> {
         OutputKind::StandardOutput,
         OutputKind::StandardError,
     ];
-    let mut answer = Answer::to(wanted);
+    let mut answer = Answer::to(wanted, ProofKey::of(&grant(1)));
     let mut file = Vec::new();
     for part in parts {
         let arrived = match part {
@@ -62,7 +85,10 @@ fn read(parts: Vec<Came>) -> Result<(Verdict, Vec<u8>), Failure> {
             Step::Refused(refused) => return Err(why(&refused)),
         }
     }
-    answer.end().map(|(verdict, _)| (verdict, file))
+    let (verdict, _, proofs) = answer.end()?;
+    // The caller compares them.
+    assert!(proofs.len() <= 1);
+    Ok((verdict, file))
 }
 
 fn reason(parts: Vec<Came>) -> (Reason, bool) {
@@ -86,7 +112,14 @@ fn a_whole_answer_is_a_verdict() {
         Data(b"no"),
         Word(output(OutputKind::Object, 3)),
         Data(b"ELF"),
-        Word(finished(2, Some(0), None)),
+        Word(finished_with(
+            vec![
+                proof(OutputKind::StandardError, b"ohno"),
+                proof(OutputKind::Object, b"ELF"),
+            ],
+            Some(0),
+            None,
+        )),
     ]);
     let (verdict, file) = read(parts).unwrap();
     let expected = Verdict {
@@ -153,7 +186,11 @@ fn a_failed_compiler_needs_no_object() {
     let parts = after_begin(vec![
         Word(output(OutputKind::StandardError, 1)),
         Data(b"!"),
-        Word(finished(1, Some(1), None)),
+        Word(finished_with(
+            vec![proof(OutputKind::StandardError, b"!")],
+            Some(1),
+            None,
+        )),
     ]);
     assert_eq!(read(parts).unwrap().0.status, 1);
     let killed = after_begin(vec![Word(finished(0, None, Some(9)))]);
@@ -196,4 +233,42 @@ fn refusals_are_told_apart() {
         assert_eq!(reason(vec![Word(refused.clone().into())]), expected);
         assert_eq!(reason(after_begin(vec![Word(refused.into())])), expected);
     }
+}
+
+#[test]
+fn what_is_said_has_to_be_this_jobs() {
+    let said = |proofs: Vec<Digest>| {
+        after_begin(vec![
+            Word(output(OutputKind::StandardError, 1)),
+            Data(b"!"),
+            Word(finished_with(proofs, Some(1), None)),
+        ])
+    };
+    let mut other = ProofKey::of(&grant(2)).begin(OutputKind::StandardError);
+    other.update(b"!");
+    for wrong in [
+        proof(OutputKind::StandardError, b"?"),
+        proof(OutputKind::StandardOutput, b"!"),
+        other.finish(),
+    ] {
+        assert_eq!(reason(said(vec![wrong])), (Reason::ResultWrong, true));
+    }
+    let unproved = after_begin(vec![
+        Word(output(OutputKind::StandardError, 1)),
+        Data(b"!"),
+        Word(unproved(1)),
+    ]);
+    assert_eq!(reason(unproved), (Reason::ResultWrong, true));
+}
+
+/// As an executor says it that knows nothing of proofs.
+fn unproved(outputs: u32) -> Message {
+    let Message::Finished(finished) = finished(outputs, Some(1), None) else {
+        panic!("it is one");
+    };
+    Finished {
+        proofs: List::default(),
+        ..finished
+    }
+    .into()
 }

@@ -47,6 +47,9 @@ async fn a_result_that_is_not_as_announced_is_another_executors_job() {
         (Manner::NotAskedFor, Reason::PeerProtocol),
         (Manner::TwoObjects, Reason::PeerProtocol),
         (Manner::NoObject, Reason::ResultIncomplete),
+        (Manner::AnotherJobs, Reason::ResultWrong),
+        (Manner::WrongDigest, Reason::ResultWrong),
+        (Manner::Unproved, Reason::ResultWrong),
     ] {
         let (failure, ending) = ends(manner).await;
         let ended = (failure.reason, failure.retry, ending);

@@ -8,12 +8,12 @@ use membership::{Identity, Role};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use transport::{Admitted, Channel, Exchange, Gate, Incoming, Link, hello};
-use wire::field::{Line, List};
+use wire::field::{Line, List, Opaque};
 use wire::message::{
     Accepted, Compile, Finished, Message, Output, OutputKind, Packing, Started, Usage,
 };
 use wire::name::{Count, ExitCode, Micros, Size};
-use wire::{Limits, Side};
+use wire::{Limits, ProofKey, Side};
 
 use super::{SOON, World, listener, live};
 
@@ -26,6 +26,11 @@ pub(in super::super) enum Manner {
     NotAskedFor,
     TwoObjects,
     NoObject,
+    /// The object of another job, with what proves that it is that one's.
+    AnotherJobs,
+    /// Other bytes than those that are proved, as many.
+    WrongDigest,
+    Unproved,
     /// Half of the object comes, and the connection ends.
     Dies,
     /// The same before it says anything.
@@ -165,8 +170,15 @@ impl Host {
             }
         }
         let text = zstd::decode_all(&packed[..]).unwrap();
+        let mut grant = compile.grant.clone();
+        if manner == Manner::AnotherJobs {
+            let mut other = grant.grant.as_bytes().to_vec();
+            other[1] ^= 1;
+            grant.grant = Opaque::new(other).unwrap();
+        }
+        let key = ProofKey::of(&grant);
         let _ = self.seen.send(Seen::Job(Box::new(compile), text));
-        answer(&mut exchange, manner).await.is_none()
+        answer(&mut exchange, manner, &key).await.is_none()
     }
 
     /// icecream's conversation about a toolchain.
@@ -195,7 +207,7 @@ async fn refuse(exchange: &mut Exchange, reason: wire::message::Refusal) {
 }
 
 /// None: the connection is to end.
-async fn answer(exchange: &mut Exchange, manner: Manner) -> Option<()> {
+async fn answer(exchange: &mut Exchange, manner: Manner, key: &ProofKey) -> Option<()> {
     if manner == Manner::DiesSilently {
         return None;
     }
@@ -232,11 +244,21 @@ async fn answer(exchange: &mut Exchange, manner: Manner) -> Option<()> {
             }
         }
         Manner::NoObject => outputs = 0,
+        Manner::WrongDigest => {
+            exchange.send(object).await.ok()?;
+            exchange.send_data(vec![7; OBJECT.len()]).await.ok()?;
+        }
         _ => {
             exchange.send(object).await.ok()?;
             exchange.send_data(OBJECT.to_vec()).await.ok()?;
         }
     }
+    let mut proof = key.begin(OutputKind::Object);
+    proof.update(OBJECT);
+    let proofs = match manner {
+        Manner::Unproved => Vec::new(),
+        _ => vec![proof.finish(); outputs as usize],
+    };
     let finished = Finished {
         exit_code: Some(ExitCode::new(0).unwrap()),
         signal: None,
@@ -248,7 +270,7 @@ async fn answer(exchange: &mut Exchange, manner: Manner) -> Option<()> {
             waited_us: Micros::LEAST,
             ran_us: Micros::LEAST,
         },
-        proofs: List::default(),
+        proofs: List::new(proofs).unwrap(),
     };
     exchange.send(finished).await.ok()?;
     exchange.finish().await.ok()?;
