@@ -1,6 +1,6 @@
 //! What a daemon is told at its start. Option parsing is the program's business.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use tokio::sync::watch;
@@ -70,8 +70,14 @@ pub struct Config {
     pub base_dir: PathBuf,
     pub cache_limit_bytes: u64,
     pub port: u16,
-    /// Listen on this address (and on 127.0.0.1) instead of all.
-    pub bind: Option<Ipv4Addr>,
+    /// Connect from this address.
+    pub bind: Option<IpAddr>,
+    /// Listen on these addresses (and on 127.0.0.1) instead of all.
+    pub listen: Vec<IpAddr>,
+    /// All addresses are those of IPv6 as well. icecream knows none.
+    pub ipv6: bool,
+    /// Where other members reach this host, if not at the address that the scheduler sees.
+    pub advertise: Vec<HostPort>,
     /// Whose compiles are taken.
     pub gate: Gate,
     /// As whom this host goes to the scheduler.
@@ -139,6 +145,9 @@ impl Config {
             cache_limit_bytes: 256 << 20,
             port: DEFAULT_PORT,
             bind: None,
+            listen: Vec::new(),
+            ipv6: false,
+            advertise: Vec::new(),
             gate: Gate::Open,
             passport: Passport::None,
             papers: None,

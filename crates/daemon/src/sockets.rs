@@ -4,7 +4,7 @@
 //! sockets are bound, and keeps root only where sandboxes cannot be made without.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ const SYSTEM_SOCKET: &str = "/var/run/icecc/iceccd.socket";
 /// The account of a daemon that root started, and what is used where there is no such account.
 const USER: &str = "icecc";
 const FALLBACK: (u32, u32) = (65534, 65533);
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// As if the process had half of all memory less than it has.
 const OOM_SCORE: &str = "-500";
 
@@ -173,8 +174,11 @@ fn bind(config: &Config, unix_path: PathBuf, users: Users) -> Result<Sockets, Da
         let unix = unix.into_std().map_err(DaemonError::Runtime)?;
         let mut tcp = Vec::new();
         if !config.no_remote {
-            for address in addresses(config) {
-                let listener = transport::listen_tcp(address)?;
+            let listeners = match (config.ipv6, addresses(config).as_slice()) {
+                (false, []) => transport::listen_all(&[ANY], config.port)?,
+                (_, given) => transport::listen_all(given, config.port)?,
+            };
+            for listener in listeners {
                 tcp.push(listener.into_std().map_err(DaemonError::Runtime)?);
             }
         }
@@ -187,13 +191,13 @@ fn bind(config: &Config, unix_path: PathBuf, users: Users) -> Result<Sockets, Da
     })
 }
 
-/// A daemon that is bound to one address also answers on 127.0.0.1, except when that address is
-/// itself one of the loopback's: then it has neighbours there.
-fn addresses(config: &Config) -> Vec<SocketAddr> {
-    let own = config.bind.unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let mut addresses = vec![SocketAddr::from((own, config.port))];
-    if !own.is_unspecified() && !own.is_loopback() {
-        addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, config.port)));
+/// A daemon that is bound to some addresses also answers on 127.0.0.1, except when one of them is itself one
+/// of the loopback's: then it has neighbours there.
+fn addresses(config: &Config) -> Vec<IpAddr> {
+    let mut addresses = config.listen.clone();
+    let is_all = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
+    if !addresses.is_empty() && !addresses.iter().any(is_all) {
+        addresses.push(Ipv4Addr::LOCALHOST.into());
     }
     addresses
 }
@@ -218,24 +222,21 @@ mod tests {
 
     #[test]
     fn a_bound_daemon_also_listens_on_loopback_unless_it_is_there_already() {
-        let listening = |bind| {
+        let listening = |given: &[&str]| {
+            let listen = given.iter().map(|it| it.parse().unwrap()).collect();
             let config = Config {
-                bind,
+                listen,
                 ..Config::new("/nowhere".into())
             };
-            addresses(&config)
+            let addresses = addresses(&config);
+            addresses
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(listening(None), ["0.0.0.0:10245"]);
-        assert_eq!(
-            listening(Some(Ipv4Addr::new(10, 0, 0, 1))),
-            ["10.0.0.1:10245", "127.0.0.1:10245"]
-        );
-        assert_eq!(
-            listening(Some(Ipv4Addr::new(127, 0, 0, 5))),
-            ["127.0.0.5:10245"]
-        );
+        assert!(listening(&[]).is_empty());
+        assert_eq!(listening(&["10.0.0.1"]), ["10.0.0.1", "127.0.0.1"]);
+        assert_eq!(listening(&["fd00::1"]), ["fd00::1", "127.0.0.1"]);
+        assert_eq!(listening(&["127.0.0.5"]), ["127.0.0.5"]);
     }
 }

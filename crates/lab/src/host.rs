@@ -51,6 +51,8 @@ pub struct LinkSpec {
     pub loss: f64,
     /// Which frames are lost.
     pub seed: u64,
+    /// A firewall in front of the host drops what would begin a connection to it.
+    pub outbound_only: bool,
 }
 
 impl Default for LinkSpec {
@@ -60,6 +62,7 @@ impl Default for LinkSpec {
             rate: None,
             loss: 0.0,
             seed: 1,
+            outbound_only: false,
         }
     }
 }

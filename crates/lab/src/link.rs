@@ -34,10 +34,18 @@ impl Forwarder {
     pub(crate) fn start(near: Tap, far: Tap, spec: &LinkSpec) -> Result<Self> {
         let (near, far) = (Arc::new(near), Arc::new(far));
         let stop = Arc::new(AtomicBool::new(false));
-        let ends = [(&near, &far, spec.seed), (&far, &near, !spec.seed)];
-        let threads = ends.map(|(from, to, seed)| {
+        let shut = spec.outbound_only;
+        let ends = [
+            (&near, &far, spec.seed, false),
+            (&far, &near, !spec.seed, shut),
+        ];
+        let threads = ends.map(|(from, to, seed, outbound_only)| {
             let (from, to, stop) = (Arc::clone(from), Arc::clone(to), Arc::clone(&stop));
-            let mut wire = Wire::new(&LinkSpec { seed, ..*spec });
+            let mut wire = Wire::new(&LinkSpec {
+                seed,
+                outbound_only,
+                ..*spec
+            });
             std::thread::Builder::new()
                 .name("lab-link".into())
                 .spawn(move || forward(&from, &to, &mut wire, &stop))
@@ -85,6 +93,7 @@ struct Wire {
     delay: Duration,
     rate: Option<u64>,
     loss: f64,
+    outbound_only: bool,
     random: u64,
     /// When the sender's interface has put its last frame on the wire.
     free_at: Option<Instant>,
@@ -101,8 +110,10 @@ impl Wire {
             rate,
             loss,
             seed,
+            outbound_only,
         } = *spec;
         Self {
+            outbound_only,
             delay,
             rate,
             loss,
@@ -114,7 +125,8 @@ impl Wire {
 
     fn accept(&mut self, now: Instant, frame: &[u8]) {
         let start = self.free_at.map_or(now, |free| free.max(now));
-        if start - now > Self::BUFFER || self.draw() < self.loss {
+        let lost = start - now > Self::BUFFER || self.draw() < self.loss;
+        if lost || self.outbound_only && begins_a_connection(frame) {
             return;
         }
         let sending = self.rate.map_or(Duration::ZERO, |rate| {
@@ -145,6 +157,18 @@ impl Wire {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
+}
+
+/// Whether it is TCP's first segment: SYN without ACK, over IPv4 in an Ethernet frame without tags.
+fn begins_a_connection(frame: &[u8]) -> bool {
+    const ETHERNET: usize = 14;
+    let Some(ip) = frame.get(ETHERNET..) else {
+        return false;
+    };
+    let is_ipv4 = frame[12..ETHERNET] == [0x08, 0x00];
+    let header = ip.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
+    let flags = ip.get(header + 13).copied().unwrap_or_default();
+    is_ipv4 && ip.get(9) == Some(&6) && flags & 0x12 == 0x02
 }
 
 #[cfg(test)]

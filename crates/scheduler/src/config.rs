@@ -1,5 +1,7 @@
 //! What a scheduler is started with.
 
+use std::net::IpAddr;
+
 use placement::Algorithm;
 use tokio::sync::watch;
 use transport::{Gate, HostPort, Papers, Schedulers};
@@ -11,8 +13,9 @@ pub struct Config {
     pub net_name: String,
     /// TCP and UDP port (`-p`); the control port is the next one. 0 takes free ports, for tests.
     pub port: u16,
-    /// Listen on this interface's address only (`-i`); `lo` is 127.0.0.1.
-    pub interface: Option<String>,
+    /// Listen on these addresses only (`-i`, `--listen`); without any on all, those of IPv6 only where all are
+    /// members: icecream knows none.
+    pub listen: Vec<IpAddr>,
     /// Whose daemons and monitors are taken. With members only, nobody else gets an answer: the control port
     /// is this host's alone, and nothing is broadcast.
     pub gate: Gate,
@@ -48,7 +51,7 @@ impl Default for Config {
         Self {
             net_name: icecream::discovery::DEFAULT_NET_NAME.to_owned(),
             port: Self::DEFAULT_PORT,
-            interface: None,
+            listen: Vec::new(),
             gate: Gate::Open,
             papers: None,
             schedulers: None,

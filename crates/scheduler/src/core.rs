@@ -6,7 +6,6 @@ mod native;
 mod telling;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use icecream::Message;
@@ -15,7 +14,7 @@ use membership::Peer as Member;
 use placement::{Action, Cluster, Event, Settings, Time};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use transport::Gate;
+use transport::{Gate, HostPort, host_port};
 
 use crate::Config;
 use crate::connection::{Hello, Newcomer, Peer};
@@ -265,8 +264,16 @@ impl Core {
                 member.member
             );
         }
-        let target = SocketAddr::new(address, login.port);
         let (probed, known) = (!login.no_remote, login.member);
+        let advertised = member.as_ref().map(|it| self.natives.advertised(it.member));
+        let advertised = advertised.unwrap_or_default().iter().filter_map(host_port);
+        let mut targets: Vec<_> = advertised.collect();
+        if targets.is_empty() {
+            targets.push(HostPort {
+                host: address.to_string(),
+                port: login.port,
+            });
+        }
         let daemon = Daemon {
             outbox,
             probe: None,
@@ -288,7 +295,7 @@ impl Core {
             self.natives.ledger.logged_in(member);
         }
         if probed && let Some(daemon) = self.daemons.get_mut(&peer) {
-            daemon.probe = Some(start_probe(target, peer, self.inputs.clone()));
+            daemon.probe = Some(start_probe(targets, peer, self.inputs.clone()));
         }
     }
 
@@ -377,8 +384,8 @@ impl Core {
     }
 }
 
-fn start_probe(target: SocketAddr, peer: Peer, inputs: mpsc::Sender<Input>) -> JoinHandle<()> {
-    tokio::spawn(probe::probe(target, async move |reachable| {
+fn start_probe(targets: Vec<HostPort>, peer: Peer, inputs: mpsc::Sender<Input>) -> JoinHandle<()> {
+    tokio::spawn(probe::probe(targets, async move |reachable| {
         inputs.send(Input::Probed { peer, reachable }).await.is_ok()
     }))
 }

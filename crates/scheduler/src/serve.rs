@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use transport::{Gate, Reach, bind_udp, interface_address, listen_tcp};
+use transport::{Gate, Reach, bind_udp, listen_all, listen_tcp};
 use wire::name::Port;
 
 use crate::connection::Door;
@@ -30,7 +30,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Bound {
     config: Config,
-    peers: TcpListener,
+    peers: Vec<TcpListener>,
     control: TcpListener,
     started_ms: u64,
     /// None: members know where the scheduler is, and nobody else is told.
@@ -41,24 +41,29 @@ pub struct Bound {
 // Sockets need a runtime, and async says so.
 #[allow(clippy::unused_async)]
 pub async fn bind(config: Config) -> Result<Bound, SchedulerError> {
-    let address = match &config.interface {
-        Some(name) => interface_address(name)?,
-        None => Ipv4Addr::UNSPECIFIED,
-    };
     let control_port = match config.port {
         0 => 0,
         port => port.checked_add(1).ok_or(SchedulerError::NoControlPort)?,
     };
-    let peers = listen_tcp(SocketAddr::from((address, config.port)))?;
-    let own = peers.local_addr().map_err(SchedulerError::OwnAddress)?;
+    let address = match config.listen.as_slice() {
+        [] => Ipv4Addr::UNSPECIFIED.into(),
+        [first, ..] => *first,
+    };
+    let peers = match (config.listen.as_slice(), &config.gate) {
+        ([], Gate::Open) => vec![listen_tcp(SocketAddr::new(address, config.port))?],
+        (listen, _) => listen_all(listen, config.port)?,
+    };
+    let own = peers.first().map(TcpListener::local_addr);
+    let own = own.transpose().map_err(SchedulerError::OwnAddress)?;
+    let own = SocketAddr::new(address, own.map_or(config.port, |own| own.port()));
     let started_ms = started_ms(config.fake_start_time);
     let members_only = matches!(config.gate, Gate::Members(_));
     let control_address = if members_only {
-        Ipv4Addr::LOCALHOST
+        Ipv4Addr::LOCALHOST.into()
     } else {
         address
     };
-    let control = listen_tcp(SocketAddr::from((control_address, control_port)))?;
+    let control = listen_tcp(SocketAddr::new(control_address, control_port))?;
     if members_only {
         return Ok(Bound {
             started_ms,
@@ -106,7 +111,8 @@ pub async fn run(bound: Bound, shutdown: impl Future<Output = ()>) -> Result<(),
 impl Bound {
     /// The port that daemons and monitors connect to.
     pub fn port(&self) -> Option<u16> {
-        self.peers.local_addr().ok().map(|address| address.port())
+        let address = self.peers.first()?.local_addr();
+        address.ok().map(|address| address.port())
     }
 
     pub fn control_port(&self) -> Option<u16> {
@@ -136,7 +142,9 @@ impl Bound {
         let mut tasks = JoinSet::new();
         let ballot = self.elect(&sender, &mut tasks);
         let door = Door::new(sender.clone(), self.config.gate.clone(), ballot);
-        tasks.spawn(door.keep(self.peers));
+        for peers in self.peers {
+            tasks.spawn(door.clone().keep(peers));
+        }
         tasks.spawn(control::keep(self.control, sender.clone()));
         if self.config.gate.live().is_some() {
             tasks.spawn(vigil::keep(self.config.papers.clone(), sender.clone()));

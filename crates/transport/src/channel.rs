@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::error::TransportError;
 use crate::halves::{Link, Receiver, SLOW_WRITE, Sender, Sent};
 use crate::options::set_tcp_options;
+use crate::pin;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// How soon a full queue of connections is tried again.
@@ -240,7 +241,7 @@ async fn connect_patiently(path: &Path) -> io::Result<UnixStream> {
 }
 
 /// A connection without a word said. With `bind` it comes from that address of this host.
-pub(crate) async fn connect_tcp_stream(
+pub async fn connect_tcp_stream(
     address: SocketAddr,
     deadline: Duration,
     bind: Option<IpAddr>,
@@ -251,7 +252,11 @@ pub(crate) async fn connect_tcp_stream(
         } else {
             TcpSocket::new_v6()?
         };
-        if let Some(own) = bind {
+        if let Some(device) = pin::device_for(address.ip())? {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
+        // A host has addresses of both kinds, and one option names one of them.
+        if let Some(own) = bind.filter(|own| own.is_ipv4() == address.is_ipv4()) {
             socket.bind(SocketAddr::new(own, 0))?;
         }
         socket.connect(address).await

@@ -9,6 +9,8 @@ use icecream::discovery::{self, Identity, MAX_DATAGRAM};
 use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
 
+use crate::listen::pin_udp;
+
 /// More schedulers than this in one window are somebody's flood.
 const MAX_FOUND: usize = 256;
 
@@ -31,6 +33,7 @@ impl UdpDiscovery {
     pub async fn start(port: u16, targets: &[Ipv4Addr]) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
         socket.set_broadcast(true)?;
+        pin_udp(&socket)?;
         let own = Version::MAX;
         broadcast(&socket, &discovery::query(own), targets, port).await;
         Ok(Self { socket, own })

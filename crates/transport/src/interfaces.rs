@@ -1,9 +1,11 @@
 //! This host's network interfaces: where to broadcast, and which address an interface has.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use if_addrs::{IfAddr, Interface};
+
+use crate::pin;
 
 /// How far broadcasts go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum Reach {
 pub enum InterfaceError {
     #[error("cannot list the network interfaces: {0}")]
     List(#[from] io::Error),
-    #[error("there is no network interface {name:?} with an IPv4 address; there are: {known}")]
+    #[error("there is no network interface {name:?} with an address; there are: {known}")]
     Unknown { name: String, known: String },
 }
 
@@ -29,8 +31,10 @@ pub fn broadcast_addresses(reach: Reach) -> Result<Vec<Ipv4Addr>, InterfaceError
     if reach == Reach::Loopback {
         return Ok(vec![Ipv4Addr::LOCALHOST]);
     }
+    let is_meant = |interface: &&Interface| pin::pinned().is_none_or(|it| interface.name == it);
     let mut addresses: Vec<_> = if_addrs::get_if_addrs()?
         .iter()
+        .filter(is_meant)
         .filter_map(broadcast_address)
         .collect();
     addresses.sort_unstable();
@@ -48,21 +52,22 @@ fn broadcast_address(interface: &Interface) -> Option<Ipv4Addr> {
     v4.broadcast.filter(|address| !address.is_unspecified())
 }
 
-/// The first IPv4 address of an interface; `lo` is 127.0.0.1 as for icecream's `-i`.
-pub fn interface_address(name: &str) -> Result<Ipv4Addr, InterfaceError> {
+/// The first IPv4 address of an interface, or its first IPv6 address beyond its own link; `lo` is 127.0.0.1 as
+/// for icecream's `-i`.
+pub fn interface_address(name: &str) -> Result<IpAddr, InterfaceError> {
     if name == "lo" {
-        return Ok(Ipv4Addr::LOCALHOST);
+        return Ok(Ipv4Addr::LOCALHOST.into());
     }
     let interfaces = if_addrs::get_if_addrs()?;
-    let v4 = |interface: &Interface| match &interface.addr {
-        IfAddr::V4(v4) => Some((interface.name.clone(), v4.ip)),
-        IfAddr::V6(_) => None,
-    };
-    let addresses: Vec<_> = interfaces.iter().filter_map(v4).collect();
-    match addresses.iter().find(|(known, _)| known == name) {
+    let usable = interfaces.iter().filter(|one| !one.is_link_local());
+    let addresses: Vec<_> = usable.map(|one| (one.name.as_str(), one.ip())).collect();
+    let mut own: Vec<_> = addresses.iter().filter(|(it, _)| *it == name).collect();
+    own.sort_by_key(|(_, ip)| ip.is_ipv6());
+    match own.first() {
         Some((_, address)) => Ok(*address),
         None => {
-            let known: Vec<_> = addresses.iter().map(|(known, _)| known.as_str()).collect();
+            let mut known: Vec<_> = addresses.iter().map(|(it, _)| *it).collect();
+            known.dedup();
             Err(InterfaceError::Unknown {
                 name: name.to_owned(),
                 known: known.join(", "),

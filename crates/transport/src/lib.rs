@@ -16,12 +16,13 @@ mod link;
 mod listen;
 mod lobby;
 mod options;
+mod pin;
 mod resolve;
 mod scheduler;
 mod secure;
 mod stream;
 
-pub use channel::{Channel, Options};
+pub use channel::{Channel, Options, connect_tcp_stream};
 pub use complaints::{Complaints, Unsaid};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{
@@ -34,8 +35,11 @@ pub use halves::{Receiver, Sender, Sent};
 pub use icecream::Fault;
 pub use interfaces::{InterfaceError, Reach, broadcast_addresses, interface_address};
 pub use link::{Arrivals, Exchange, Incoming, Link, LinkError};
-pub use listen::{accept_tcp, accept_unix, bind_udp, listen_tcp, listen_unix};
+pub use listen::{
+    accept_tcp, accept_unix, bind_udp, listen_all, listen_everywhere, listen_tcp, listen_unix,
+};
 pub use lobby::{Guest, Lobby};
+pub use pin::pin_to;
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;
 pub use secure::is_native;

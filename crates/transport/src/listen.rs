@@ -1,7 +1,7 @@
 //! Sockets to listen on, and accepting without stumbling over one bad connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixListener, UnixStream};
 
 use crate::error::ListenError;
+use crate::pin;
 
 const BACKLOG: u32 = 1024;
 /// `sun_path` has 108 bytes, one of them for the NUL.
@@ -20,6 +21,31 @@ const MAX_PATH: usize = 107;
 
 /// Listens on a TCP address; port 0 takes any free one.
 pub fn listen_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    listen_at(address, false)
+}
+
+/// Listens on all addresses of this host, IPv4 and IPv6, with one socket.
+pub fn listen_everywhere(port: u16) -> Result<TcpListener, ListenError> {
+    let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    match listen_at(everywhere, true) {
+        // A kernel without IPv6, or with none of its addresses.
+        Err(ListenError::Port { .. }) => listen_tcp((Ipv4Addr::UNSPECIFIED, port).into()),
+        listening => listening,
+    }
+}
+
+/// Listens on these addresses, or on all of this host where there are none.
+pub fn listen_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, ListenError> {
+    match addresses {
+        [] => Ok(vec![listen_everywhere(port)?]),
+        some => {
+            let one = |ip: &IpAddr| listen_tcp(SocketAddr::new(*ip, port));
+            some.iter().map(one).collect()
+        }
+    }
+}
+
+fn listen_at(address: SocketAddr, dual: bool) -> Result<TcpListener, ListenError> {
     let listen = || {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
@@ -27,6 +53,10 @@ pub fn listen_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
             TcpSocket::new_v6()?
         };
         socket.set_reuseaddr(true)?;
+        if address.is_ipv6() {
+            // Another socket may have the port's IPv4 side.
+            rustix::net::sockopt::set_ipv6_v6only(&socket, !dual)?;
+        }
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
@@ -39,9 +69,19 @@ pub fn bind_udp(address: SocketAddr) -> Result<UdpSocket, ListenError> {
         let socket = std::net::UdpSocket::bind(address)?;
         socket.set_broadcast(true)?;
         socket.set_nonblocking(true)?;
+        pin_udp(&socket)?;
         UdpSocket::from_std(socket)
     };
     bind().map_err(|source| port_error(address, "UDP", source))
+}
+
+/// Datagrams go where connections go, and come from there.
+pub(crate) fn pin_udp(socket: impl AsFd) -> io::Result<()> {
+    let socket = rustix::io::dup(socket)?;
+    match pin::pinned() {
+        Some("lo") | None => Ok(()),
+        Some(device) => UdpSocket::from_std(socket.into())?.bind_device(Some(device.as_bytes())),
+    }
 }
 
 fn port_error(address: SocketAddr, transport: &'static str, source: io::Error) -> ListenError {
@@ -141,7 +181,10 @@ async fn lock_directory(path: &Path) -> Option<OwnedFd> {
 pub async fn accept_tcp(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok((stream, from)) => {
+                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                return (stream, from);
+            }
             Err(error) => accept_failed(&error).await,
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::channel::{Channel, Options};
 use crate::error::TransportError;
+use crate::listen::pin_udp;
 
 /// How long the handshake may rest before the scheduler is nudged, and between two nudges.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -39,6 +40,7 @@ async fn nudge(address: SocketAddr) -> std::convert::Infallible {
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0)).await;
+    let socket = socket.and_then(|socket| pin_udp(&socket).map(|()| socket));
     loop {
         if let Ok(socket) = &socket {
             let _ = socket

@@ -185,10 +185,21 @@ impl AsyncRead for ReadHalf {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
-            Self::Tls(half) => Pin::new(half).poll_read(cx, buf),
+            Self::Tls(half) => Pin::new(half).poll_read(cx, buf).map_err(plainly),
             Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
             Self::Memory(half) => Pin::new(half).poll_read(cx, buf),
         }
+    }
+}
+
+/// What happened, for people: rustls' own words are about TLS.
+fn plainly(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let why = "it closed the connection without a farewell: its program was ended";
+            io::Error::new(io::ErrorKind::UnexpectedEof, why)
+        }
+        _ => error,
     }
 }
 

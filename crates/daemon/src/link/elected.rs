@@ -3,12 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ::wire::field::List;
+use ::wire::message::{Address, Elected, Message, WhoSchedules};
+use ::wire::name::{HostText, Port};
+use ::wire::{Limits, Side};
 use membership::{Expect, Live, MemberId, Peer, Role};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use transport::{Channel, HostPort, Incoming, Link, Passport, hello, host_port};
-use wire::message::{Elected, Message, WhoSchedules};
-use wire::{Limits, Side};
 
 use super::{NO_MEMBER, connect_at};
 use crate::config::{Config, Find};
@@ -30,11 +32,11 @@ pub(super) async fn connect(
     live: &Live,
 ) -> Result<(Channel, Option<Peer>), String> {
     let mut asking = JoinSet::new();
-    let bind = config.bind.map(IpAddr::from);
+    let bind = config.bind;
     for place in places(config) {
-        let live = live.clone();
+        let (live, question) = (live.clone(), question(config));
         asking.spawn(async move {
-            let asked = timeout(ANSWER, ask(&place, &live, bind)).await;
+            let asked = timeout(ANSWER, ask(&place, question, &live, bind)).await;
             asked.unwrap_or_else(|_| Err(format!("scheduler {place} did not answer in time")))
         });
     }
@@ -77,13 +79,32 @@ fn places(config: &Config) -> Vec<HostPort> {
     unique
 }
 
-async fn ask(place: &HostPort, live: &Live, bind: Option<IpAddr>) -> Result<Asked, String> {
+/// With where this host is reached, as far as that can be said.
+fn question(config: &Config) -> WhoSchedules {
+    let address = |place: &HostPort| {
+        Some(Address {
+            host: HostText::parse(&place.host).ok()?,
+            port: Port::new(place.port.into()).ok()?,
+        })
+    };
+    let addresses = config.advertise.iter().filter_map(address).take(16);
+    WhoSchedules {
+        addresses: List::new(addresses.collect()).unwrap_or_default(),
+    }
+}
+
+async fn ask(
+    place: &HostPort,
+    question: WhoSchedules,
+    live: &Live,
+    bind: Option<IpAddr>,
+) -> Result<Asked, String> {
     let at = place.resolve().await.map_err(|error| error.to_string())?;
     let expect = Expect::Any(Role::Schedule);
     let connected = Passport::connect_native(live, expect, at, ANSWER, bind).await;
     let (stream, peer) = connected.map_err(|error| error.to_string())?;
     let (link, _opens_none) = Link::start(stream, Side::Connecting, &hello(), Limits::LEAST);
-    let exchange = link.open(WhoSchedules {}).await;
+    let exchange = link.open(question).await;
     let mut exchange = exchange.map_err(|error| error.to_string())?;
     let elected = match exchange.next().await {
         Ok(Some(Incoming::Message(message))) => match *message {

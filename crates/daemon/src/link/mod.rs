@@ -152,7 +152,7 @@ async fn connect_at(
     config: &Config,
     address: SocketAddr,
 ) -> Result<(Channel, Option<Peer>), String> {
-    let bind = config.bind.map(IpAddr::from);
+    let bind = config.bind;
     let options = Options {
         slow_network: config.slow_network,
         ..Options::default()

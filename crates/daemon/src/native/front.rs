@@ -196,7 +196,7 @@ impl Front {
         match self.judge_once(peer, compile) {
             Err(bad) if bad.may_be_renewed() => {
                 let signer = member(compile.grant.signer);
-                let bind = self.shop.config.bind.map(Into::into);
+                let bind = self.shop.config.bind;
                 self.signers.relearn(signer, &self.live, bind).await;
                 self.judge_once(peer, compile)
             }

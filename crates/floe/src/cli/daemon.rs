@@ -11,7 +11,7 @@ use transport::{Gate, Passport};
 
 use super::options::DaemonOptions;
 use super::service;
-use super::standing::{Part, warn_of_openness};
+use super::standing::{self, Part, warn_of_openness};
 use crate::log::Origin;
 
 /// Where toolchains are kept when nobody says otherwise: the service's own directory for root.
@@ -25,6 +25,7 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
         if let Part::Alone { place } = &part {
             alone(&mut config, place)?;
         }
+        config.ipv6 = matches!(part, Part::Member { .. });
         part.give_to(service::root_becomes(options.service.user.as_deref())?)?;
         // Before any thread exists: the helper that starts jobs is a fork of this process.
         let (sockets, zygote) = daemon::prepare_with(&config, |user| {
@@ -119,6 +120,13 @@ fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
     config.cache_limit_bytes = options.cache_limit.saturating_mul(1 << 20);
     config.port = options.port;
     config.bind = service::bind_address(options.service.interface.as_deref())?;
+    config.listen = options.service.listen()?;
+    if let (None, [only]) = (config.bind, config.listen.as_slice()) {
+        // Where the scheduler sees this host is where others find it.
+        config.bind = Some(*only);
+    }
+    let advertise = options.service.advertise();
+    config.advertise = advertise.iter().map(standing::place).collect();
     config.no_remote = options.no_remote;
     config.owner = daemon::owner::Owner {
         idle_only: options.idle_only,

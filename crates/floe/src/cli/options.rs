@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use membership::Address;
 
 use super::cluster::{ClusterOptions, JoinOptions};
 use super::up::UpOptions;
@@ -112,7 +111,7 @@ pub(crate) struct AgentOptions {
 #[derive(Args, Debug)]
 pub(crate) struct ServiceOptions {
     /// Append the log to this file instead of stderr
-    #[arg(short = 'l', long = "log-file", value_name = "FILE", value_parser = values::path())]
+    #[arg(short = 'l', long = "log-file", alias = "l", value_name = "FILE", value_parser = values::path())]
     pub(crate) log_file: Option<PathBuf>,
     /// Detach and run in the background
     #[arg(short = 'd', long)]
@@ -123,9 +122,15 @@ pub(crate) struct ServiceOptions {
     /// Write the process number to this file, and keep it locked while the service runs
     #[arg(long = "pid-file", value_name = "FILE", value_parser = values::path())]
     pub(crate) pid_file: Option<PathBuf>,
-    /// Listen only on this interface's address
+    /// Listen only on this interface's address, and send nothing by another one
     #[arg(short = 'i', long, alias = "i", value_name = "IFNAME", value_parser = values::name)]
     pub(crate) interface: Option<String>,
+    /// Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between
+    #[arg(long, value_name = "ADDRESS,…", value_parser = values::listen, conflicts_with = "interface")]
+    pub(crate) listen: Option<values::Listen>,
+    /// Where other hosts reach this service, if not at the address that they see; up to eight, with commas between
+    #[arg(long, value_name = "HOST:PORT,…", value_parser = values::advertise)]
+    pub(crate) advertise: Option<values::Advertise>,
     /// Say more; repeat for even more
     #[arg(short = 'v', action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -231,11 +236,8 @@ pub(crate) struct SchedulerOptions {
     #[arg(short = 'p', long, default_value_t = 8765, value_parser = clap::value_parser!(u16).range(1..65535))]
     pub(crate) port: u16,
     /// How hosts are chosen: fastest, round_robin, least_busy or random
-    #[arg(short = 'a', long, value_name = "NAME", default_value = "fastest")]
+    #[arg(short = 'a', long, aliases = ["a", "al"], value_name = "NAME", default_value = "fastest")]
     pub(crate) algorithm: scheduler::Algorithm,
-    /// Where members reach this scheduler, instead of at its port on the address from which it asks the authority; up to eight times
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) advertise: Vec<Address>,
     /// Keep the daemons when a better scheduler announces itself
     #[arg(short = 'r', long = "persistent-client-connection")]
     pub(crate) persistent: bool,

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use job::variable;
-use membership::{Address, Presence, Role};
-use transport::{Gate, HostPort, Standing};
+use membership::{Presence, Role};
+use transport::{Gate, Standing};
 
 use super::options::SchedulerOptions;
 use super::service;
-use super::standing::{Membership, Part, warn_of_openness};
+use super::standing::{self, Membership, Part, warn_of_openness};
 use crate::log::Origin;
 
 pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
@@ -25,7 +25,7 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
         part.give_to(service::root_becomes(user)?)?;
         service::leave_root(user)?;
         let mut membership = part.open()?;
-        let advertise = &options.advertise;
+        let advertise = options.service.advertise();
         if let Some(membership) = &mut membership {
             membership.standing.schedules(Presence {
                 port: options.port,
@@ -42,7 +42,8 @@ pub(crate) fn run(options: &SchedulerOptions, origin: Origin) -> ExitCode {
             papers,
             schedulers: standing.filter(|_| schedules).map(Standing::schedulers),
             name: name.unwrap_or_default(),
-            advertise: advertise.iter().map(place).collect(),
+            advertise: advertise.iter().map(standing::place).collect(),
+            listen: options.service.listen()?,
             ..config(options, gate)
         };
         service::block_on(async {
@@ -61,7 +62,7 @@ fn config(options: &SchedulerOptions, gate: Gate) -> scheduler::Config {
     scheduler::Config {
         net_name: options.netname.clone(),
         port: options.port,
-        interface: options.service.interface.clone(),
+        listen: Vec::new(),
         gate,
         papers: None,
         schedulers: None,
@@ -73,13 +74,6 @@ fn config(options: &SchedulerOptions, gate: Gate) -> scheduler::Config {
         broadcast_ports: service::test_scheduler_ports(),
         fake_start_time: std::env::var_os(variable::FAKE_STARTTIME).is_some(),
         seed: seed(),
-    }
-}
-
-fn place(address: &Address) -> HostPort {
-    HostPort {
-        host: address.host().to_owned(),
-        port: address.port(),
     }
 }
 

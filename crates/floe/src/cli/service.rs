@@ -1,7 +1,7 @@
 //! What every service program does around its work: log, background, signals, exit code.
 
 use std::future::Future;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -142,8 +142,34 @@ pub(crate) fn shutdown() -> anyhow::Result<impl Future<Output = ()> + Send + 'st
 }
 
 /// The address of `-i IFNAME`.
-pub(crate) fn bind_address(interface: Option<&str>) -> anyhow::Result<Option<Ipv4Addr>> {
-    Ok(interface.map(transport::interface_address).transpose()?)
+pub(crate) fn bind_address(interface: Option<&str>) -> anyhow::Result<Option<IpAddr>> {
+    let Some(name) = interface else {
+        return Ok(None);
+    };
+    let address = transport::interface_address(name)?;
+    if name != "lo" {
+        transport::pin_to(name);
+    }
+    Ok(Some(address))
+}
+
+impl ServiceOptions {
+    /// Where to listen, if not everywhere.
+    pub(crate) fn listen(&self) -> anyhow::Result<Vec<IpAddr>> {
+        let bound = bind_address(self.interface.as_deref())?;
+        let given = self
+            .listen
+            .iter()
+            .flat_map(|listen| listen.0.iter().copied());
+        Ok(bound.into_iter().chain(given).collect())
+    }
+
+    /// Where others are told to look.
+    pub(crate) fn advertise(&self) -> Vec<membership::Address> {
+        self.advertise
+            .as_ref()
+            .map_or_else(Vec::new, |given| given.0.clone())
+    }
 }
 
 /// `ICECC_TEST_SCHEDULER_PORTS=P1:P2`.

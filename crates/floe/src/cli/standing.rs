@@ -124,6 +124,14 @@ impl Membership {
     }
 }
 
+/// An address as what connects takes it.
+pub(super) fn place(address: &membership::Address) -> HostPort {
+    HostPort {
+        host: address.host().to_owned(),
+        port: address.port(),
+    }
+}
+
 /// What an open service says of itself at its start.
 pub(super) fn warn_of_openness(gate: &Gate) {
     match gate {

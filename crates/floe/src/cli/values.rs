@@ -3,10 +3,12 @@
 //! the next step. icecream's own names take more ([`super::getopt`]).
 
 use std::ffi::OsStr;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use membership::Address;
 
 /// What nice(2) knows, without the half that only root may use.
 pub(crate) const NICEST: i32 = 19;
@@ -182,6 +184,71 @@ mod tests {
         ] {
             let words = std::iter::once("floe").chain(line.split(' '));
             assert!(Floe::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+}
+
+/// Addresses to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) Vec<IpAddr>);
+
+/// Where a service is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Advertise(pub(crate) Vec<Address>);
+
+/// Of each.
+const MOST_ADDRESSES: usize = 8;
+
+pub(super) fn listen(text: &str) -> Result<Listen, String> {
+    let read = |one: &str| {
+        let bare = one.trim().trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>()
+            .map_err(|_| format!("{one:?} is no address such as 10.0.0.1 or fd00::1"))
+    };
+    several(text, read).map(Listen)
+}
+
+pub(super) fn advertise(text: &str) -> Result<Advertise, String> {
+    let read = |one: &str| {
+        one.trim()
+            .parse()
+            .map_err(|error: membership::InvalidName| error.to_string())
+    };
+    several(text, read).map(Advertise)
+}
+
+fn several<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let all: Vec<T> = text.split(',').map(read).collect::<Result<_, _>>()?;
+    if all.len() > MOST_ADDRESSES {
+        return Err(format!(
+            "{} addresses are more than {MOST_ADDRESSES}",
+            all.len()
+        ));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod address_tests {
+    use super::*;
+
+    #[test]
+    fn addresses_stand_with_commas_between() {
+        let both = listen("10.0.0.1, [fd00::1]").unwrap();
+        assert_eq!(
+            both.0,
+            [
+                "10.0.0.1".parse::<IpAddr>().unwrap(),
+                "fd00::1".parse().unwrap()
+            ]
+        );
+        let both = advertise("box:1,[fd00::1]:2").unwrap();
+        assert_eq!(both.0.len(), 2);
+        for bad in ["", "box", "10.0.0.1,", "10.0.0.1:80", "1,2"] {
+            assert!(listen(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "box", "box:0", "box:1,"] {
+            assert!(advertise(bad).is_err(), "{bad}");
         }
     }
 }

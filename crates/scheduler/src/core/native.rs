@@ -7,6 +7,7 @@ use membership::{Live, MemberId, Peer as Member, UnixTime};
 use placement::{Assignment, Notice, Time};
 use tokio::sync::{mpsc, oneshot, watch};
 use transport::Papers;
+use wire::message::Address;
 
 use super::Core;
 use crate::connection::Peer;
@@ -17,6 +18,9 @@ use crate::native::{Input, Ledger, Reply, Said, StreamKey, Why};
 /// broke and are not known to.
 const MAX_LINKS: usize = 64;
 
+/// Members that say where they are reached.
+const MAX_ADVERTISED: usize = 1 << 14;
+
 /// What the owner of the state keeps of members.
 #[derive(Debug)]
 pub(super) struct Natives {
@@ -26,6 +30,8 @@ pub(super) struct Natives {
     links: HashMap<Peer, Linked>,
     of_member: HashMap<MemberId, usize>,
     replies: HashMap<StreamKey, mpsc::Sender<Reply>>,
+    /// Where executors say that they are reached, of those that said so.
+    advertised: HashMap<MemberId, Vec<Address>>,
 }
 
 #[derive(Debug)]
@@ -43,6 +49,7 @@ impl Natives {
             links: HashMap::new(),
             of_member: HashMap::new(),
             replies: HashMap::new(),
+            advertised: HashMap::new(),
         }
     }
 
@@ -86,6 +93,19 @@ impl Natives {
         for link in all {
             self.unlink(link);
         }
+    }
+
+    fn advertises(&mut self, member: MemberId, addresses: Vec<Address>) {
+        if addresses.is_empty() {
+            self.advertised.remove(&member);
+        } else if self.advertised.len() < MAX_ADVERTISED || self.advertised.contains_key(&member) {
+            self.advertised.insert(member, addresses);
+        }
+    }
+
+    /// Where a member says that it is reached.
+    pub(super) fn advertised(&self, member: MemberId) -> &[Address] {
+        self.advertised.get(&member).map_or(&[], Vec::as_slice)
     }
 
     fn end(&mut self, stream: StreamKey) {
@@ -134,6 +154,7 @@ impl Core {
             }
             Input::Said { stream, said } => natives.ledger.said(now, stream, said),
             Input::Ended { stream } => natives.end(stream),
+            Input::Advertised { member, addresses } => natives.advertises(member, addresses),
         }
     }
 
@@ -173,7 +194,11 @@ impl Core {
         if self.natives.ledger.is_idle() {
             return;
         }
-        for (stream, places) in self.natives.ledger.grants() {
+        for (stream, mut places) in self.natives.ledger.grants() {
+            for place in &mut places {
+                let executor = MemberId::from_bytes(place.executor);
+                place.advertised = self.natives.advertised(executor).to_vec();
+            }
             let signing = match &self.natives.signing {
                 Ok(signing) => Arc::clone(signing),
                 Err(why) => {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use transport::{Exchange, Link, LinkError, hello};
-use wire::message::{Elected, Message, Want};
+use wire::message::{Elected, Message, Want, WhoSchedules};
 use wire::{Limits, ResetCode, Side};
 
 use super::stream::{self, Stream};
@@ -110,13 +110,7 @@ impl Line {
                     overview::answer(exchange, inputs, ballot)
                 });
             }
-            Message::WhoSchedules(_) => match self.ballot.clone() {
-                Some(ballot) => self.tell(exchange, |exchange| async move {
-                    let elected = ballot.elected(ballot.decided().await);
-                    elsewhere(exchange, elected).await;
-                }),
-                None => exchange.reset(ResetCode::OUT_OF_PLACE),
-            },
+            Message::WhoSchedules(asked) => self.say_who(asked, exchange),
             Message::Candidate(said) => self.begin_talk(said, exchange),
             _ => exchange.reset(ResetCode::OUT_OF_PLACE),
         }
@@ -138,6 +132,27 @@ impl Line {
             // Who does not take it is reset by the drop.
             let _late = timeout(TELLING, answer).await;
             telling.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Which scheduler to log in at; and this one, if it is that, learns where the asker is reached.
+    fn say_who(&mut self, asked: WhoSchedules, exchange: Exchange) {
+        let Some(ballot) = self.ballot.clone() else {
+            return exchange.reset(ResetCode::OUT_OF_PLACE);
+        };
+        let is_executor = self.member.needs(Role::Execute).is_ok() && !self.member.is_agent;
+        let advertised = is_executor.then(|| Input::Advertised {
+            member: self.member.member,
+            addresses: asked.addresses.into_vec(),
+        });
+        let inputs = self.inputs.clone();
+        self.tell(exchange, |exchange| async move {
+            if let Some(advertised) = advertised {
+                // Before it logs in. A scheduler that stops needs to hear no more.
+                let _gone = inputs.send(core::Input::Native(advertised)).await;
+            }
+            let elected = ballot.elected(ballot.decided().await);
+            elsewhere(exchange, elected).await;
         });
     }
 

@@ -66,9 +66,13 @@ impl Signing {
             host: HostText::parse(&place.address.to_string())?,
             port: Port::new(place.port.into())?,
         };
+        let mut addresses = place.advertised;
+        if addresses.is_empty() {
+            addresses.push(address);
+        }
         Ok(Placed {
             grant: grant.signed(signature.0.to_vec(), self.member)?,
-            addresses: wire::field::List::new(vec![address])?,
+            addresses: wire::field::List::new(addresses)?,
             has_toolchain: place.has_toolchain,
             platform: place.platform,
         })

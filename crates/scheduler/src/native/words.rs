@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use job::{Digest, EnvironmentName, JobId, Platform, Reason};
-use membership::Peer as Member;
+use membership::{MemberId, Peer as Member};
 use placement::{Offer, Wants};
 use tokio::sync::{mpsc, oneshot};
-use wire::message::{Ending, Lack, Refusal, Want};
+use wire::message::{Address, Ending, Lack, Refusal, Want};
 
 use super::sign::Signing;
 use crate::connection::Peer;
@@ -44,6 +44,11 @@ pub(crate) enum Input {
     },
     Ended {
         stream: StreamKey,
+    },
+    /// Where an executor says that it is reached.
+    Advertised {
+        member: MemberId,
+        addresses: Vec<Address>,
     },
 }
 
@@ -177,6 +182,8 @@ pub(crate) struct Granted {
     pub(crate) submitter: [u8; 16],
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
+    /// Where it says that it is reached instead.
+    pub(crate) advertised: Vec<Address>,
     pub(crate) has_toolchain: bool,
     pub(crate) platform: Platform,
 }

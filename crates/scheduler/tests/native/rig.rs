@@ -79,7 +79,7 @@ impl Rig {
         });
         let config = Config {
             port: 0,
-            interface: Some("lo".to_owned()),
+            listen: vec![std::net::Ipv4Addr::LOCALHOST.into()],
             tests: true,
             gate: Gate::Members(host.live.clone()),
             papers: Some(shown),

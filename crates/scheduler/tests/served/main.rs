@@ -386,7 +386,7 @@ async fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port();
     let config = Config {
         port,
-        interface: Some("lo".to_owned()),
+        listen: vec![std::net::Ipv4Addr::LOCALHOST.into()],
         tests: true,
         ..Config::default()
     };

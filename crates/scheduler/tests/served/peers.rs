@@ -31,7 +31,7 @@ impl Served {
     pub(crate) async fn start(config: Config) -> Self {
         let config = Config {
             port: 0,
-            interface: Some("lo".to_owned()),
+            listen: vec![std::net::Ipv4Addr::LOCALHOST.into()],
             tests: true,
             ..config
         };

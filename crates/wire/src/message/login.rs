@@ -109,7 +109,10 @@ messages! {
     }
 
     /// Which scheduler is the one to log in at?
-    WhoSchedules = 53, "member → scheduler, opens a stream" {}
+    WhoSchedules = 53, "member → scheduler, opens a stream" {
+        /// An executor: where others reach it, best first, if not at the address from which it comes.
+        1 (message, repeated) addresses: List<Address, 16>;
+    }
 
     /// A scheduler that runs. Of those that reach each other the one that was started first is elected,
     /// of two that were started in the same millisecond the one with the lower id.

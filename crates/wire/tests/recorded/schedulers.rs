@@ -17,10 +17,22 @@ pub(crate) fn schedulers() -> Vec<Step> {
         addresses: addresses(),
         why: Line::new("cook has run longest of 2 schedulers"),
     };
+    let asked = WhoSchedules {
+        addresses: addresses(),
+    };
     vec![
-        (CONNECTING, Act::Open(candidate(1_800_000_000_000, addresses()).into())),
-        (ACCEPTING, Act::Say(0, candidate(1_800_000_000_001, wire::field::List::default()).into())),
-        (CONNECTING, Act::Open(WhoSchedules {}.into())),
+        (
+            CONNECTING,
+            Act::Open(candidate(1_800_000_000_000, addresses()).into()),
+        ),
+        (
+            ACCEPTING,
+            Act::Say(
+                0,
+                candidate(1_800_000_000_001, wire::field::List::default()).into(),
+            ),
+        ),
+        (CONNECTING, Act::Open(asked.into())),
         (CONNECTING, Act::End(1)),
         (ACCEPTING, Act::Say(1, elected.into())),
         (ACCEPTING, Act::End(1)),

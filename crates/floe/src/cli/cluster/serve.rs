@@ -1,10 +1,11 @@
 //! `floe cluster serve`: the authority on the network.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use membership::UnixTime;
 use sandbox::privileges;
-use transport::{Office, listen_tcp};
+use tokio::task::JoinSet;
+use transport::Office;
 
 use super::options::Serve;
 use super::place;
@@ -17,24 +18,29 @@ pub(super) fn run(options: &Serve) -> ExitCode {
         Origin::Floe,
         "floe cluster serve",
         |ready| {
-            let bind = service::bind_address(options.service.interface.as_deref())?;
-            let address = SocketAddr::from((bind.unwrap_or(Ipv4Addr::UNSPECIFIED), options.port));
+            let listen = options.service.listen()?;
             // The files are their owner's: root gives itself up only for an account that somebody named.
             if let Some(user) = &options.service.user {
                 privileges::drop_to(user, None)?;
             }
-            let authority = place::authority(&options.place)?;
+            let mut authority = place::authority(&options.place)?;
+            let advertise = options.service.advertise();
+            if !advertise.is_empty() && authority.addresses() != advertise {
+                authority.set_addresses(advertise, UnixTime::now())?;
+            }
             service::block_on(async {
                 let shutdown = service::shutdown()?;
-                let listener = listen_tcp(address)?;
+                let listeners = transport::listen_all(&listen, options.port)?;
                 let name = authority.name().to_string();
                 let office = Office::open(authority)?;
-                tracing::info!("the authority of the cluster {name} answers at {address}");
-                ready();
-                tokio::select! {
-                    () = office.keep(listener) => {}
-                    () = shutdown => {}
+                let mut doors = JoinSet::new();
+                for listener in listeners {
+                    let address = listener.local_addr()?;
+                    tracing::info!("the authority of the cluster {name} answers at {address}");
+                    doors.spawn(office.clone().keep(listener));
                 }
+                ready();
+                shutdown.await;
                 Ok(())
             })
         },

@@ -290,6 +290,7 @@ impl Ledger {
             submitter: member.0,
             address,
             port,
+            advertised: Vec::new(),
             has_toolchain,
             platform,
         });
