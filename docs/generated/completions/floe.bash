@@ -252,7 +252,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__cluster__subcmd__serve)
-            opts="-p -l -d -u -i -v -h --port --log-file --daemonize --user-uid --pid-file --interface --directory --help"
+            opts="-p -l -d -u -i -v -h --port --log-file --daemonize --user-uid --pid-file --interface --listen --advertise --directory --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,6 +294,14 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --advertise)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --directory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -320,7 +328,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__daemon)
-            opts="-n -m -N -s -b -p -l -d -u -i -v -h --config --print-config --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --hand-back-after --icecream --no-remote --log-file --daemonize --user-uid --pid-file --interface --help"
+            opts="-n -m -N -s -b -p -l -d -u -i -v -h --config --print-config --netname --max-processes --name --nice --scheduler-host --env-basedir --cache-limit --port --idle-only --max-load --hours --not-on-battery --memory --hand-back-after --icecream --no-remote --log-file --daemonize --user-uid --pid-file --interface --listen --advertise --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,6 +454,14 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --advertise)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -544,7 +560,7 @@ _floe() {
             return 0
             ;;
         floe__subcmd__scheduler)
-            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --advertise --persistent-client-connection --icecream --log-file --daemonize --user-uid --pid-file --interface --help"
+            opts="-n -p -a -r -l -d -u -i -v -h --netname --port --algorithm --persistent-client-connection --icecream --log-file --daemonize --user-uid --pid-file --interface --listen --advertise --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -574,10 +590,6 @@ _floe() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --advertise)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --log-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -603,6 +615,14 @@ _floe() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --advertise)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

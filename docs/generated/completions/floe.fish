@@ -52,11 +52,12 @@ complete -c floe -n "__fish_floe_using_subcommand doctor" -s h -l help -d 'Print
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s n -l netname -d 'Network name' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s p -l port -d 'TCP and UDP port; the control port is the next one' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -d 'How hosts are chosen: fastest, round_robin, least_busy or random' -r
-complete -c floe -n "__fish_floe_using_subcommand scheduler" -l advertise -d 'Where members reach this scheduler, instead of at its port on the address from which it asks the authority; up to eight times' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s r -l persistent-client-connection -d 'Keep the daemons when a better scheduler announces itself'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l icecream -d 'Serve everybody who speaks icecream\'s protocol, without authentication, besides members of the cluster (icecream\'s program names always do)'
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s d -l daemonize -d 'Detach and run in the background'
@@ -100,7 +101,9 @@ complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subco
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s d -l daemonize -d 'Detach and run in the background'
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s v -d 'Say more; repeat for even more'
@@ -139,7 +142,9 @@ false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l print-config -d 'Print a commented configuration file with every option and its default'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s d -l daemonize -d 'Detach and run in the background'
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s v -d 'Say more; repeat for even more'

@@ -62,7 +62,11 @@ pub(crate) async fn serve(
     };
     loop {
         tokio::select! {
-            _ = &mut stopped => break,
+            _ = &mut stopped => {
+                // Nobody is to open a stream on it that would be lost.
+                link.go_away("the scheduler ends this connection").await;
+                break;
+            }
             arrived = arrivals.next() => match arrived {
                 Some((message, exchange)) => line.begin(message, exchange),
                 None => break,

@@ -4,7 +4,7 @@ use icecream::Message;
 use membership::Role;
 use transport::{Incoming, LinkError};
 use wire::ResetCode;
-use wire::message::{Ending, FetchRevoked, ListMembers};
+use wire::message::{Candidate, Ending, FetchRevoked, ListMembers};
 use wire::name::GrantNumber;
 
 use crate::rig::{Host, Rig, login, within};
@@ -208,6 +208,23 @@ fn assert_reset(error: &LinkError, wanted: ResetCode) {
         matches!(error, LinkError::Reset { code, .. } if *code == wanted),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn only_schedulers_stand_for_election() {
+    let mut rig = Rig::start().await;
+    let host = rig.host("liar", &[Role::Submit, Role::Execute, Role::Monitor]);
+    let candidate = Candidate {
+        started_ms: 0,
+        port: wire::name::Port::new(8765).unwrap(),
+        addresses: wire::field::List::default(),
+    };
+    for live in [host.live.clone(), host.agent()] {
+        let liar = rig.link(&live).await;
+        let mut said = within(liar.link.open(candidate.clone())).await.unwrap();
+        let refused = within(said.next()).await.unwrap_err();
+        assert!(!refused.is_final(), "{refused}");
+    }
 }
 
 fn fetch(known: u64) -> FetchRevoked {

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport};
+use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport, Schedulers};
 use wire::field::{Line, List};
 use wire::grant::Grant;
 use wire::message::{
@@ -58,6 +58,15 @@ pub(crate) struct Host {
     pub(crate) live: Live,
 }
 
+/// An authority that knows of no other scheduler.
+fn alone() -> watch::Receiver<Schedulers> {
+    let nobody = Schedulers {
+        all: Vec::new(),
+        asked: true,
+    };
+    watch::channel(nobody).1
+}
+
 impl Rig {
     pub(crate) async fn start() -> Self {
         Self::start_as(&[Role::Schedule]).await
@@ -83,6 +92,7 @@ impl Rig {
             tests: true,
             gate: Gate::Members(host.live.clone()),
             papers: Some(shown),
+            schedulers: Some(alone()),
             ..Config::default()
         };
         let bound = scheduler::bind(config).await.unwrap();
