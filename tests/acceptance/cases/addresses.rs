@@ -100,9 +100,9 @@ fn a_pinned_interface_is_the_only_one_that_anything_leaves_by() -> Result<()> {
     let services = |pin: &str| {
         format!(
             "timeout 4 floe scheduler --icecream {pin} & \
-             timeout 4 floe daemon --icecream -b $HOME/a {pin} & \
+             timeout 4 floe daemon --icecream -b /var/tmp/a {pin} & \
              ICECC_TEST_SOCKET=$HOME/b.socket timeout 4 floe daemon --icecream -p 10300 \
-               -b $HOME/b -s 10.99.0.7 {pin} & wait"
+               -b /var/tmp/b -s 10.99.0.7 {pin} & wait"
         )
     };
     let before = sent(&host, "eth1")?;
