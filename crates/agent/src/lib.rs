@@ -9,6 +9,7 @@ mod cluster;
 mod door;
 mod excerpt;
 mod hub;
+mod inputs;
 mod job;
 mod outputs;
 mod pace;

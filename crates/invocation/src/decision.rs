@@ -9,6 +9,7 @@ use job::Reason;
 use crate::command;
 use crate::compiler::{Compiler, compiler_of};
 use crate::input::{self, Source, with_extension};
+use crate::inputs::Inputs;
 use crate::plan::{Call, Family, Files, Language, Local, Plan, Remote, Settings};
 use crate::reader::read;
 use crate::reading::Reading;
@@ -107,6 +108,7 @@ fn travel(
         } else {
             command::preprocess(reading, includes_only, &output, colour)
         },
+        inputs: Inputs::of(reading).filter(|_| !source.preprocessed),
         front_end: command::front_end(reading, source),
         compile: command::compile(reading, source, includes_only, colour),
         extra_files: reading.extra_files.clone(),

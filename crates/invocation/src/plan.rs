@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use job::Reason;
 
+use crate::inputs::Inputs;
+
 /// An invocation as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -104,6 +106,9 @@ pub struct Remote {
     /// Dependency files are written by it; their target is added when the user named none.
     /// Empty for a preprocessed source: its text goes through [`crate::preprocessed_text`].
     pub preprocess: Vec<OsString>,
+    /// What decides about the files that it reads, where that is followed; a preprocessed source reads
+    /// no others.
+    pub inputs: Option<Inputs>,
     /// Arguments for the remote compiler in the user's order and spelling, without source, `-o`
     /// and what the preprocessor consumed; ends with `-c` or `-S` (and `-fdirectives-only`).
     pub compile: Vec<OsString>,

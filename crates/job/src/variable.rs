@@ -64,6 +64,7 @@ variables! {
     FLOE_CACHE_DIR = "FLOE_CACHE_DIR", [Agent], "directory of packed toolchains, default $XDG_CACHE_HOME/floe or ~/.cache/floe";
     FLOE_PROGRAM = "FLOE_PROGRAM", [Wrapper], "path of the floe program that the wrapper starts as agent";
     FLOE_AGENT_IDLE = "FLOE_AGENT_IDLE", [Agent], "seconds without a wrapper after which the agent leaves, default 300";
+    FLOE_INPUTS = "FLOE_INPUTS", [Agent], "`shadow`: compare the files that each preprocessed text was made from with those that floe would send instead, in the agent's log; by default `text`";
     FLOE_LAB = "FLOE_LAB", [Agent], "set by test clusters: the host that a process belongs to";
     FLOE_LOG = "FLOE_LOG", [Agent, Daemon, Scheduler], "log level: error, warn, info, debug or trace";
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod faults;
 mod first_hour;
 mod hosts;
+mod inputs;
 mod installed;
 mod interop;
 mod many;

@@ -25,7 +25,7 @@ pub(crate) use self::chronicle::Chronicle;
 pub(crate) use self::progress::Said;
 
 use self::hold::Hold;
-use self::outline::Outline;
+pub(crate) use self::outline::Outline;
 use self::progress::Progress;
 use crate::cluster::Failure;
 use crate::door::{gone, send};

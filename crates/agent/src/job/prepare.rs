@@ -13,6 +13,7 @@ use super::outline::Outline;
 use super::versions;
 use crate::cluster::{Effort, Failure, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
+use crate::inputs;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
 use crate::toolbox::{Probe, Unproven};
@@ -244,6 +245,7 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
             includes_only: plan
                 .includes_only
                 .then(|| (plan.family, Arc::clone(&shared.pragmas))),
+            watched: inputs::watched(outline, plan, &shared.shadow),
         },
     };
     Order {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use invocation::Family;
+use invocation::{EnteredFiles, Family};
 use job::Reason;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, OFlags};
@@ -27,6 +27,7 @@ use super::{Kept, NoText, Pragmas, Process, Production};
 use crate::cluster::{Effort, PIECE_LEN, Piece};
 use crate::excerpt::first_line;
 use crate::hub::Permit;
+use crate::inputs::Watched;
 use crate::pace;
 use crate::shared::{BUDGET_UNIT, TEXT_BUDGET_HIGH};
 
@@ -53,6 +54,8 @@ pub(crate) enum Source {
         /// Macros are expanded elsewhere, by a compiler of this family: what the text may have
         /// lost is looked for.
         includes_only: Option<(Family, Arc<Pragmas>)>,
+        /// Whose files are compared with those that are found without it.
+        watched: Option<Box<Watched>>,
     },
     /// A source that was preprocessed before.
     Preprocessed(PathBuf),
@@ -98,6 +101,7 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
         filled: 0,
         bytes: 0,
         doubts: None,
+        entered: None,
     };
     let made = match order.source {
         Source::File(ref path) => packer.take_file(&order.directory.join(path)),
@@ -111,7 +115,9 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
             ref program,
             ref arguments,
             ref includes_only,
+            ref watched,
         } => {
+            packer.entered = watched.is_some().then(EnteredFiles::default);
             packer.doubts = includes_only
                 .as_ref()
                 .map(|(family, pragmas)| Doubts::new(*family, arguments, pragmas));
@@ -126,6 +132,11 @@ pub(super) fn produce(order: &Order, line: &Line, process: &Process) -> Result<P
     };
     made?;
     packer.pack()?;
+    if let (Source::Preprocessor { watched, .. }, Some(entered)) = (&order.source, packer.entered)
+        && let Some(watched) = watched
+    {
+        watched.tell(entered.into_paths());
+    }
     Ok(Production {
         bytes: packer.bytes,
         took: began.elapsed(),
@@ -189,6 +200,7 @@ struct Packer<'a> {
     filled: usize,
     bytes: u64,
     doubts: Option<Doubts>,
+    entered: Option<EnteredFiles>,
 }
 
 impl Packer<'_> {
@@ -267,6 +279,9 @@ impl Packer<'_> {
         let text = &self.buffer[..self.filled];
         if let Some(doubts) = &mut self.doubts {
             doubts.feed(text)?;
+        }
+        if let Some(entered) = &mut self.entered {
+            entered.feed(text);
         }
         let packed = Piece::pack(text, self.effort());
         let piece = packed.map_err(|detail| NoText {

@@ -80,6 +80,7 @@ impl Evaluator<'_> {
     fn run(&mut self) -> Result<(), Doubt> {
         for file in self.source.preincluded {
             self.reach(*file);
+            self.reached.entered.insert(*file);
             let block = self.block(*file)?;
             self.reached.facts = self.reached.facts.or(block.facts);
         }
@@ -169,6 +170,7 @@ impl Evaluator<'_> {
         if depth >= MOST_DEPTH || self.entered > MOST_ENTERED {
             return Err(Doubt::TooDeep);
         }
+        self.reached.entered.insert(file);
         let block = self.block(file)?;
         self.reached.facts = self.reached.facts.or(block.facts);
         if block.facts.changes_macros {

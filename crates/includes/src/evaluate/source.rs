@@ -47,6 +47,8 @@ impl Source<'_> {
 pub struct Reached {
     /// Every file that is opened, once, in the order of the first time.
     pub files: Vec<FileId>,
+    /// Those of them that are read, and not only asked for or passed over as read before.
+    pub entered: HashSet<FileId>,
     /// Every place that was looked at, found or not.
     pub probes: HashSet<Probe>,
     pub facts: Facts,

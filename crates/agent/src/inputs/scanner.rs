@@ -1,0 +1,147 @@
+//! Follows sources through their headers. What compilers know and what files say is kept between jobs.
+
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use includes::{Chain, Compiler, Dialect, Library, Preset, Source, Unknown, evaluate};
+use invocation::Inputs;
+
+use super::compiler::Asked;
+use super::disk::Disk;
+
+/// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
+const MAX_SIZE: usize = 4_000_000;
+/// Kinds of compiles that are remembered.
+const MAX_KINDS: usize = 64;
+/// How often a compiler is asked for one source before it is given up.
+const MAX_ROUNDS: usize = 8;
+
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    kinds: HashMap<Asked, Kind>,
+}
+
+/// Compiles that a compiler answers alike.
+#[derive(Debug)]
+struct Kind {
+    compiler: Compiler,
+    library: Library,
+    disk: Disk,
+    chain: Chain,
+}
+
+/// Why a source's files are not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotKnown {
+    #[error("the compiler cannot be asked: {0}")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Unanswered(#[from] includes::Unanswered),
+    #[error("{}: {why}", at.display())]
+    Doubt { why: includes::Doubt, at: PathBuf },
+    #[error("{} is not there", .0.display())]
+    NoFile(PathBuf),
+    #[error("the compiler is asked for ever more")]
+    Endless,
+}
+
+impl Scanner {
+    /// The files that a source enters, as the compiler would name them.
+    pub(crate) fn entered(
+        &mut self,
+        asked: &Asked,
+        inputs: &Inputs,
+        source: &Path,
+    ) -> Result<Vec<PathBuf>, NotKnown> {
+        let is_full = |kind: &Kind| kind.library.size() + kind.disk.size() > MAX_SIZE;
+        if self.kinds.get(asked).is_some_and(is_full) || self.kinds.len() > MAX_KINDS {
+            self.kinds.clear();
+        }
+        if !self.kinds.contains_key(asked) {
+            self.kinds.insert(asked.clone(), Kind::of(asked)?);
+        }
+        match self.kinds.get_mut(asked) {
+            Some(kind) => kind.entered(asked, inputs, source),
+            None => Err(NotKnown::Endless),
+        }
+    }
+}
+
+impl Kind {
+    fn of(asked: &Asked) -> Result<Self, NotKnown> {
+        let said = asked.ask(&[])?;
+        let mut library = Library::new(Dialect::told(&said.stdout));
+        let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut library)?;
+        let mut disk = Disk::default();
+        let directories = compiler.directories.iter();
+        let directories = directories.map(|path| disk.directory(as_path(path)));
+        let chain = Chain {
+            directories: directories.collect(),
+            angled: compiler.quoted_only,
+            ignores_source_directory: false,
+        };
+        Ok(Self {
+            compiler,
+            library,
+            disk,
+            chain,
+        })
+    }
+
+    fn entered(
+        &mut self,
+        asked: &Asked,
+        inputs: &Inputs,
+        source: &Path,
+    ) -> Result<Vec<PathBuf>, NotKnown> {
+        self.disk.begin(&asked.directory);
+        let presets: Vec<Preset> = inputs.presets.iter().map(preset).collect();
+        let missing = |path: &Path| NotKnown::NoFile(path.to_owned());
+        let file = self.disk.file(source).ok_or_else(|| missing(source))?;
+        let directory = self.disk.directory(Path::new(""));
+        let mut preincluded = Vec::new();
+        for path in &self.compiler.preincluded {
+            let path = as_path(path);
+            preincluded.push(self.disk.file(path).ok_or_else(|| missing(path))?);
+        }
+        for _ in 0..MAX_ROUNDS {
+            let wanted = Source {
+                file,
+                presets: &presets,
+                compiler: &self.compiler,
+                chain: &self.chain,
+                directory,
+                preincluded: &preincluded,
+            };
+            match evaluate(wanted, &mut self.disk, &mut self.library) {
+                Ok(reached) => {
+                    let files = reached.entered.iter();
+                    return Ok(files.map(|file| self.disk.path(*file).to_owned()).collect());
+                }
+                Err(Unknown::Ask(questions)) => {
+                    let said = asked.ask(&questions)?;
+                    self.compiler.learn(&said.stdout, &questions);
+                }
+                Err(Unknown::Doubt(why, at)) => {
+                    let at = self.disk.path(at).to_owned();
+                    return Err(NotKnown::Doubt { why, at });
+                }
+            }
+        }
+        Err(NotKnown::Endless)
+    }
+}
+
+fn as_path(bytes: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn preset(preset: &invocation::Preset) -> Preset {
+    match preset {
+        invocation::Preset::Define(text) => Preset::Define(text.as_bytes().to_vec()),
+        invocation::Preset::Undefine(text) => Preset::Undefine(text.as_bytes().to_vec()),
+        invocation::Preset::Macros(path) => Preset::Macros(path.as_bytes().to_vec()),
+        invocation::Preset::Include(path) => Preset::Include(path.as_bytes().to_vec()),
+    }
+}
