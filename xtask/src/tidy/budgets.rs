@@ -7,7 +7,14 @@ use anyhow::Result;
 use crate::step;
 
 /// Crates that compute only, and what they must never link.
-const PURE: &[&str] = &["job", "includes", "invocation", "icecream", "wire", "placement"];
+const PURE: &[&str] = &[
+    "job",
+    "includes",
+    "invocation",
+    "icecream",
+    "wire",
+    "placement",
+];
 const IMPURE: &[&str] = &[
     "tokio",
     "mio",

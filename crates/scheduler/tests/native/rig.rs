@@ -18,7 +18,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 use tokio_rustls::rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use transport::{Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport, Schedulers};
+use transport::{
+    Arrivals, Channel, Exchange, Gate, Incoming, Link, Options, Papers, Passport, Schedulers,
+};
 use wire::field::{Line, List};
 use wire::grant::Grant;
 use wire::message::{
