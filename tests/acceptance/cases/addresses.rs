@@ -7,7 +7,7 @@ use acceptance::jobs;
 use acceptance::need;
 use acceptance::skip::Need;
 use acceptance::until::until;
-use acceptance::written::PARTS;
+use acceptance::written::SMALL;
 use anyhow::{Context, Result, ensure};
 use lab::Suite::Floe;
 use lab::{Cluster, Host, HostSpec, Kind, Lab, LabOptions, Launch, LinkSpec, Programs};
@@ -139,7 +139,7 @@ fn a_submit_host_that_nobody_can_connect_to_has_its_jobs_done() -> Result<()> {
         "it can be reached"
     );
     drop(listening);
-    let tree = PARTS.open()?;
+    let tree = SMALL.open()?;
     tree.reset()?;
     jobs::forget(submit);
     let built = tree
@@ -148,7 +148,7 @@ fn a_submit_host_that_nobody_can_connect_to_has_its_jobs_done() -> Result<()> {
     built.ok().with_context(|| cluster.logs())?;
     let jobs = jobs::of(&cluster, submit, Floe)?;
     ensure!(
-        jobs.remote_total() >= PARTS.objects && jobs.failed_tries.is_empty(),
+        jobs.remote_total() >= SMALL.objects && jobs.failed_tries.is_empty(),
         "{jobs:?}"
     );
     println!("{:?}", tree.compare()?);
