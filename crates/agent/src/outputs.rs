@@ -67,7 +67,7 @@ enum Step {
         is_dwo: bool,
         packing: Packing,
         size: u64,
-        proof: Proof,
+        proof: Box<Proof>,
     },
     Packed(Vec<u8>),
     /// All is there that belongs to what was begun.
@@ -102,7 +102,7 @@ impl Writer {
             is_dwo,
             packing,
             size,
-            proof,
+            proof: Box::new(proof),
         };
         let _ = self.steps.send(begin).await;
     }
@@ -160,7 +160,7 @@ fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, Outp
             }) => {
                 drafts.end()?;
                 drafts.turn(is_dwo)?;
-                drafts.unpacker = Some((Unpacker::new(packing, size)?, proof));
+                drafts.unpacker = Some((Unpacker::new(packing, size)?, *proof));
             }
             Some(Step::Packed(bytes)) => drafts.unpack(&bytes)?,
             Some(Step::Complete(answer)) => {

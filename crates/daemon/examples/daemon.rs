@@ -97,7 +97,11 @@ fn options() -> Result<(Config, Option<PathBuf>), Box<dyn std::error::Error>> {
             "--name" => config.node_name = value,
             "--slots" => config.slots = value.parse()?,
             "--port" => config.port = value.parse()?,
-            "--bind" => config.bind = Some(value.parse()?),
+            "--bind" => {
+                let address = value.parse()?;
+                config.bind = Some(address);
+                config.listen.push(address);
+            }
             "--netname" => config.netname = value,
             "--user" => config.user = Some(value),
             "--cache-limit" => config.cache_limit_bytes = value.parse::<u64>()? << 20,

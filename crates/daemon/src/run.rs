@@ -54,6 +54,7 @@ pub async fn run(
         ..Options::default()
     };
     let mut listeners = JoinSet::new();
+    let mut watching = JoinSet::new();
     let unix = tokio::net::UnixListener::from_std(sockets.unix).map_err(DaemonError::Runtime)?;
     let (found, scheduler) = watch::channel(None);
     let credentials = credentials::Desk {
@@ -70,13 +71,13 @@ pub async fn run(
         Arc::new(credentials),
     ));
     if let Some(papers) = config.papers.clone() {
-        listeners.spawn(config.recheck.clone().follow(papers));
+        watching.spawn(config.recheck.clone().follow(papers));
     }
     if !config.no_remote {
         let entrances = Entrances {
             gate: config.gate.clone(),
             arrivals: arriving.clone(),
-            front,
+            front: front.clone(),
             recheck: config.recheck.clone(),
         };
         for tcp in sockets.tcp {
@@ -92,9 +93,14 @@ pub async fn run(
         link,
     };
     let desk = Desk::new(config, shop, signers, inboxes);
-    desk.run(shutdown).await;
+    let ending = async {
+        shutdown.await;
+        // Others find nobody here while what runs for members ends.
+        listeners.shutdown().await;
+    };
+    desk.run(ending, front.as_deref()).await;
 
-    listeners.shutdown().await;
+    watching.shutdown().await;
     if timeout(FAREWELL, line).await.is_err() {
         tracing::debug!("the scheduler did not take the farewell in time");
     }

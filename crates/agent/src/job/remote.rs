@@ -17,6 +17,8 @@ use crate::text::Text;
 
 /// Executors that a job is tried on.
 const TRIES: usize = 2;
+/// Executors besides those that were being stopped when the job was there.
+const MOST_LEFT: usize = 4;
 
 /// Compiles elsewhere, or tells why that did not work.
 pub(crate) async fn compile(
@@ -129,7 +131,8 @@ impl Travel<'_> {
     async fn run(&mut self, way: Way, chronicle: &mut Chronicle) -> Result<Fate, Failure> {
         let mut way = Some(way);
         let mut last = None::<(String, Failure)>;
-        for _ in 0..TRIES {
+        let mut tries = Tries::default();
+        while tries.may_go_on() {
             let asked = match way.take() {
                 Some(way) => way,
                 // The first connection's job has failed; another job needs another one.
@@ -159,7 +162,10 @@ impl Travel<'_> {
                 Place::Elsewhere(seat) => seat,
             };
             let host = seat.host();
-            if last.as_ref().is_some_and(|(failed, _)| *failed == host) {
+            if let Some((before, failure)) = &last
+                && *before == host
+                && !leaves(failure)
+            {
                 break;
             }
             chronicle.placed(&host, seat.job_id());
@@ -180,6 +186,7 @@ impl Travel<'_> {
                     drop(seat);
                     chronicle.failed(&host, failure.reason, &failure.detail);
                     self.wish.much_memory |= wants_larger_host(&failure);
+                    tries.count(&failure);
                     let again = failure.retry && self.wish.preferred_host.is_empty();
                     last = Some((host, failure));
                     if !again || !self.text.rewind() {
@@ -255,6 +262,31 @@ fn at_last(host: &str, failure: &Failure) -> Failure {
     }
 }
 
+/// Tries that failed, and those that count for nothing against the job.
+#[derive(Debug, Default)]
+struct Tries {
+    failed: usize,
+    left: usize,
+}
+
+impl Tries {
+    fn may_go_on(&self) -> bool {
+        self.failed < TRIES && self.left < MOST_LEFT
+    }
+
+    fn count(&mut self, failure: &Failure) {
+        match leaves(failure) {
+            true => self.left += 1,
+            false => self.failed += 1,
+        }
+    }
+}
+
+/// The executor was being stopped: it may be back a moment later.
+fn leaves(failure: &Failure) -> bool {
+    failure.reason == Reason::ExecutorLeaves
+}
+
 fn wants_larger_host(failure: &Failure) -> bool {
     failure.reason == Reason::RemoteMemory && failure.retry
 }
@@ -304,4 +336,27 @@ fn first_said(verdict: &Verdict) -> String {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executors_that_are_stopped_cost_no_try() {
+        let failed = |reason| Failure::elsewhere(reason, "");
+        let mut tries = Tries::default();
+        for _ in 1..MOST_LEFT {
+            tries.count(&failed(Reason::ExecutorLeaves));
+            assert!(tries.may_go_on());
+        }
+        tries.count(&failed(Reason::PeerLost));
+        assert!(tries.may_go_on());
+        tries.count(&failed(Reason::PeerLost));
+        assert!(!tries.may_go_on());
+        // A cluster that is being stopped host by host is not followed to its end.
+        let mut tries = Tries::default();
+        (0..MOST_LEFT).for_each(|_| tries.count(&failed(Reason::ExecutorLeaves)));
+        assert!(!tries.may_go_on());
+    }
 }

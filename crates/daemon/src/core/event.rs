@@ -97,6 +97,8 @@ pub enum Event {
     Frozen(bool),
     /// The owner wants this host back: running foreign compiles are to end.
     HandBack,
+    /// This daemon is being stopped: no further foreign compile starts.
+    Leaving,
     /// Time passed; see [`super::Core::deadline`].
     Tick,
 }
@@ -186,6 +188,8 @@ pub enum Refusal {
     TooLarge,
     /// Other compiles have the memory that it needs, and keep it.
     Crowded,
+    /// The daemon is being stopped.
+    Leaving,
 }
 
 /// What the scheduler is told.

@@ -137,6 +137,15 @@ impl Core {
         true
     }
 
+    /// Refuses whatever has not started.
+    pub(super) fn refuse_waiting(&mut self) {
+        while let Some(client) = self.queue.first_foreign() {
+            self.queue.forget(client);
+            let why = Refusal::Leaving;
+            self.actions.push(Action::RefuseCompile { client, why });
+        }
+    }
+
     pub(super) fn first_foreign(&self) -> Option<&Compile> {
         let first = self.queue.first_foreign()?;
         match &self.clients.get(&first)?.work {

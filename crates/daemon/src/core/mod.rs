@@ -54,6 +54,8 @@ pub struct Core {
     hungry: Option<Duration>,
     /// Foreign compiles stand still, and leave their slots to this host's own.
     frozen: bool,
+    /// No further foreign compile starts.
+    leaving: bool,
     actions: Vec<Action>,
 }
 
@@ -74,6 +76,7 @@ impl Core {
             memory: Budget::new(memory),
             hungry: None,
             frozen: false,
+            leaving: false,
             actions: Vec::new(),
         }
     }
@@ -145,9 +148,13 @@ impl Core {
                 self.used = self.count_used();
             }
             Event::HandBack => self.hand_back(),
+            Event::Leaving => self.leaving = true,
             Event::Tick => {}
         }
         self.make_way();
+        if self.leaving {
+            self.refuse_waiting();
+        }
         self.serve(now);
         while self.refuse_hungry(now) {
             // What stood behind it may fit.

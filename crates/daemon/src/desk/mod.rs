@@ -12,7 +12,7 @@ use icecream::{GetCs, Message, StatusText};
 use job::{ClientId, JobId};
 use tokio::sync::mpsc;
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::claim::Claim;
 use crate::compile::Post;
@@ -22,7 +22,7 @@ use crate::lending::Lending;
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
 use crate::load::{Announcer, Meter, Reading, Sample};
-use crate::native::{Ordered, Signers};
+use crate::native::{Front, Ordered, Signers};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
 use crate::status::Status;
@@ -30,6 +30,8 @@ use crate::wire;
 
 /// How often the load is read until a scheduler says otherwise.
 const SAMPLING: Duration = Duration::from_secs(3);
+/// How long compiles of members that run may go on when the daemon is to end. Service managers wait longer.
+const STAY: Duration = Duration::from_secs(10);
 
 /// Where events come from.
 pub(crate) struct Inboxes {
@@ -51,6 +53,15 @@ enum Input {
     Tick,
 }
 
+impl Input {
+    fn session_ended(ended: Result<(TaskId, ()), JoinError>) -> Self {
+        match ended {
+            Ok((id, ())) => Self::SessionEnded(id, None),
+            Err(error) => Self::SessionEnded(error.id(), Some(error)),
+        }
+    }
+}
+
 /// A connected client, as the desk sees it.
 struct Seat {
     orders: mpsc::Sender<Order>,
@@ -68,6 +79,8 @@ pub(crate) struct Desk {
     to_desk: mpsc::Sender<(ClientId, Said)>,
     said: mpsc::Receiver<(ClientId, Said)>,
     sessions: JoinSet<()>,
+    /// The same of members: each is one job.
+    members: JoinSet<()>,
     /// Which client a session's task serves, should it die without a word.
     tasks: HashMap<TaskId, ClientId>,
     seats: HashMap<ClientId, Seat>,
@@ -108,6 +121,7 @@ impl Desk {
             to_desk,
             said,
             sessions: JoinSet::new(),
+            members: JoinSet::new(),
             tasks: HashMap::new(),
             seats: HashMap::new(),
             line: None,
@@ -126,8 +140,9 @@ impl Desk {
         }
     }
 
-    /// Works until `shutdown`; then every connection is closed, and clients compile locally.
-    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    /// Works until `shutdown`; then no client gets anything more and compiles locally. Members hear it, and
+    /// what runs for them may end.
+    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>, front: Option<&Front>) {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             tokio::select! {
@@ -137,7 +152,27 @@ impl Desk {
         }
         self.inboxes.link.close();
         self.line = None;
+        // icecream's clients would take any answer for a result.
         self.sessions.shutdown().await;
+        if let Some(front) = front {
+            self.leave(front).await;
+        }
+    }
+
+    async fn leave(&mut self, front: &Front) {
+        self.decide(Event::Leaving, None);
+        let mut leaving = std::pin::pin!(front.leave());
+        let mut limit = std::pin::pin!(sleep(STAY));
+        loop {
+            tokio::select! {
+                () = &mut leaving => return,
+                () = &mut limit => {
+                    let left = self.members.len();
+                    return tracing::info!("{left} jobs of members are ended: they took longer than {STAY:?}");
+                }
+                input = self.next() => self.apply(input),
+            }
+        }
     }
 
     async fn next(&mut self) -> Input {
@@ -150,10 +185,8 @@ impl Desk {
             Some(event) = self.inboxes.link.recv() => Input::Link(event),
             Some(arrival) = self.inboxes.arrivals.recv() => Input::Arrived(Box::new(arrival)),
             Some(ordered) = self.inboxes.ordered.recv() => Input::Ordered(Box::new(ordered)),
-            Some(ended) = self.sessions.join_next_with_id() => match ended {
-                Ok((id, ())) => Input::SessionEnded(id, None),
-                Err(error) => Input::SessionEnded(error.id(), Some(error)),
-            },
+            Some(ended) = self.sessions.join_next_with_id() => Input::session_ended(ended),
+            Some(ended) = self.members.join_next_with_id() => Input::session_ended(ended),
             Some(sample) = self.sampler.join_next() => Input::Sampled(sample.unwrap_or_default()),
             () = sleep_until(self.next_sample), if self.sampler.is_empty() => Input::SampleDue,
             () = sleep_until(tick), if tick != self.next_sample => Input::Tick,
@@ -186,7 +219,7 @@ impl Desk {
     fn ordered(&mut self, ordered: Ordered) {
         let post = self.post(false, ordered.from());
         let id = post.id;
-        let task = self.sessions.spawn(ordered.run(post));
+        let task = self.members.spawn(ordered.run(post));
         self.tasks.insert(task.id(), id);
     }
 

@@ -149,7 +149,7 @@ async fn follow(config: &Config, asked: Asked) -> Result<(Channel, Option<Peer>)
                 last = format!(
                     "{why}; scheduler {} says that it is elected",
                     asked.peer.name
-                )
+                );
             }
         }
     }

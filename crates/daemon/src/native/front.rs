@@ -32,6 +32,9 @@ pub(crate) struct Front {
     ledger: Mutex<Ledger>,
     members: Members,
     orders: mpsc::Sender<Ordered>,
+    leaving: watch::Sender<bool>,
+    /// Connections that are served.
+    open: watch::Sender<usize>,
 }
 
 /// What a refusal is, for the log: grants' own kinds come before these.
@@ -39,6 +42,22 @@ mod kind {
     pub(super) const TOO_MANY_LINKS: u8 = 100;
     pub(super) const CAME: u8 = 101;
     pub(super) const OTHER: u8 = 110;
+}
+
+/// A connection that is served.
+struct Counted<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Counted<'a> {
+    fn one(open: &'a watch::Sender<usize>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(open)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
 }
 
 /// Why a job is not taken, and what is said of it here.
@@ -83,7 +102,16 @@ impl Front {
             ledger: Mutex::default(),
             members: Members::default(),
             orders,
+            leaving: watch::Sender::new(false),
+            open: watch::Sender::new(0),
         }))
+    }
+
+    /// Takes no new jobs from now on. Ends when none is left, and all have heard the last word.
+    pub(crate) async fn leave(&self) {
+        self.leaving.send_replace(true);
+        // It cannot fail: the other end is here.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
     /// Serves one connection until it ends or its member may not go on.
@@ -94,6 +122,7 @@ impl Front {
         mut guard: Guard,
         _ticket: Ticket,
     ) {
+        let _counted = Counted::one(&self.open);
         let who = format!("{} ({})", peer.name, peer.member);
         let _seat = match self.members.link(peer.member) {
             Ok(seat) => seat,
@@ -107,8 +136,10 @@ impl Front {
             true => tracing::info!("{who} connected from {} to send jobs", stream.peer()),
             false => tracing::debug!("{who} connected"),
         }
-        let (_link, mut arrivals) =
+        let (link, mut arrivals) =
             Link::start(stream, Side::Accepting, &transport::hello(), Limits::USUAL);
+        let mut link = Some(link);
+        let mut leaving = self.leaving.subscribe();
         // Dropping it ends all jobs of the connection.
         let (_open, is_open) = watch::channel(());
         let peer = Arc::new(peer);
@@ -128,6 +159,12 @@ impl Front {
                     return tracing::warn!("{who} may not go on: {why}; its jobs are ended");
                 }
                 Some(_) = asking.join_next() => {}
+                () = told(&mut leaving), if link.is_some() => {
+                    // Without this handle the connection ends with its last job.
+                    if let Some(link) = link.take() {
+                        link.go_away("this host's daemon is being stopped").await;
+                    }
+                }
             }
         }
     }
@@ -252,6 +289,13 @@ impl Front {
     fn ledger<T>(&self, work: impl FnOnce(&mut Ledger, UnixTime) -> T) -> T {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut ledger, UnixTime::now())
+    }
+}
+
+/// Waits until it is true.
+async fn told(leaving: &mut watch::Receiver<bool>) {
+    if leaving.wait_for(|leaving| *leaving).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

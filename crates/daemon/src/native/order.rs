@@ -14,6 +14,7 @@ use super::members::Seat;
 use super::outputs::{self, Manner};
 use super::refused;
 use crate::compile::{Client, Made, Outcome, Packed, Post, Source, Task};
+use crate::core::Refusal;
 use crate::session::End;
 use crate::session::answer::patience;
 
@@ -101,6 +102,7 @@ impl Ordered {
                 Err(end @ End::Refused(_)) => (end, Some(ResetCode::FAILED)),
                 // The daemon ends, or the desk has given it up.
                 Err(end @ End::Dismissed) => (end, Some(ResetCode::BUSY)),
+                Err(end @ End::Leaving) => (end, Some(ResetCode::GOING_AWAY)),
                 Err(end) => (end, None),
             },
             // Its member was revoked, or it is no use to send anything.
@@ -114,6 +116,9 @@ impl Ordered {
 }
 
 async fn deliver(exchange: &mut Exchange, outcome: Outcome, manner: &Manner) -> Result<(), End> {
+    if matches!(outcome, Outcome::Refused(Refusal::Leaving)) {
+        return Err(End::Leaving);
+    }
     if let Some(refused) = refused::outcome(&outcome) {
         return refuse(exchange, refused).await;
     }

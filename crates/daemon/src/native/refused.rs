@@ -89,6 +89,8 @@ fn reason_of(why: core::Refusal) -> Refusal {
         core::Refusal::Full(Lack::Disk) => Refusal::DiskFull,
         core::Refusal::Full(Lack::Sandbox) => Refusal::NoSandbox,
         core::Refusal::TooLarge => Refusal::TooLarge,
+        // Streams are reset for that; the words are for whoever cannot know it.
+        core::Refusal::Leaving => Refusal::Busy,
     }
 }
 

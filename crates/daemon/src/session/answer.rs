@@ -113,6 +113,7 @@ pub(crate) fn refusal(why: Refusal) -> String {
         }
         Refusal::TooLarge => answer::TOO_LARGE,
         Refusal::Crowded => answer::CROWDED,
+        Refusal::Leaving => return Trouble::Host.answer("its daemon is being stopped"),
     };
     answer.to_owned()
 }

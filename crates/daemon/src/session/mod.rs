@@ -90,6 +90,8 @@ pub(crate) enum End {
     Closed,
     #[error("the daemon has no more use for it")]
     Dismissed,
+    #[error("the daemon is being stopped")]
+    Leaving,
     #[error("it did not take its object within {0:?}")]
     Slow(Duration),
     #[error("it was silent for {0:?}")]

@@ -191,10 +191,11 @@ impl Standing {
             }
             !std::mem::replace(&mut known.asked, true) || news
         });
-        if changed && !heard.is_empty() {
-            if let Err(error) = self.identity.keep_schedulers(heard) {
-                tracing::debug!("where the schedulers are is not kept: {error}");
-            }
+        if changed
+            && !heard.is_empty()
+            && let Err(error) = self.identity.keep_schedulers(heard)
+        {
+            tracing::debug!("where the schedulers are is not kept: {error}");
         }
     }
 

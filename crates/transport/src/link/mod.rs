@@ -9,6 +9,7 @@ mod inbox;
 mod pump;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -62,6 +63,7 @@ impl LinkError {
 pub struct Link {
     orders: mpsc::Sender<Order>,
     peer: Endpoint,
+    peer_leaves: Arc<AtomicBool>,
 }
 
 /// Streams that the other end opens, each with its first message. Dropped, further ones are refused.
@@ -69,7 +71,7 @@ pub struct Link {
 pub struct Arrivals(mpsc::Receiver<(Message, Exchange)>);
 
 impl Arrivals {
-    /// The next one; None when the connection is over.
+    /// The next one; None when the connection is over and nothing more is sent on it.
     pub async fn next(&mut self) -> Option<(Message, Exchange)> {
         self.0.recv().await
     }
@@ -83,8 +85,14 @@ impl Link {
         let peer = stream.peer();
         let connection = Connection::new(side, hello, limits, Moment::default());
         let pump = Pump::new(stream, connection, inbox, orders.downgrade(), arrived);
+        let peer_leaves = pump.peer_leaves();
         tokio::spawn(pump.run(Instant::now()));
-        (Self { orders, peer }, Arrivals(arrivals))
+        let link = Self {
+            orders,
+            peer,
+            peer_leaves,
+        };
+        (link, Arrivals(arrivals))
     }
 
     /// Opens a stream with a message.
@@ -135,6 +143,11 @@ impl Link {
     /// Whether the connection is over, as far as this host knows.
     pub fn is_over(&self) -> bool {
         self.orders.is_closed()
+    }
+
+    /// Whether the other end said that it takes no new streams; open ones may go on.
+    pub fn peer_leaves(&self) -> bool {
+        self.peer_leaves.load(Ordering::Relaxed)
     }
 
     /// Whether both are handles to one connection.

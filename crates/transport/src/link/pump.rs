@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,6 +89,7 @@ pub(super) struct Pump {
     inboxes: HashMap<StreamId, Inbox>,
     hello: Option<Arc<Hello>>,
     want_hello: Vec<oneshot::Sender<Arc<Hello>>>,
+    peer_leaves: Arc<AtomicBool>,
 }
 
 impl Pump {
@@ -117,7 +119,13 @@ impl Pump {
             inboxes: HashMap::new(),
             hello: None,
             want_hello: Vec::new(),
+            peer_leaves: Arc::default(),
         }
+    }
+
+    /// Becomes true when the other end takes no new streams.
+    pub(super) fn peer_leaves(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.peer_leaves)
     }
 
     pub(super) async fn run(mut self, began: Instant) {
@@ -265,7 +273,10 @@ impl Pump {
                     }
                 }
                 Event::Pong { .. } => {}
-                Event::GoAway { text } => tracing::debug!("{} goes away: {text}", self.peer),
+                Event::GoAway { text } => {
+                    tracing::debug!("{} goes away: {text}", self.peer);
+                    self.peer_leaves.store(true, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -358,6 +369,8 @@ impl Pump {
             self.written = self.out.len();
         }
         let _gone = self.write.shutdown().await;
+        // Closed under bytes that nobody has read, the connection would be reset, and what was said last be lost.
+        while let Ok(1..) = self.read.read(&mut self.buffer).await {}
     }
 
     fn now(&self) -> Moment {

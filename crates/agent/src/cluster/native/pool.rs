@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ struct Standing {
 #[derive(Debug)]
 struct Seatholder {
     connection: Mutex<Option<Standing>>,
+    /// It said that it is being stopped, and nobody has reached it since.
+    leaves: AtomicBool,
     used: SyncMutex<Instant>,
 }
 
@@ -60,6 +63,7 @@ impl Pool {
         let mut connection = holder.connection.lock().await;
         if let Some(standing) = &*connection
             && !standing.warm.link.is_over()
+            && !standing.warm.link.peer_leaves()
             && standing
                 .peer
                 .is_still_trusted(live, UnixTime::now())
@@ -70,8 +74,15 @@ impl Pool {
                 ..standing.warm.clone()
             });
         }
-        *connection = None;
-        let (link, peer, address) = connect(live, executor, addresses).await?;
+        if let Some(before) = connection.take() {
+            holder.before(&before.warm.link);
+        }
+        let connected = connect(live, executor, addresses).await;
+        let (link, peer, address) = connected.map_err(|failure| match holder.leaves() {
+            true => Failure::elsewhere(Reason::ExecutorLeaves, failure.detail),
+            false => failure,
+        })?;
+        holder.leaves.store(false, Ordering::Relaxed);
         let (distrust, distrusted) = watch::channel(false);
         let warm = Warm {
             link,
@@ -91,6 +102,7 @@ impl Pool {
     pub(super) async fn drop_one(&self, executor: MemberId, link: &Link) {
         let holder = self.lock().get(&executor).cloned();
         if let Some(holder) = holder {
+            holder.before(link);
             let mut connection = holder.connection.lock().await;
             // Somebody may have made a new one meanwhile.
             connection.take_if(|standing| standing.warm.link.is_same(link));
@@ -126,6 +138,7 @@ impl Pool {
         let holder = known.entry(executor).or_insert_with(|| {
             Arc::new(Seatholder {
                 connection: Mutex::default(),
+                leaves: AtomicBool::default(),
                 used: SyncMutex::new(now),
             })
         });
@@ -139,6 +152,17 @@ impl Pool {
 }
 
 impl Seatholder {
+    /// What the connection that stood there before tells of the executor.
+    fn before(&self, link: &Link) {
+        if link.peer_leaves() {
+            self.leaves.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::Relaxed)
+    }
+
     fn used(&self) -> std::sync::MutexGuard<'_, Instant> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -255,7 +255,7 @@ impl Seat {
             Ok(_) = distrusted.wait_for(|fallen| *fallen) => {
                 Err(Failure::elsewhere(Reason::PeerRefused, "the executor was revoked").into())
             }
-            ran = job.run(text) => ran,
+            ran = job.run(text) => ran.map_err(|short| short.of(&warm.link)),
         };
         let (sent, received) = (job.sent, job.received);
         let ending = match &ran {
@@ -358,6 +358,7 @@ async fn open(link: &Link, compile: Compile) -> Result<Exchange, LinkError> {
 fn ending_of(reason: Reason) -> Ending {
     match reason {
         Reason::ConnectFailed => Ending::Unreachable,
+        Reason::ExecutorLeaves => Ending::Refused,
         Reason::PeerLost | Reason::PeerTimeout => Ending::Lost,
         Reason::PeerProtocol | Reason::ResultIncomplete | Reason::ResultWrong => Ending::Broken,
         Reason::RemoteCrashed

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use job::{Phase, Reason};
 use tokio::time::{Instant, timeout_at};
-use transport::{Exchange, Incoming, LinkError, Sent};
+use transport::{Exchange, Incoming, Link, LinkError, Sent};
 use wire::ProofKey;
 use wire::message::{Ending, Output, OutputKind, Usage};
 
@@ -25,6 +25,24 @@ const PIECE: Duration = Duration::from_secs(40);
 pub(super) enum Short {
     NoToolchain(Failure),
     Failed(Failure),
+}
+
+impl Short {
+    /// What broke off at an executor that is being stopped is nobody's fault.
+    pub(super) fn of(self, link: &Link) -> Self {
+        match self {
+            Self::Failed(failure)
+                if link.peer_leaves()
+                    && matches!(failure.reason, Reason::PeerLost | Reason::ResultIncomplete) =>
+            {
+                Self::Failed(Failure {
+                    reason: Reason::ExecutorLeaves,
+                    ..failure
+                })
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<Failure> for Short {

@@ -13,7 +13,7 @@ use wire::message::{
     self, Compile, InputKind, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
 };
 use wire::name::{Argument, JobNumber, SubmitPath};
-use wire::{Owner, ResetCode};
+use wire::{Mistake, Owner, ResetCode};
 
 use crate::cluster::{Failure, Work};
 
@@ -115,13 +115,18 @@ pub(super) fn broken(error: &LinkError) -> Failure {
     let reason = match error {
         LinkError::Reset { code, .. } => match *code {
             ResetCode::TOO_SLOW => Reason::PeerTimeout,
-            ResetCode::BUSY | ResetCode::FORBIDDEN | ResetCode::GOING_AWAY => Reason::PeerRefused,
+            ResetCode::BUSY | ResetCode::FORBIDDEN => Reason::PeerRefused,
+            ResetCode::GOING_AWAY => Reason::ExecutorLeaves,
             ResetCode::INVALID_FIELD | ResetCode::UNKNOWN_MESSAGE | ResetCode::OUT_OF_PLACE => {
                 Reason::PeerProtocol
             }
             _ => Reason::PeerLost,
         },
         LinkError::Failed { fault, .. } if fault.owner() == Owner::Peer => Reason::PeerProtocol,
+        LinkError::Mistake {
+            mistake: Mistake::GoingAway,
+            ..
+        } => Reason::ExecutorLeaves,
         LinkError::Failed { .. } | LinkError::Ended { .. } | LinkError::Mistake { .. } => {
             Reason::PeerLost
         }

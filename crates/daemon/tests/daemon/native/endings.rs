@@ -3,7 +3,7 @@
 use icecream::Message;
 use membership::Role;
 use tokio::time::timeout;
-use transport::{Exchange, Incoming, Link};
+use transport::{Exchange, Incoming, Link, LinkError};
 use wire::ResetCode;
 
 use super::cluster::{Executor, Reply, compile, reply};
@@ -124,4 +124,47 @@ async fn a_revoked_members_jobs_end_and_it_is_refused() {
     let grant = super::cluster::sign(&grant, &executor.scheduler);
     let done = compile(&others, executor.order(grant), SOURCE).await;
     assert!(done.object() == compiled_locally());
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_stopped_ends_what_runs_for_members_and_sends_the_rest_elsewhere() {
+    let Some(mut executor) = Executor::start().await else {
+        return;
+    };
+    let (link, _none) = executor.link().await;
+    let (mut first, _) = begin(&mut executor, &link).await;
+    let (mut second, _) = begin(&mut executor, &link).await;
+    let mut waiting = link.open(executor.order(executor.signed())).await.unwrap();
+    let next = timeout(PATIENCE, waiting.next()).await.expect("in time");
+    assert!(matches!(next, Ok(Some(Incoming::Message(_)))), "{next:?}");
+    // More than may be on its way: some of it is not read when the connection is closed.
+    let flood = vec![b'\n'; 8 << 20];
+    let sending = tokio::spawn(async move {
+        let sent = waiting.send_data(flood).await;
+        (waiting, sent)
+    });
+    executor.rig.signal(rustix::process::Signal::TERM);
+    assert_eq!(hear_decision(&mut executor.line).await, Message::End);
+    let (mut waiting, _sent) = sending.await.unwrap();
+    let Reply::Broken(LinkError::Reset { code, .. }) = reply(&mut waiting).await else {
+        panic!("not sent elsewhere");
+    };
+    assert_eq!(code, ResetCode::GOING_AWAY);
+    assert!(link.peer_leaves() && !link.is_over());
+    let another = link.open(executor.order(executor.signed())).await;
+    assert!(matches!(
+        another.unwrap_err(),
+        LinkError::Mistake {
+            mistake: wire::Mistake::GoingAway,
+            ..
+        }
+    ));
+    for job in [&mut first, &mut second] {
+        job.send_data(SOURCE.to_vec()).await.unwrap();
+        job.finish().await.unwrap();
+    }
+    for mut job in [first, second] {
+        assert!(!reply(&mut job).await.object().is_empty());
+    }
+    assert_eq!(executor.rig.ended().await.code(), Some(0));
 }

@@ -77,6 +77,44 @@ async fn an_executor_that_dies_or_refuses_is_told_of() {
 }
 
 #[tokio::test]
+async fn an_executor_that_is_being_stopped_has_failed_nobody() {
+    for manner in [Manner::Leaves, Manner::LeavesAtOnce] {
+        let (failure, ending) = ends(manner).await;
+        assert_eq!(
+            (failure.reason, failure.retry, ending),
+            (Reason::ExecutorLeaves, true, Ending::Refused),
+            "{manner:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_stopped_is_not_unreachable_before_somebody_reached_it_again() {
+    let mut world = World::new();
+    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
+    let agent = Agent::new(&mut world);
+    let submitter = agent.identity.member();
+    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
+    agent.joins(&scheduler);
+    agent.job("a.o").await.unwrap();
+    executor.becomes(Manner::Leaves);
+    agent.job("b.o").await.unwrap_err();
+    executor.listens(false);
+    for name in ["c.o", "d.o"] {
+        let failure = agent.job(name).await.unwrap_err();
+        assert_eq!(failure.reason, Reason::ExecutorLeaves, "{failure}");
+    }
+    executor.listens(true);
+    executor.becomes(Manner::Good);
+    agent.job("e.o").await.unwrap();
+    executor.becomes(Manner::DiesSilently);
+    agent.job("f.o").await.unwrap_err();
+    executor.listens(false);
+    let failure = agent.job("g.o").await.unwrap_err();
+    assert_eq!(failure.reason, Reason::ConnectFailed, "{failure}");
+}
+
+#[tokio::test]
 async fn an_executor_that_cannot_be_reached_is_told_of() {
     let mut world = World::new();
     let executor = Executor::start(&mut world, "executor", Manner::Good).await;

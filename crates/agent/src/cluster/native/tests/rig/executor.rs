@@ -1,7 +1,7 @@
 //! Executors, good and bad.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use membership::{Identity, Role};
@@ -13,7 +13,7 @@ use wire::message::{
     Accepted, Compile, Finished, Message, Output, OutputKind, Packing, Started, Usage,
 };
 use wire::name::{Count, ExitCode, Micros, Size};
-use wire::{Limits, ProofKey, Side};
+use wire::{Limits, ProofKey, ResetCode, Side};
 
 use super::{SOON, World, listener, live};
 
@@ -38,6 +38,10 @@ pub(in super::super) enum Manner {
     /// The text is never taken and nothing is said.
     Sleeps,
     Refuses(wire::message::Refusal),
+    /// It is being stopped, and has said so before it sends the job elsewhere.
+    Leaves,
+    /// The same, and its connection ends under the job.
+    LeavesAtOnce,
     /// Until its toolchain was installed.
     Lacks,
 }
@@ -50,6 +54,7 @@ pub(in super::super) struct Executor {
     pub(in super::super) manner: Arc<Mutex<Manner>>,
     pub(in super::super) connections: Arc<AtomicUsize>,
     pub(in super::super) installations: Arc<AtomicUsize>,
+    listens: Arc<AtomicBool>,
     /// Jobs as they came, with what is left of each when its stream was reset.
     pub(in super::super) jobs: mpsc::UnboundedReceiver<Seen>,
     task: JoinHandle<()>,
@@ -82,9 +87,14 @@ impl Executor {
             seen,
         };
         let count = Arc::clone(&connections);
+        let listens = Arc::new(AtomicBool::new(true));
+        let is_there = Arc::clone(&listens);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                if !is_there.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let admitted = gate.admit(&[Role::Submit], stream, SOON).await.unwrap();
                 let host = host.clone();
                 if admitted.native {
@@ -101,9 +111,15 @@ impl Executor {
             manner,
             connections,
             installations,
+            listens,
             jobs,
             task,
         }
+    }
+
+    /// One that does not leaves whoever comes before it has said a word.
+    pub(in super::super) fn listens(&self, listens: bool) {
+        self.listens.store(listens, Ordering::Relaxed);
     }
 
     pub(in super::super) fn becomes(&self, manner: Manner) {
@@ -127,6 +143,15 @@ impl Host {
             tokio::select! {
                 arrived = arrivals.next() => {
                     let Some((Message::Compile(compile), exchange)) = arrived else { return };
+                    let manner = *self.manner.lock().unwrap();
+                    if let Manner::Leaves | Manner::LeavesAtOnce = manner {
+                        link.go_away("as the test says").await;
+                        if manner == Manner::Leaves {
+                            exchange.reset(ResetCode::GOING_AWAY);
+                            continue;
+                        }
+                        break;
+                    }
                     jobs.spawn(self.clone().run(compile, exchange));
                 }
                 // A job that ends so takes the connection along.
