@@ -24,6 +24,11 @@ pub(crate) fn report(report: Report, request: Option<GetCs>, now: u32) -> Option
             client_count,
             ..request?
         }),
+        Report::Waits { job, client_count } => Message::JobBegin(JobBegin {
+            job_id: job.0,
+            start_time: JobBegin::WAITS,
+            client_count,
+        }),
         Report::Begun { job, client_count } => Message::JobBegin(JobBegin {
             job_id: job.0,
             start_time: now,

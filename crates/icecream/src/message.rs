@@ -207,6 +207,12 @@ pub struct JobBegin {
     pub client_count: u32,
 }
 
+impl JobBegin {
+    /// As `start_time`: the job has come and waits for a slot. floe's own, and told to floe's schedulers only,
+    /// in clusters where jobs have grants; a second message says when it begins.
+    pub const WAITS: u32 = 0;
+}
+
 /// JOB_DONE 77, and MON_JOB_DONE 85 with the same body.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct JobDone {

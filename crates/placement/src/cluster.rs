@@ -117,6 +117,7 @@ impl Cluster {
             Event::Probed { host, reachable } => self.probed(now, host, reachable),
             Event::Lost { host } => self.lost(host, actions),
             Event::Requested { host, request } => self.requested(now, host, request, actions),
+            Event::Waits { host, job } => self.waits(host, job, actions),
             Event::Began { host, begin } => self.began(now, host, begin, actions),
             Event::Ended { host, report } => self.ended(host, &report, actions),
             Event::LocalBegan { host, local } => self.local_began(now, host, local, actions),

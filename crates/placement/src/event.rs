@@ -49,6 +49,11 @@ pub enum Event {
         host: HostId,
         request: Request,
     },
+    /// A job has come to its executor and waits there for a slot.
+    Waits {
+        host: HostId,
+        job: JobId,
+    },
     Began {
         host: HostId,
         begin: Begin,
@@ -302,6 +307,10 @@ pub enum Notice {
         submitter: HostId,
         language: u32,
         file: Arc<[u8]>,
+    },
+    /// It has come to its executor, which has no slot free just now.
+    Waits {
+        job: JobId,
     },
     Began {
         job: JobId,

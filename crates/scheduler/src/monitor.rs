@@ -50,7 +50,7 @@ pub(crate) fn message(cluster: &Cluster, notice: &Notice) -> Option<Message> {
         Notice::LocalEnded { job } => {
             Message::JobLocalDone(icecream::JobLocalDone { job_id: job.0 })
         }
-        Notice::NotItsBegin { .. } => return None,
+        Notice::Waits { .. } | Notice::NotItsBegin { .. } => return None,
     };
     Some(message)
 }
@@ -90,6 +90,7 @@ pub(crate) fn log(cluster: &Cluster, notice: &Notice) {
             let file = String::from_utf8_lossy(file);
             tracing::debug!("handle_local_job {full}{file} {job} on {}", name(host));
         }
+        Notice::Waits { job } => tracing::debug!("{job} waits at its executor"),
         Notice::LocalEnded { job } => tracing::debug!("handle_local_job_done {job}"),
         Notice::NotItsBegin { job, host } => {
             tracing::warn!("that job isn't handled by {} (job {job})", name(host));

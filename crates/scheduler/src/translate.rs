@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use icecream::{Message, MessageKind};
+use icecream::{JobBegin, Message, MessageKind};
 use job::{ClientId, EnvironmentName, HostId, InvalidName, JobId, NodeName, Platform, Reason};
 use placement::{
     Assignment, Begin, Event, Figures, Load, LocalBegin, Login, Offer, Place, Report, Request,
@@ -71,6 +71,10 @@ pub(crate) fn meaning(host: HostId, message: Message) -> Meaning {
         Message::GetCs(request) => Event::Requested {
             host,
             request: wish(request),
+        },
+        Message::JobBegin(begin) if begin.start_time == JobBegin::WAITS => Event::Waits {
+            host,
+            job: JobId(begin.job_id),
         },
         Message::JobBegin(begin) => Event::Began {
             host,

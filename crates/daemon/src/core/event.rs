@@ -200,6 +200,11 @@ pub enum Report {
         client: ClientId,
         client_count: u32,
     },
+    /// A job under a grant is here and waits for a slot.
+    Waits {
+        job: JobId,
+        client_count: u32,
+    },
     Begun {
         job: JobId,
         client_count: u32,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use job::{ClientId, JobId};
 
 use super::client::{Client, Compile, Work};
-use super::event::{Action, From, MEMORY_PATIENCE, Refusal, Usage};
+use super::event::{Action, From, MEMORY_PATIENCE, Refusal, Report, Usage};
 use super::queue::Class;
 use super::{Budget, Core};
 use crate::load::Pressure;
@@ -42,6 +42,20 @@ impl Core {
                 like,
                 needs: None,
             });
+        }
+    }
+
+    /// A grant is held by whoever has shown it here: the scheduler is told that it was shown.
+    pub(super) fn report_waiting(&mut self, id: ClientId) {
+        let client_count = self.client_count();
+        if let Some(Work::Compile(compile)) = self.clients.get(&id).map(|client| &client.work)
+            && !compile.running
+            && compile.session.is_some()
+            && compile.session == self.session
+        {
+            let job = compile.job;
+            let report = Report::Waits { job, client_count };
+            self.actions.push(Action::Report(report));
         }
     }
 

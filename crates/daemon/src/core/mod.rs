@@ -106,6 +106,10 @@ impl Core {
 
     /// Takes one event in and says what to do.
     pub fn apply(&mut self, now: Duration, event: Event) -> Vec<Action> {
+        let came = match &event {
+            Event::CompileWanted { client, .. } => Some(*client),
+            _ => None,
+        };
         match event {
             Event::HostsWanted {
                 client,
@@ -159,6 +163,9 @@ impl Core {
         while self.refuse_hungry(now) {
             // What stood behind it may fit.
             self.serve(now);
+        }
+        if let Some(client) = came.filter(|_| self.grants_only) {
+            self.report_waiting(client);
         }
         debug_assert_eq!(self.used, self.count_used());
         std::mem::take(&mut self.actions)

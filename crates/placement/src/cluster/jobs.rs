@@ -201,6 +201,13 @@ impl Cluster {
         }
     }
 
+    pub(super) fn waits(&self, host: HostId, job: JobId, actions: &mut Vec<Action>) {
+        let is_its = |task: &Task| task.stage() == Stage::Assigned { host };
+        if self.tasks.get(&job).is_some_and(is_its) {
+            actions.push(Action::Notice(Notice::Waits { job }));
+        }
+    }
+
     pub(super) fn began(&mut self, now: Time, id: HostId, begin: Begin, actions: &mut Vec<Action>) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;

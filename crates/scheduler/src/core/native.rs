@@ -183,6 +183,7 @@ impl Core {
 
     pub(super) fn note(&mut self, now: Time, notice: &Notice) {
         match notice {
+            Notice::Waits { job } => self.natives.ledger.waits(now, *job),
             Notice::Began { job, .. } => self.natives.ledger.began(now, *job),
             Notice::Ended { job, .. } => self.natives.ledger.ended(now, *job),
             _ => {}

@@ -172,7 +172,7 @@ impl World {
 
     fn step(&mut self) {
         self.now += STEP;
-        let beats = self.now.as_millis() % BEAT.as_millis() == 0;
+        let beats = self.now.as_millis().is_multiple_of(BEAT.as_millis());
         for to in 0..self.runs.len() {
             for from in (0..self.runs.len()).filter(|from| beats && *from != to) {
                 let Some(started_ms) = self.runs[from].as_ref().map(|it| it.started_ms) else {

@@ -164,6 +164,7 @@ impl World {
                     let executor = executor.and_then(|host| host.member);
                     self.ledger.placed(self.now, assignment, executor);
                 }
+                Action::Notice(Notice::Waits { job }) => self.ledger.waits(self.now, job),
                 Action::Notice(Notice::Began { job, .. }) => self.ledger.began(self.now, job),
                 Action::Notice(Notice::Ended { job, .. }) => self.ledger.ended(self.now, job),
                 Action::Notice(_) | Action::Disconnect { .. } => {}
@@ -283,6 +284,14 @@ impl World {
             client_count: 0,
         };
         self.event(Event::Began { host, begin });
+    }
+
+    /// It comes to its executor, where others run.
+    fn arrive(&mut self, grant: &Granted) {
+        if let Some(host) = self.cluster.host_of(Member(grant.executor)) {
+            let job = grant.job;
+            self.event(Event::Waits { host, job });
+        }
     }
 
     fn end(&mut self, grant: &Granted) {

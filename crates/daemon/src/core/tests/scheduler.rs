@@ -194,3 +194,27 @@ fn where_jobs_need_grants_the_scheduler_is_asked_for_no_hosts() {
         "{actions:?}"
     );
 }
+
+#[test]
+fn a_job_under_a_grant_that_has_to_wait_is_told_to_have_come() {
+    let mut core = with_scheduler(1).with_grants_only(true);
+    let (first, actions) = wants_compile(&mut core, 1);
+    assert_eq!(
+        actions,
+        [Action::StartCompile { client: first }, begun(1, 0)]
+    );
+    let (second, actions) = wants_compile(&mut core, 2);
+    let report = Report::Waits {
+        job: JobId(2),
+        client_count: 0,
+    };
+    assert_eq!(actions, [Action::Report(report)]);
+    let usage = Usage::default();
+    let ended = Event::CompileEnded {
+        client: first,
+        usage,
+    };
+    let actions = core.apply(START, ended);
+    assert!(actions.contains(&Action::StartCompile { client: second }));
+    assert!(actions.contains(&begun(2, 0)));
+}

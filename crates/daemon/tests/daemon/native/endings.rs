@@ -30,6 +30,14 @@ async fn begin(executor: &mut Executor, link: &Link) -> (Exchange, u32) {
     (exchange, begin.job_id)
 }
 
+/// The scheduler hears that a job has come and has not begun.
+async fn waits(executor: &mut Executor) {
+    let Message::JobBegin(begin) = hear_decision(&mut executor.line).await else {
+        panic!("no JOB_BEGIN")
+    };
+    assert_eq!(begin.start_time, icecream::JobBegin::WAITS);
+}
+
 async fn ended(executor: &mut Executor, job: u32) {
     let Message::JobDone(done) = hear_decision(&mut executor.line).await else {
         panic!("no JOB_DONE")
@@ -78,6 +86,7 @@ async fn one_that_waits_for_a_slot_leaves_the_queue_when_it_is_reset() {
         panic!("{next:?}")
     };
     assert!(matches!(*accepted, wire::message::Message::Accepted(_)));
+    waits(&mut executor).await;
     waiting.send_data(SOURCE.to_vec()).await.unwrap();
     waiting.finish().await.unwrap();
     waiting.reset(ResetCode::CANCELLED);
@@ -137,6 +146,7 @@ async fn a_daemon_that_is_stopped_ends_what_runs_for_members_and_sends_the_rest_
     let mut waiting = link.open(executor.order(executor.signed())).await.unwrap();
     let next = timeout(PATIENCE, waiting.next()).await.expect("in time");
     assert!(matches!(next, Ok(Some(Incoming::Message(_)))), "{next:?}");
+    waits(&mut executor).await;
     // More than may be on its way: some of it is not read when the connection is closed.
     let flood = vec![b'\n'; 8 << 20];
     let sending = tokio::spawn(async move {

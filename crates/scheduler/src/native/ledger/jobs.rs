@@ -5,7 +5,7 @@ use placement::{Member, Time};
 
 use super::super::account::Account;
 use super::super::words::StreamKey;
-use super::Ledger;
+use super::{LIFE, LONGEST_JOB, Ledger};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -46,6 +46,45 @@ impl Ledger {
             due: None,
         };
         self.jobs.insert(job, entry);
+    }
+
+    /// The job has come to its executor, and its turn there may come late: the slot that it waits for is its own.
+    /// The executor will say when it ends.
+    pub(crate) fn waits(&mut self, now: Time, job: JobId) {
+        let entry = self.jobs.get(&job);
+        if entry.is_some_and(|entry| entry.stage == Stage::Unused) {
+            self.set_due(job, Some(Time(now.0 + LONGEST_JOB)));
+        }
+    }
+
+    /// An executor has begun.
+    pub(crate) fn began(&mut self, now: Time, job: JobId) {
+        let Some(entry) = self.jobs.get(&job) else {
+            return;
+        };
+        let member = entry.member;
+        self.enter(job, Stage::Begun);
+        self.set_due(job, Some(Time(now.0 + LONGEST_JOB)));
+        if let Some(account) = self.accounts.get_mut(&member) {
+            account.used();
+        }
+        self.changed.insert(member);
+    }
+
+    /// Placement has forgotten the job: it ended, or a host that it needs is gone.
+    pub(crate) fn ended(&mut self, now: Time, job: JobId) {
+        let Some(entry) = self.jobs.get(&job) else {
+            return;
+        };
+        let (stage, member) = (entry.stage, entry.member);
+        let counts = entry.stream.is_some();
+        self.changed.insert(member);
+        if counts && matches!(stage, Stage::Begun | Stage::Unused) {
+            self.enter(job, Stage::Over);
+            self.set_due(job, Some(Time(now.0 + LIFE)));
+        } else {
+            self.forget(job);
+        }
     }
 
     /// The job is to end in placement too.

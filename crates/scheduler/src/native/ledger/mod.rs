@@ -296,36 +296,6 @@ impl Ledger {
         });
     }
 
-    /// An executor has begun.
-    pub(crate) fn began(&mut self, now: Time, job: JobId) {
-        let Some(entry) = self.jobs.get(&job) else {
-            return;
-        };
-        let member = entry.member;
-        self.enter(job, Stage::Begun);
-        self.set_due(job, Some(Time(now.0 + LONGEST_JOB)));
-        if let Some(account) = self.accounts.get_mut(&member) {
-            account.used();
-        }
-        self.changed.insert(member);
-    }
-
-    /// Placement has forgotten the job: it ended, or a host that it needs is gone.
-    pub(crate) fn ended(&mut self, now: Time, job: JobId) {
-        let Some(entry) = self.jobs.get(&job) else {
-            return;
-        };
-        let (stage, member) = (entry.stage, entry.member);
-        let counts = entry.stream.is_some();
-        self.changed.insert(member);
-        if counts && matches!(stage, Stage::Begun | Stage::Unused) {
-            self.enter(job, Stage::Over);
-            self.set_due(job, Some(Time(now.0 + LIFE)));
-        } else {
-            self.forget(job);
-        }
-    }
-
     /// Placement still has to forget something: others may take its place.
     pub(crate) fn owes(&self) -> bool {
         !self.dropped.is_empty() || !self.blamed.is_empty() || !self.forgiven.is_empty()

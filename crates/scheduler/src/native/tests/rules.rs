@@ -79,6 +79,32 @@ fn what_nobody_begins_is_free_after_a_minute() {
 }
 
 #[test]
+fn what_waits_at_its_executor_keeps_its_slot_for_longer_than_a_grant_is_good() {
+    let mut world = World::with(1, &[2]);
+    world.open(1, ONE, 2);
+    let held = world.held(ONE);
+    let (come, not_come) = (held[0].clone(), held[1].clone());
+    world.count(ONE, 0);
+    // What another host says of it is nothing.
+    let elsewhere = Granted {
+        executor: [1; 16],
+        ..not_come
+    };
+    world.arrive(&elsewhere);
+    world.arrive(&come);
+    world.pass(61.0);
+    assert_eq!(world.cluster.task_count(), 1, "nobody began the other");
+    world.pass(600.0);
+    world.begin(&come);
+    // Who has begun does not wait again.
+    world.arrive(&come);
+    world.pass(600.0);
+    assert_eq!(world.cluster.task_count(), 1);
+    world.end(&come);
+    assert_eq!(world.cluster.task_count(), 0);
+}
+
+#[test]
 fn who_lets_grants_lapse_has_to_pause() {
     let mut world = World::with(1, &[8]);
     world.open(1, ONE, 4);
