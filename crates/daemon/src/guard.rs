@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use membership::{Distrust, Live, Peer, UnixTime};
+use membership::{Distrust, Live, MemberId, Peer, UnixTime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use transport::Papers;
@@ -54,6 +54,11 @@ impl Guard {
             _recheck: recheck.clone(),
             changed: recheck.0.subscribe(),
         }))
+    }
+
+    /// Whose connection it is, if it is a member's.
+    pub(crate) fn member(&self) -> Option<MemberId> {
+        self.0.as_ref().map(|watched| watched.peer.member)
     }
 
     /// Ends when the connection has to.

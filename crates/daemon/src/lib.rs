@@ -26,6 +26,7 @@ mod session;
 mod shop;
 mod sockets;
 pub mod status;
+mod supply;
 mod toolchains;
 mod wire;
 

@@ -225,7 +225,16 @@ impl Entrances {
     ) -> Result<Visitor, TransportError> {
         let began = Instant::now();
         let left = || HANDSHAKE.saturating_sub(began.elapsed());
-        let admitted = self.gate.admit(&[Role::Submit], stream, HANDSHAKE).await?;
+        // Executors fetch from each other, by floe's own protocol only.
+        let roles = [Role::Execute, Role::Submit];
+        let admitted = self.gate.admit(&roles, stream, HANDSHAKE).await?;
+        if let (false, Some(member)) = (admitted.native, &admitted.member) {
+            let may = member.needs(Role::Submit);
+            may.map_err(|why| TransportError::Distrusted {
+                peer: peer.clone(),
+                why,
+            })?;
+        }
         let guard = Guard::of(admitted.member.as_ref(), self.gate.live(), &self.recheck);
         let seat = async || {
             let waited = timeout(left(), seats.take(peer)).await;

@@ -48,7 +48,7 @@ pub async fn run(
     let (ordering, ordered) = mpsc::channel(256);
     let (linked, link) = mpsc::channel(1024);
     let signers = Arc::new(Signers::default());
-    let front = Front::new(&shop, &signers, ordering);
+    let front = Front::new(&shop, &signers, ordering).await;
     let options = Options {
         slow_network: config.slow_network,
         ..Options::default()

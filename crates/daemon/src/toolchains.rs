@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use icecream::Environment;
 use store::{Options, Store, StoreError, Usage};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
-use toolchain::{Identity, InstallError, Installed, Installing, Lease, OpenError, Presence};
+use toolchain::{
+    Identity, InstallError, Installed, Installing, Lease, Manifest, OpenError, Presence,
+};
 
 use crate::config::Config;
 use crate::executor::Toolchain;
@@ -30,6 +32,8 @@ pub(crate) struct Toolchains {
     refused: Arc<Mutex<HashMap<Entry, Refusal>>>,
     /// They are called by their content, as among members; else as their senders like.
     by_content: bool,
+    /// Told when the list is another one, by those who are no clients of the desk.
+    pub(crate) changed: Notify,
 }
 
 /// Why a toolchain was not installed when it was sent last.
@@ -81,7 +85,24 @@ impl Toolchains {
             arriving: Arc::default(),
             refused: Arc::default(),
             by_content,
+            changed: Notify::new(),
         }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.installed.store()
+    }
+
+    /// Makes a toolchain of files that came one by one.
+    pub(crate) async fn assemble(
+        &self,
+        entry: &Entry,
+        manifest: Manifest,
+    ) -> Result<(), InstallError> {
+        let (installed, to) = (self.installed.clone(), entry.clone());
+        let made = run_blocking(move || installed.assemble(to.platform, to.name, &manifest)).await;
+        note(&self.refused, entry, made.as_ref().err());
+        made.map(drop)
     }
 
     /// What the scheduler is told.

@@ -4,6 +4,7 @@
 //! `select` drops the wait, sends with a deadline on progress, and its errors say whose fault they
 //! are. Socket options and waits are those that icecream 1.4 shows under strace.
 
+pub mod bulk;
 mod channel;
 mod complaints;
 mod discovery;
@@ -26,8 +27,8 @@ pub use channel::{Channel, Options, connect_tcp_stream};
 pub use complaints::{Complaints, Unsaid};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{
-    EnrolError, Office, Papers, Schedulers, Standing, Unfit, ask, credentials, hello, host_port,
-    join, read_credentials, receive_list,
+    EnrolError, Office, Papers, Schedulers, Standing, TOOLCHAINS, Unfit, ask, credentials, hello,
+    hello_of, host_port, join, read_credentials, receive_list,
 };
 pub use error::{ListenError, TransportError};
 pub use gate::{Admitted, Gate, Mixed, Passport};

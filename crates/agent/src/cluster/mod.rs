@@ -7,7 +7,6 @@
 
 mod icecream;
 mod native;
-pub(crate) mod unpack;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +16,8 @@ use invocation::{Family, Language};
 use job::{Digest, Reason};
 use toolchain::Contents;
 use transport::Sent;
+
+pub(crate) use transport::bulk as unpack;
 
 pub(crate) use self::icecream::{
     Daemon, Effort, PIECE_LEN, Piece, Places, Slot, Spares, own_platform,

@@ -26,9 +26,16 @@ impl Shop {
         Err(match self.toolchains.refusal(entry) {
             Some(refusal) if refusal.is_final => Unready::Unusable(refusal.text),
             Some(refusal) => Unready::Missing(refusal.text),
-            None => Unready::Missing(format!(
-                "toolchain {entry} is not executable, installed environment removed?"
-            )),
+            None => Unready::missing(entry),
         })
+    }
+}
+
+impl Unready {
+    /// It is not here, and nothing more is to be said of it.
+    pub(crate) fn missing(entry: &Entry) -> Self {
+        Self::Missing(format!(
+            "toolchain {entry} is not executable, installed environment removed?"
+        ))
     }
 }

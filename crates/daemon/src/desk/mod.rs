@@ -49,6 +49,7 @@ enum Input {
     Link(LinkEvent),
     Sampled(Sample),
     SampleDue,
+    ToolchainsChanged,
     SessionEnded(TaskId, Option<JoinError>),
     Tick,
 }
@@ -187,6 +188,7 @@ impl Desk {
             Some(ordered) = self.inboxes.ordered.recv() => Input::Ordered(Box::new(ordered)),
             Some(ended) = self.sessions.join_next_with_id() => Input::session_ended(ended),
             Some(ended) = self.members.join_next_with_id() => Input::session_ended(ended),
+            () = self.shop.toolchains.changed.notified() => Input::ToolchainsChanged,
             Some(sample) = self.sampler.join_next() => Input::Sampled(sample.unwrap_or_default()),
             () = sleep_until(self.next_sample), if self.sampler.is_empty() => Input::SampleDue,
             () = sleep_until(tick), if tick != self.next_sample => Input::Tick,
@@ -200,6 +202,7 @@ impl Desk {
             Input::Said(client, said) => self.heard(client, said),
             Input::Link(event) => self.linked(event),
             Input::SampleDue => self.take_sample(),
+            Input::ToolchainsChanged => self.announce_toolchains(),
             Input::Sampled(sample) => self.sampled(&sample),
             Input::SessionEnded(task, error) => self.session_ended(task, error),
             Input::Tick => self.decide(Event::Tick, None),

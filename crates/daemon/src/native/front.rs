@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use job::{EnvironmentName, JobId};
-use membership::{Live, MemberId, Peer, UnixTime};
+use membership::{Live, MemberId, Peer, Role, UnixTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use transport::{Exchange, Link, Stream};
+use transport::{Exchange, Link, Stream, TOOLCHAINS, hello_of};
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
@@ -16,11 +16,12 @@ use super::members::Members;
 use super::order::{self, Ordered, refuse};
 use super::outputs::Manner;
 use super::{Signers, refused};
-use crate::compile::{Packed, Task, shown};
+use crate::compile::{Packed, Task, Unready, shown};
 use crate::executor::Order;
 use crate::guard::Guard;
 use crate::listen::Ticket;
 use crate::shop::{Entry, Shop};
+use crate::supply::Supply;
 
 /// Where members' connections arrive. There is one.
 pub(crate) struct Front {
@@ -35,6 +36,7 @@ pub(crate) struct Front {
     leaving: watch::Sender<bool>,
     /// Connections that are served.
     open: watch::Sender<usize>,
+    supply: Arc<Supply>,
 }
 
 /// What a refusal is, for the log: grants' own kinds come before these.
@@ -86,13 +88,14 @@ impl From<Refused> for No {
 
 impl Front {
     /// None where this host is no member, or takes no compiles.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         shop: &Arc<Shop>,
         signers: &Arc<Signers>,
         orders: mpsc::Sender<Ordered>,
     ) -> Option<Arc<Self>> {
         let live = shop.config.gate.live()?.clone();
         let me = live.member()?;
+        let supply = Supply::open(shop, live.clone(), me).await;
         Some(Arc::new(Self {
             shop: Arc::clone(shop),
             live,
@@ -104,6 +107,7 @@ impl Front {
             orders,
             leaving: watch::Sender::new(false),
             open: watch::Sender::new(0),
+            supply,
         }))
     }
 
@@ -112,6 +116,11 @@ impl Front {
         self.leaving.send_replace(true);
         // It cannot fail: the other end is here.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// Toolchains by content.
+    pub(crate) fn supply(&self) -> &Arc<Supply> {
+        &self.supply
     }
 
     /// Serves one connection until it ends or its member may not go on.
@@ -136,12 +145,17 @@ impl Front {
             true => tracing::info!("{who} connected from {} to send jobs", stream.peer()),
             false => tracing::debug!("{who} connected"),
         }
-        let (link, mut arrivals) =
-            Link::start(stream, Side::Accepting, &transport::hello(), Limits::USUAL);
+        let (link, mut arrivals) = Link::start(
+            stream,
+            Side::Accepting,
+            &hello_of(&[TOOLCHAINS]),
+            Limits::USUAL,
+        );
         let mut link = Some(link);
         let mut leaving = self.leaving.subscribe();
         // Dropping it ends all jobs of the connection.
         let (_open, is_open) = watch::channel(());
+        let (distrust, distrusted) = watch::channel(false);
         let peer = Arc::new(peer);
         let mut asking = JoinSet::new();
         loop {
@@ -152,10 +166,22 @@ impl Front {
                         let link = is_open.clone();
                         asking.spawn(front.ask(peer, compile, exchange, link));
                     }
+                    Some((message, exchange)) if Supply::takes(&message) => {
+                        let (supply, peer) = (Arc::clone(&self.supply), Arc::clone(&peer));
+                        let mut fallen = distrusted.clone();
+                        // Not ended with the connection: what came of a file is kept.
+                        tokio::spawn(async move {
+                            tokio::select! {
+                                () = supply.answer(peer, message, exchange) => {}
+                                Ok(_) = fallen.wait_for(|fallen| *fallen) => {}
+                            }
+                        });
+                    }
                     Some((_, exchange)) => exchange.reset(ResetCode::OUT_OF_PLACE),
                     None => return tracing::debug!("{who} left"),
                 },
                 why = guard.distrusted() => {
+                    distrust.send_replace(true);
                     return tracing::warn!("{who} may not go on: {why}; its jobs are ended");
                 }
                 Some(_) = asking.join_next() => {}
@@ -219,11 +245,15 @@ impl Front {
         peer: &Peer,
         compile: &Compile,
     ) -> Result<(Task, super::members::Seat), No> {
+        if let Err(why) = peer.needs(Role::Submit) {
+            let text = why.to_string();
+            return Err(refused::say(Refusal::Forbidden, Retry::Never, &text).into());
+        }
         let permit = self.judge(peer, compile).await?;
         self.ledger(|ledger, now| ledger.check(&permit, now))?;
         let seat = self.members.job(peer.member).map_err(refused::excess)?;
         let order = Order::try_from(compile).map_err(|bad| refused::order(&bad))?;
-        let task = self.task(permit.job, order, compile).await?;
+        let task = self.task(peer.member, permit.job, order, compile).await?;
         // Only now: a job that comes again once its toolchain is here has the same grant.
         self.ledger(|ledger, now| ledger.enter(&permit, now))?;
         Ok((task, seat))
@@ -256,12 +286,23 @@ impl Front {
         judge(&compile.grant, signer.as_ref(), &case)
     }
 
-    async fn task(&self, job: JobId, order: Order, compile: &Compile) -> Result<Task, Refused> {
+    async fn task(
+        &self,
+        member: MemberId,
+        job: JobId,
+        order: Order,
+        compile: &Compile,
+    ) -> Result<Task, Refused> {
         let name = EnvironmentName::parse(&compile.toolchain.to_string()[..32]);
         let entry = Entry {
             platform: compile.platform.clone(),
             name: name.map_err(|bad| refused::input(&bad.to_string()))?,
         };
+        if !self.supply.knows(member, &compile.toolchain) {
+            // It may be here, which is no business of this member's: the words are those for "it is not".
+            let missing = Unready::missing(&entry);
+            return Err(refused::unready(&missing));
+        }
         let ready = self.shop.ready(&entry).await;
         let (executor, toolchain) = ready.map_err(|unready| refused::unready(&unready))?;
         if toolchain.identity().0 != compile.toolchain {

@@ -10,6 +10,8 @@ mod words;
 
 use std::time::Duration;
 
+use wire::message::{Capabilities, Capability, Hello};
+
 pub use ask::{EnrolError, ask, join};
 pub use office::Office;
 pub use standing::{Papers, Schedulers, Standing};
@@ -19,7 +21,20 @@ pub use words::{Unfit, credentials, host_port, read_credentials, receive_list};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What this program says first on every connection of floe's own protocol.
-pub fn hello() -> wire::message::Hello {
-    let capabilities = wire::message::Capabilities::default();
-    wire::message::Hello::new("floe", env!("CARGO_PKG_VERSION"), capabilities)
+pub fn hello() -> Hello {
+    let capabilities = Capabilities::default();
+    Hello::new("floe", env!("CARGO_PKG_VERSION"), capabilities)
+}
+
+/// Toolchains are taken by content.
+pub const TOOLCHAINS: &str = "toolchains";
+
+/// The same of an end that can do more than all do.
+pub fn hello_of(names: &[&str]) -> Hello {
+    let names = names.iter().filter_map(|name| Capability::parse(name).ok());
+    let capabilities = Capabilities::new(names.collect()).unwrap_or_default();
+    Hello {
+        capabilities,
+        ..hello()
+    }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Installation<'a> {
 }
 
 /// It is not installed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NotInstalled {
     pub(crate) why: Failure,
     /// The executor has tried it, and never needs to be offered it again.

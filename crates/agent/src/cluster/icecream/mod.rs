@@ -18,7 +18,7 @@ use transport::{Channel, TransportError};
 
 pub(crate) use self::daemon::Daemon;
 pub(crate) use self::executor::Seat;
-pub(crate) use self::install::{Door, Installation};
+pub(crate) use self::install::{Door, Installation, NotInstalled};
 pub(crate) use self::piece::{PIECE_LEN, Piece};
 pub(crate) use self::slot::Slot;
 pub(crate) use self::spare::{Places, Spares};

@@ -11,6 +11,7 @@ mod line;
 mod pool;
 mod result;
 mod seat;
+mod supply;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use wire::message::Credentials;
 use self::line::{Line, Target};
 use self::pool::Pool;
 pub(crate) use self::seat::Seat;
+use self::supply::Supplies;
 use self::ticket::Desk;
 use self::want::Kind;
 use super::{Failure, Place, Places, Wish};
@@ -82,6 +84,7 @@ pub(crate) struct Cluster {
     pool: Pool,
     kinds: Mutex<HashMap<Kind, Desk>>,
     installing: Mutex<HashMap<(MemberId, String), Installing>>,
+    supplies: Supplies,
 }
 
 /// One installation at a time, of one toolchain on one host.
@@ -97,6 +100,7 @@ impl Default for Cluster {
             pool: Pool::default(),
             kinds: Mutex::default(),
             installing: Mutex::default(),
+            supplies: Supplies::default(),
         }
     }
 }
@@ -339,4 +343,9 @@ impl Access {
         let seat = Seat::new(self.cluster, desk, ticket, &wish.toolchains, slow_network)?;
         Ok(Place::Elsewhere(Box::new(super::Seat::Native(seat))))
     }
+}
+
+fn no_member() -> Failure {
+    let detail = "this host is no member of its cluster any more";
+    Failure::here(Reason::NoScheduler, detail)
 }

@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use job::{Digest, Phase, Platform, Reason};
 use tracing::warn;
-use transport::{Exchange, HostPort, Link, LinkError, Sent, host_port};
+use transport::{Exchange, HostPort, Link, LinkError, Sent, TOOLCHAINS, host_port};
 use wire::ProofKey;
-use wire::message::{Compile, Ending, Placed};
+use wire::message::{Capability, Compile, Ending, Placed};
 use wire::name::Size;
 
 use super::pool::Warm;
+use super::supply::{self, Supply};
 use super::talk::{Job, Short};
 use super::ticket::{Desk, Ticket};
-use super::{Cluster, words};
-use crate::cluster::icecream::{Door, Installation};
+use super::{Cluster, no_member, words};
+use crate::cluster::icecream::{Door, Installation, NotInstalled};
 use crate::cluster::{Failure, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::{Targets, Writer};
@@ -41,6 +42,8 @@ pub(crate) struct Seat {
     /// What was offered.
     toolchains: Vec<Toolchain>,
     slow_network: bool,
+    /// The toolchain had to be brought first.
+    installed: bool,
     sent: Option<Sent>,
     writer: Option<Writer>,
 }
@@ -93,6 +96,7 @@ impl Seat {
             at,
             toolchains: toolchains.to_vec(),
             slow_network,
+            installed: false,
             sent: None,
             writer: None,
         })
@@ -137,9 +141,18 @@ impl Seat {
         for _ in 0..MOST_GRANTS {
             chronicle.enter(Phase::Connect);
             let warm = self.connect().await?;
-            if missing {
+            let supply = self.supply(&warm).await;
+            let lacks = match &supply {
+                Some(supply) => !supply.is_at(self.at.executor),
+                None => missing,
+            };
+            if lacks {
                 chronicle.enter(Phase::Install);
-                self.install(warm.address, text, toolbox).await?;
+                self.installed = true;
+                match &supply {
+                    Some(supply) => self.bring(supply).await?,
+                    None => self.install(warm.address, text, toolbox).await?,
+                }
             }
             if self.ticket.as_ref().is_none_or(Ticket::is_stale) {
                 chronicle.enter(Phase::Queue);
@@ -159,6 +172,9 @@ impl Seat {
                 Err(Short::NoToolchain(failure)) if refused.is_none() && text.rewind() => {
                     refused = Some(failure);
                     missing = true;
+                    if let Some(supply) = supply {
+                        supply.lacks(self.at.executor);
+                    }
                 }
                 Err(Short::NoToolchain(failure)) => return Err(failure),
             }
@@ -184,6 +200,43 @@ impl Seat {
                 spent.report(|report| report.ending = Ending::Unreachable);
             }
         })
+    }
+
+    /// The toolchain file by file, if it can be had so and the executor takes it.
+    async fn supply(&self, warm: &Warm) -> Option<Arc<Supply>> {
+        let toolchain = self.toolchain();
+        let (manifest, contents) = (toolchain.manifest?, toolchain.contents.as_ref()?);
+        let platform = Platform::parse(&toolchain.platform).ok()?;
+        let cluster = &self.cluster;
+        let supply = cluster.supplies.of(cluster, manifest, contents, &platform);
+        if supply.is_at(self.at.executor) {
+            return Some(supply);
+        }
+        let hello = warm.link.hello(HELLO).await.ok()?;
+        let knows = Capability::parse(TOOLCHAINS).ok()?;
+        hello.capabilities.has(&knows).then_some(supply)
+    }
+
+    /// Offers the toolchain; jobs that want it at the same executor wait for the same conversation.
+    async fn bring(&mut self, supply: &Arc<Supply>) -> Result<(), Failure> {
+        let place = supply::Place {
+            addresses: self.at.addresses.clone(),
+            named: self.at.placed.addresses.clone(),
+        };
+        let brought = supply.bring(self.at.executor, place).await;
+        brought.map_err(|failed| self.not_installed(failed))
+    }
+
+    fn not_installed(&mut self, failed: NotInstalled) -> Failure {
+        if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
+            spent.report(|report| {
+                report.ending = Ending::Refused;
+                report.refusal = failed
+                    .is_unusable
+                    .then_some(wire::message::Refusal::ToolchainUnusable);
+            });
+        }
+        failed.why
     }
 
     /// Sends the toolchain in icecream's way; of several jobs one does it and the others wait.
@@ -219,17 +272,7 @@ impl Seat {
                 *installed = true;
                 Ok(())
             }
-            Err(failed) => {
-                if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
-                    spent.report(|report| {
-                        report.ending = Ending::Refused;
-                        report.refusal = failed
-                            .is_unusable
-                            .then_some(wire::message::Refusal::ToolchainUnusable);
-                    });
-                }
-                Err(failed.why)
-            }
+            Err(failed) => Err(self.not_installed(failed)),
         }
     }
 
@@ -292,7 +335,7 @@ impl Seat {
         }
         let (verdict, _) = ran?;
         // What an installation took its share of tells nothing about the network.
-        self.sent = self.at.placed.has_toolchain.then_some(sent);
+        self.sent = (!self.installed).then_some(sent);
         Ok(verdict)
     }
 
@@ -391,9 +434,4 @@ fn unsendable(why: &str) -> Failure {
 
 fn no_grant() -> Failure {
     Failure::elsewhere(Reason::NoHost, "the grant was used up")
-}
-
-fn no_member() -> Failure {
-    let detail = "this host is no member of its cluster any more";
-    Failure::here(Reason::NoScheduler, detail)
 }

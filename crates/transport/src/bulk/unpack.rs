@@ -1,4 +1,4 @@
-//! Bytes of one output, unpacked as they come and held to the length that was announced.
+//! Bytes, unpacked as they come and held to the length that was announced.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ const STEP: usize = 64 << 10;
 
 /// What is wrong with what came. The sender's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Wrong {
-    #[error("an output is longer than the {0} bytes announced")]
+pub enum Wrong {
+    #[error("it is longer than the {0} bytes announced")]
     TooLong(u64),
-    #[error("an output has {came} bytes instead of the {announced} announced")]
+    #[error("it has {came} bytes instead of the {announced} announced")]
     TooShort { came: u64, announced: u64 },
-    #[error("an output cannot be unpacked: {0}")]
+    #[error("it cannot be unpacked: {0}")]
     Corrupt(String),
 }
 
 /// See the module.
-pub(crate) struct Unpacker {
+pub struct Unpacker {
     decoder: Option<Decoder<'static>>,
     announced: u64,
     came: u64,
@@ -38,7 +38,7 @@ impl fmt::Debug for Unpacker {
 }
 
 impl Unpacker {
-    pub(crate) fn new(packing: Packing, announced: u64) -> Result<Self, Wrong> {
+    pub fn new(packing: Packing, announced: u64) -> Result<Self, Wrong> {
         let decoder = match packing {
             Packing::Plain => None,
             Packing::Zstd => {
@@ -58,7 +58,7 @@ impl Unpacker {
     }
 
     /// Unpacks what came, never more than was announced. The inner error is the taker's.
-    pub(crate) fn feed<E>(
+    pub fn feed<E>(
         &mut self,
         mut packed: &[u8],
         take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
@@ -97,7 +97,7 @@ impl Unpacker {
     }
 
     /// All has come that will.
-    pub(crate) fn finish(self) -> Result<(), Wrong> {
+    pub fn finish(self) -> Result<(), Wrong> {
         if self.within {
             return Err(Wrong::Corrupt("it breaks off".to_owned()));
         }
