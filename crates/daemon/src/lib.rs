@@ -21,6 +21,7 @@ mod native;
 mod natives;
 mod openness;
 pub mod owner;
+mod proved;
 mod run;
 mod session;
 mod shop;

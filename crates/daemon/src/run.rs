@@ -49,6 +49,7 @@ pub async fn run(
     let (linked, link) = mpsc::channel(1024);
     let signers = Arc::new(Signers::default());
     let front = Front::new(&shop, &signers, ordering).await;
+    let supply = front.as_ref().map(|front| Arc::clone(front.supply()));
     let options = Options {
         slow_network: config.slow_network,
         ..Options::default()
@@ -92,7 +93,7 @@ pub async fn run(
         ordered,
         link,
     };
-    let desk = Desk::new(config, shop, signers, inboxes);
+    let desk = Desk::new(config, shop, signers, supply, inboxes);
     let ending = async {
         shutdown.await;
         // Others find nobody here while what runs for members ends.

@@ -29,6 +29,8 @@ pub struct Status<'a> {
     /// (key, path, bytes)
     pub native: Vec<(String, String, u64)>,
     pub received: Vec<Environment>,
+    /// Toolchains that come now: which, how far, from whom.
+    pub arriving: Vec<String>,
     pub used: u32,
     pub slots: u32,
     pub features: u32,
@@ -92,6 +94,9 @@ impl Status<'_> {
                 environment.platform, environment.name
             )?;
         }
+        for line in &self.arriving {
+            writeln!(out, "  Arriving: {line}")?;
+        }
         writeln!(out, "  Current kids: {} (max: {})", self.used, self.slots)?;
         writeln!(out, "  Supported features: {}", features(self.features))?;
         if let Some(version) = self.scheduler_version {
@@ -137,6 +142,7 @@ mod tests {
                 platform: "x86_64".into(),
                 name: "full-env".into(),
             }],
+            arriving: vec!["0123: 5 of 9 KiB from 77".into()],
             used: 2,
             slots: 2,
             features: 3,
@@ -158,6 +164,7 @@ Node Name: nodeB
   Architecture: x86_64
   NativeEnv (:/usr/bin/gcc): /x/native/1.tar.gz, size 5
   ReceivedEnv[x86_64/full-env]
+  Arriving: 0123: 5 of 9 KiB from 77
   Current kids: 2 (max: 2)
   Supported features: env_xz env_zstd
   Scheduler protocol: 43

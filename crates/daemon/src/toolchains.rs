@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use icecream::Environment;
+use job::Digest;
+use membership::MemberId;
 use store::{Options, Store, StoreError, Usage};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use toolchain::{
-    Identity, InstallError, Installed, Installing, Lease, Manifest, OpenError, Presence,
+    Identity, InstallError, Installed, Lease, Limits, Manifest, OpenError, Presence, identity_of,
 };
 
 use crate::config::Config;
 use crate::executor::Toolchain;
+use crate::proved::Proved;
 use crate::shop::Entry;
 
 /// Pieces of an archive between the connection and the thread that unpacks.
@@ -34,6 +37,7 @@ pub(crate) struct Toolchains {
     by_content: bool,
     /// Told when the list is another one, by those who are no clients of the desk.
     pub(crate) changed: Notify,
+    pub(crate) proved: Arc<Proved>,
 }
 
 /// Why a toolchain was not installed when it was sent last.
@@ -78,7 +82,11 @@ impl InUse {
 impl Toolchains {
     /// Reads which toolchains the store has.
     pub(crate) async fn open(store: Store, by_content: bool) -> Self {
-        let installed = run_blocking(move || Installed::new(store)).await;
+        let (installed, proved) = run_blocking(move || {
+            let proved = Proved::load(store.root());
+            (Installed::new(store), Arc::new(proved))
+        })
+        .await;
         tracing::debug!("{} toolchains are installed", installed.list().len());
         Self {
             installed,
@@ -86,11 +94,28 @@ impl Toolchains {
             refused: Arc::default(),
             by_content,
             changed: Notify::new(),
+            proved,
         }
     }
 
     pub(crate) fn store(&self) -> &Store {
         self.installed.store()
+    }
+
+    /// A member has sent all of a toolchain, or has proved to have it.
+    pub(crate) async fn has_shown(&self, member: MemberId, identity: Digest) {
+        let proved = Arc::clone(&self.proved);
+        run_blocking(move || proved.add(member, identity)).await;
+    }
+
+    /// Reads an archive only to see what it is: the toolchain is here already.
+    pub(crate) fn compare(&self, entry: &Entry) -> Arriving {
+        let (name, bytes) = (entry.name.to_string(), self.usage().limit);
+        let limits = Limits {
+            bytes,
+            ..Limits::default()
+        };
+        Arriving::start(move |reader| identity_of(reader, &name, limits))
     }
 
     /// Makes a toolchain of files that came one by one.
@@ -196,14 +221,21 @@ impl Toolchains {
             refused: Arc::clone(&self.refused),
             _over: over,
         };
-        Ticket::Yours(Arriving::start(installing, place))
+        let mut installing = installing;
+        Ticket::Yours(Arriving::start(move |reader| {
+            let outcome = installing.unpack(reader).and_then(|_| installing.commit());
+            note(&place.refused, &place.entry, outcome.as_ref().err());
+            // Those who wait look again after this.
+            drop(place);
+            outcome
+        }))
     }
 }
 
 /// A toolchain on its way from a connection to the disk. Dropping it removes what has arrived.
 pub(crate) struct Arriving {
     pieces: mpsc::Sender<Piece>,
-    done: oneshot::Receiver<Result<(), InstallError>>,
+    done: oneshot::Receiver<Result<Identity, InstallError>>,
 }
 
 enum Piece {
@@ -213,7 +245,7 @@ enum Piece {
 }
 
 impl Arriving {
-    fn start(mut installing: Installing, place: Place) -> Self {
+    fn start(work: impl FnOnce(Reader) -> Result<Identity, InstallError> + Send + 'static) -> Self {
         let (pieces, inbox) = mpsc::channel(PIECES);
         let (result, done) = oneshot::channel();
         spawn_blocking(move || {
@@ -223,12 +255,7 @@ impl Arriving {
                 at: 0,
                 ended: false,
             };
-            let outcome = installing
-                .unpack(reader)
-                .and_then(|_| installing.commit().map(drop));
-            note(&place.refused, &place.entry, outcome.as_ref().err());
-            // Those who wait look again after this.
-            drop(place);
+            let outcome = work(reader);
             let _client_is_gone = result.send(outcome);
         });
         Self { pieces, done }
@@ -240,7 +267,7 @@ impl Arriving {
     }
 
     /// Waits until the toolchain is installed, or is known not to be.
-    pub(crate) async fn finish(self) -> Result<(), InstallError> {
+    pub(crate) async fn finish(self) -> Result<Identity, InstallError> {
         let _failed = self.pieces.send(Piece::End).await;
         drop(self.pieces);
         match self.done.await {

@@ -43,7 +43,9 @@ pub use compression::Compression;
 pub use examine::{Examined, Fate, Language, examine};
 pub use fileset::{FileSet, Member, Source};
 pub use identify::identify;
-pub use installed::{Found, InstallError, Installed, Installing, Lease, OpenError, Presence};
+pub use installed::{
+    Found, InstallError, Installed, Installing, Lease, OpenError, Presence, identity_of,
+};
 pub use listed::{ListError, list_archive};
 pub use manifest::{Identity, Manifest, ManifestError, MemberPath};
 pub use native::{Contents, DEFAULT_LIMIT, Native, NativeCache, NativeError, Proof, Request};

@@ -52,7 +52,7 @@ pub fn list_archive(path: &Path, limits: Limits) -> Result<Manifest, ListError> 
 }
 
 /// Keeps nothing but digests.
-struct Hash;
+pub(crate) struct Hash;
 
 impl Keep for Hash {
     fn keep(&mut self, size: u64, _: bool, body: &mut dyn Read) -> Result<Digest, Why> {

@@ -26,6 +26,7 @@ use crate::native::{Front, Ordered, Signers};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
 use crate::status::Status;
+use crate::supply::Supply;
 use crate::wire;
 
 /// How often the load is read until a scheduler says otherwise.
@@ -74,6 +75,8 @@ pub(crate) struct Desk {
     shop: Arc<Shop>,
     /// Whose grants hold.
     signers: Arc<Signers>,
+    /// None where nobody brings toolchains file by file.
+    supply: Option<Arc<Supply>>,
     began: Instant,
     core: Core,
     inboxes: Inboxes,
@@ -108,6 +111,7 @@ impl Desk {
         config: Arc<Config>,
         shop: Arc<Shop>,
         signers: Arc<Signers>,
+        supply: Option<Arc<Supply>>,
         inboxes: Inboxes,
     ) -> Self {
         let now = Instant::now();
@@ -116,6 +120,7 @@ impl Desk {
         Self {
             shop,
             signers,
+            supply,
             began: now,
             core: Core::new(slots, config.memory()).with_grants_only(config.grants_only),
             inboxes,
@@ -401,6 +406,7 @@ impl Desk {
             platform: self.shop.platform.as_str(),
             native: self.shop.natives.inventory(),
             received: toolchains.environments(),
+            arriving: (self.supply.as_ref()).map_or_else(Vec::new, |supply| supply.progress()),
             used: self.core.used(),
             slots: self.core.slots(),
             features: self.config.features,

@@ -42,7 +42,12 @@ impl Session {
                     tracing::debug!(
                         "toolchain {entry} is here already; what arrives is thrown away"
                     );
-                    return self.discard().await;
+                    if self.member.is_none() {
+                        return self.discard().await;
+                    }
+                    // It says that its sender has it.
+                    let comparing = self.post.shop.toolchains.compare(entry);
+                    return self.unpack(entry, comparing).await;
                 }
                 Ticket::Taken(other) => match timeout(WAIT_FOR_OTHER, other.ended()).await {
                     Ok(()) => {}
@@ -71,7 +76,12 @@ impl Session {
             // When unpacking has failed, the rest is read and dropped: the client is still sending.
             arriving.push(data).await;
         }
-        match arriving.finish().await {
+        let done = arriving.finish().await;
+        if let (Ok(identity), Some(member)) = (&done, self.member) {
+            let toolchains = &self.post.shop.toolchains;
+            toolchains.has_shown(member, identity.0).await;
+        }
+        match done.map(drop) {
             // What does not fit says so itself.
             Ok(()) if !self.post.shop.is_fit(entry).await => {}
             Ok(()) => tracing::info!("toolchain {entry} is installed ({bytes} bytes arrived)"),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use icecream::{BlacklistHostEnv, CompileFile, GetCs, JobDone, Message, StatusText};
 use job::JobId;
-use membership::Distrust;
+use membership::{Distrust, MemberId};
 use tokio::time::timeout;
 use transport::{Channel, LinkError, TransportError};
 
@@ -115,6 +115,8 @@ pub(crate) struct Session {
     post: Post,
     channel: Channel,
     peer: Peer,
+    /// As whom it has shown itself.
+    member: Option<MemberId>,
     guard: Guard,
     _ticket: Ticket,
 }
@@ -131,6 +133,7 @@ impl Session {
             post,
             channel,
             peer,
+            member: guard.member(),
             guard,
             _ticket: ticket,
         }

@@ -3,7 +3,7 @@
 //!
 //! The [`offer`] is the conversation; each member's each toolchain is an [`assembly`] meanwhile and for a while
 //! after; files come on streams of their own ([`blob`]), or are fetched from another executor ([`fetch`]) that
-//! hands them on ([`serve`]). What is here says nothing to a member that has not [`proved`] to have it as well,
+//! hands them on ([`serve`]). What is here says nothing to a member that has not [proved](crate::proved) to have it as well,
 //! of each file by its [`secrets`].
 
 mod assembly;
@@ -12,7 +12,6 @@ mod fetch;
 mod landing;
 mod manifest;
 mod offer;
-mod proved;
 mod secrets;
 mod serve;
 
@@ -32,8 +31,8 @@ use wire::message::{Denied, Message, Retry};
 use self::assembly::Assembly;
 use self::fetch::Fellows;
 use self::landing::blocking;
-use self::proved::Proved;
 use self::secrets::Secrets;
+use crate::proved::Proved;
 use crate::shop::Shop;
 
 /// Toolchains under way or not long over, and of any one member.
@@ -65,16 +64,12 @@ pub(crate) struct Supply {
 impl Supply {
     pub(crate) async fn open(shop: &Arc<Shop>, live: Live, me: MemberId) -> Arc<Self> {
         let store = shop.toolchains.store().clone();
-        let (proved, secrets) = blocking(move || {
-            let proved = Proved::load(store.root());
-            (proved, Secrets::load(&store))
-        })
-        .await;
+        let secrets = blocking(move || Secrets::load(&store)).await;
         Arc::new(Self {
             shop: Arc::clone(shop),
             live,
             me,
-            proved: Arc::new(proved),
+            proved: Arc::clone(&shop.toolchains.proved),
             secrets: Arc::new(secrets),
             assemblies: Mutex::default(),
             turns: Mutex::default(),
@@ -87,12 +82,6 @@ impl Supply {
     /// Whether a member may know that this toolchain is here.
     pub(crate) fn knows(&self, member: MemberId, manifest: &Digest) -> bool {
         self.proved.has(member, manifest)
-    }
-
-    /// A member has sent a toolchain as a whole, or shown the like.
-    pub(crate) async fn has_shown(&self, member: MemberId, manifest: Digest) {
-        let proved = Arc::clone(&self.proved);
-        blocking(move || proved.add(member, manifest)).await;
     }
 
     /// Lines for people about what arrives now.

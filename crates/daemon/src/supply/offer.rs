@@ -148,7 +148,7 @@ impl Supply {
         let began = Instant::now();
         self.gather(&assembly, exchange).await?;
         self.install(&entry, &assembly, manifest, exchange).await?;
-        self.has_shown(key.0, key.1).await;
+        self.shop.toolchains.has_shown(key.0, key.1).await;
         self.shop.toolchains.changed.notify_one();
         tracing::info!(
             "toolchain {entry} is installed, after {:.1} s",

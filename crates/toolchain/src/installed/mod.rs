@@ -4,6 +4,7 @@
 //! Unlike icecream, which empties its base directory at every start (flaws F33, F39), this keeps what
 //! was installed; the store sees to the limit, and to what a killed daemon or a failed disk left.
 
+mod compare;
 mod install;
 mod names;
 
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use job::{EnvironmentName, Platform};
 use store::{Lookup, Options, Store, TreeLease};
 
+pub use compare::identity_of;
 pub use install::{InstallError, Installing};
 pub use store::{Found, OpenError};
 

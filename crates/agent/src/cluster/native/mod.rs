@@ -237,6 +237,7 @@ impl Cluster {
         standing.generation += 1;
         drop(guard);
         self.pool.renew();
+        self.supplies.clear();
         Ok(true)
     }
 

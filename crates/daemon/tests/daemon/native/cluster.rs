@@ -178,6 +178,17 @@ impl Executor {
         assert!(matches!(told, icecream::Message::Login(_)), "{told:?}");
     }
 
+    /// Another member sends the toolchain as well.
+    pub(crate) async fn shown_by(&self, member: &Member) {
+        let (name, archive) = gcc_archive().unwrap();
+        let passport = Passport::Member(member.agent());
+        let options = transport::Options::default();
+        let connecting = passport.connect(Role::Execute, self.rig.address, PATIENCE, None, options);
+        let mut channel = connecting.await.unwrap();
+        transfer(&mut channel, &name, &archive).await;
+        assert!(verified(&mut channel).await);
+    }
+
     /// A connection of an agent of the submitter.
     pub(crate) async fn link(&self) -> (Link, Arrivals) {
         self.link_of(&self.submitter.agent()).await.unwrap()

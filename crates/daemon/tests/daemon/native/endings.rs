@@ -107,6 +107,7 @@ async fn a_revoked_members_jobs_end_and_it_is_refused() {
     let (link, _none) = executor.link_of(&agent).await.unwrap();
     let other = executor.cluster.member("other", &[Role::Submit]).await;
     let (others, _other_none) = executor.link_of(&other.live).await.unwrap();
+    executor.shown_by(&other).await;
     let (mut exchange, job) = begin(&mut executor, &link).await;
     executor.cluster.revoke(&executor.submitter);
     let Reply::Broken(error) = reply(&mut exchange).await else {

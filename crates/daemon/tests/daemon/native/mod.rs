@@ -4,6 +4,7 @@ mod cluster;
 mod endings;
 mod refusals;
 mod socket;
+mod supply;
 #[path = "../../../../transport/tests/support/mod.rs"]
 mod support;
 

@@ -200,7 +200,7 @@ async fn a_missing_toolchain_uses_no_grant_up() {
     digest[31] ^= 1;
     order.toolchain = job::Digest::from_bytes(digest);
     let refused = compile(&link, order, SOURCE).await.refused();
-    assert_eq!(refused.reason, Refusal::ToolchainUnusable);
+    assert_eq!(refused.reason, Refusal::ToolchainMissing);
     let done = compile(&link, executor.order(grant), SOURCE).await;
     assert!(done.object() == compiled_locally());
 }

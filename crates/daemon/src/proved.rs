@@ -19,7 +19,7 @@ const MOST_OF_ONE: usize = 256;
 type Pair = (MemberId, Digest);
 
 #[derive(Debug)]
-pub(super) struct Proved {
+pub(crate) struct Proved {
     directory: PathBuf,
     pairs: Mutex<VecDeque<Pair>>,
     /// Whoever writes the file holds this.
@@ -28,7 +28,7 @@ pub(super) struct Proved {
 
 impl Proved {
     /// What is damaged is left out.
-    pub(super) fn load(directory: &Path) -> Self {
+    pub(crate) fn load(directory: &Path) -> Self {
         let text = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
         let mut pairs: VecDeque<Pair> = text.lines().filter_map(parse).collect();
         pairs.drain(..pairs.len().saturating_sub(MOST));
@@ -39,12 +39,12 @@ impl Proved {
         }
     }
 
-    pub(super) fn has(&self, member: MemberId, manifest: &Digest) -> bool {
+    pub(crate) fn has(&self, member: MemberId, manifest: &Digest) -> bool {
         self.pairs().contains(&(member, *manifest))
     }
 
     /// Blocks, as files do.
-    pub(super) fn add(&self, member: MemberId, manifest: Digest) {
+    pub(crate) fn add(&self, member: MemberId, manifest: Digest) {
         let _one_by_one = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let text = {
             let mut pairs = self.pairs();
