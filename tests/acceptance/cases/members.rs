@@ -49,6 +49,13 @@ fn members_build_and_others_get_nothing() -> Result<()> {
             && jobs.failed_tries.is_empty(),
         "{jobs:?}"
     );
+    // The compiler went there file by file.
+    let logs = cluster.logs();
+    let came = |word| logs.lines().filter(|line| line.contains(word)).count();
+    ensure!(
+        came("files are missing") == 2 && came("arrives from") == 0,
+        "{logs}"
+    );
     // A member's host shows the cluster, though the control port is open to the scheduler's own only.
     let floe = lab::Programs::locate(Floe)?.floe.context("floe")?;
     let status = cluster.client("submit", Floe, &floe)?;

@@ -179,7 +179,7 @@ impl Executor {
     }
 
     /// Another member sends the toolchain as well.
-    pub(crate) async fn shown_by(&self, member: &Member) {
+    pub(crate) async fn shown_by(&mut self, member: &Member) {
         let (name, archive) = gcc_archive().unwrap();
         let passport = Passport::Member(member.agent());
         let options = transport::Options::default();
@@ -187,6 +187,8 @@ impl Executor {
         let mut channel = connecting.await.unwrap();
         transfer(&mut channel, &name, &archive).await;
         assert!(verified(&mut channel).await);
+        let told = hear_decision(&mut self.line).await;
+        assert!(matches!(told, icecream::Message::Login(_)), "{told:?}");
     }
 
     /// A connection of an agent of the submitter.
