@@ -11,6 +11,7 @@ mod sandbox;
 mod scheduler;
 mod single;
 mod table;
+mod toolchain;
 
 use std::process::ExitCode;
 
@@ -101,6 +102,7 @@ const DISTANCE: &[(&str, Row)] = &[
     ("single", distance::single),
     ("near", distance::near),
     ("build", distance::build),
+    ("toolchain", toolchain::measure),
 ];
 
 fn table(rows: &[(&str, Row)], options: &Options) -> Result<()> {

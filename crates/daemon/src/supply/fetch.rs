@@ -90,7 +90,7 @@ impl Supply {
         let holder = MemberId::from_bytes(*elsewhere.holder.as_bytes());
         let mut files: VecDeque<Digest> = elsewhere.files.iter().copied().collect();
         let addresses: Vec<_> = elsewhere.addresses.iter().filter_map(host_port).collect();
-        let bind = self.shop.config.bind.map(Into::into);
+        let bind = self.shop.config.bind;
         let link = match holder == self.me {
             true => Err("that is this host".to_owned()),
             false => self.fellows.get(&self.live, holder, &addresses, bind).await,

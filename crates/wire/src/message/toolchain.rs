@@ -71,7 +71,7 @@ messages! {
         5 (uint32) packing: Packing;
     }
 
-    /// The manifest is wanted.
+    /// The manifest is wanted. Not asked yet: it comes from the agent.
     FetchManifest = 69, "executor → holder, opens a stream" {
         /// Which.
         1 (bytes = "vec") manifest: Digest;
@@ -103,13 +103,13 @@ messages! {
         1 (bytes = "vec") manifest: Digest;
     }
 
-    /// Who has these toolchains?
+    /// Who has these toolchains? Nobody asks this yet, and nobody answers: it would tell who has what. Agents say who has it (Elsewhere).
     FindHolders = 73, "executor → scheduler, opens a stream" {
         /// Their manifests.
         1 (bytes = "vec", repeated) manifests: List<Digest, 64>;
     }
 
-    /// Who has them. Those that nobody has are left out.
+    /// Who has them. Those that nobody has are left out. Not said yet.
     Holders = 74, "scheduler → executor, the last on its stream" {
         /// For each its holders.
         1 (message, repeated) holders: List<Holder, 64>;

@@ -3,23 +3,23 @@
 //! Nothing waits for an answer before everything is sent. The job's stream is reset when this is
 //! dropped, and the executor ends what it runs for it.
 
-use std::net::{IpAddr, SocketAddr};
+mod bring;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Digest, Phase, Platform, Reason};
 use tracing::warn;
-use transport::{Exchange, HostPort, Link, LinkError, Sent, TOOLCHAINS, host_port};
+use transport::{Exchange, HostPort, Link, LinkError, Sent, host_port};
 use wire::ProofKey;
-use wire::message::{Capability, Compile, Ending, Placed};
+use wire::message::{Compile, Ending, Placed};
 use wire::name::Size;
 
 use super::pool::Warm;
-use super::supply::{self, Supply};
 use super::talk::{Job, Short};
 use super::ticket::{Desk, Ticket};
 use super::{Cluster, no_member, words};
-use crate::cluster::icecream::{Door, Installation, NotInstalled};
 use crate::cluster::{Failure, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::{Targets, Writer};
@@ -200,80 +200,6 @@ impl Seat {
                 spent.report(|report| report.ending = Ending::Unreachable);
             }
         })
-    }
-
-    /// The toolchain file by file, if it can be had so and the executor takes it.
-    async fn supply(&self, warm: &Warm) -> Option<Arc<Supply>> {
-        let toolchain = self.toolchain();
-        let (manifest, contents) = (toolchain.manifest?, toolchain.contents.as_ref()?);
-        let platform = Platform::parse(&toolchain.platform).ok()?;
-        let cluster = &self.cluster;
-        let supply = cluster.supplies.of(cluster, manifest, contents, &platform);
-        if supply.is_at(self.at.executor) {
-            return Some(supply);
-        }
-        let hello = warm.link.hello(HELLO).await.ok()?;
-        let knows = Capability::parse(TOOLCHAINS).ok()?;
-        hello.capabilities.has(&knows).then_some(supply)
-    }
-
-    /// Offers the toolchain; jobs that want it at the same executor wait for the same conversation.
-    async fn bring(&mut self, supply: &Arc<Supply>) -> Result<(), Failure> {
-        let place = supply::Place {
-            addresses: self.at.addresses.clone(),
-            named: self.at.placed.addresses.clone(),
-        };
-        let brought = supply.bring(self.at.executor, place).await;
-        brought.map_err(|failed| self.not_installed(failed))
-    }
-
-    fn not_installed(&mut self, failed: NotInstalled) -> Failure {
-        if let Some(mut spent) = self.ticket.take().and_then(Ticket::spend) {
-            spent.report(|report| {
-                report.ending = Ending::Refused;
-                report.refusal = failed
-                    .is_unusable
-                    .then_some(wire::message::Refusal::ToolchainUnusable);
-            });
-        }
-        failed.why
-    }
-
-    /// Sends the toolchain in icecream's way; of several jobs one does it and the others wait.
-    async fn install(
-        &mut self,
-        address: SocketAddr,
-        text: &Text,
-        toolbox: &Toolbox,
-    ) -> Result<(), Failure> {
-        let live = self.cluster.live().ok_or_else(no_member)?;
-        let one = self
-            .cluster
-            .installing(self.at.executor, &self.toolchain().name_among_members());
-        let mut installed = one.lock().await;
-        if *installed {
-            return Ok(());
-        }
-        let door = Door {
-            address,
-            slow_network: self.slow_network,
-            passport: transport::Passport::Member(live),
-        };
-        let installation = Installation {
-            name: self.toolchain().name_among_members(),
-            platform: self.toolchain().platform.clone(),
-            toolchain: self.toolchain(),
-            door: &door,
-            budget: text.budget(),
-            toolbox,
-        };
-        match installation.run().await {
-            Ok(()) => {
-                *installed = true;
-                Ok(())
-            }
-            Err(failed) => Err(self.not_installed(failed)),
-        }
     }
 
     async fn attempt(

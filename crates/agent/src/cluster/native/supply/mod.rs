@@ -7,6 +7,7 @@ mod offer;
 mod papers;
 mod send;
 mod swarm;
+mod talk;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

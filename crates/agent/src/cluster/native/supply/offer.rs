@@ -1,42 +1,34 @@
 //! The conversation with one executor about one toolchain.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use job::{Digest, Reason};
 use membership::MemberId;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tracing::{debug, info};
+use tracing::info;
 use transport::{Exchange, Incoming, Link};
-use wire::field::List;
-use wire::message::{Denied, Elsewhere, Manifest, Message, Offer, Packing, Possession, Share};
+use wire::message::{Denied, Manifest, Message, Offer, Packing, Possession};
 use wire::name::{Count, Size};
 
 use super::Supply;
 use super::papers::Papers;
-use super::send::{Parcel, Unsent};
-use super::swarm::{Index, Step};
+use super::talk::Talk;
 use crate::cluster::Failure;
 use crate::cluster::icecream::NotInstalled;
 use crate::cluster::native::{Cluster, no_member, words};
 
 /// The longest time without a word: an executor says every second how far it is.
-const QUIET: Duration = Duration::from_secs(60);
+pub(super) const QUIET: Duration = Duration::from_secs(60);
 /// For the first answer: others of this host may talk about it there at the moment.
 const FIRST: Duration = Duration::from_secs(120);
-/// For the answer of an executor that is to hand on.
-const SHARED: Duration = Duration::from_secs(10);
 /// A conversation that was cut off is begun again, so often and after so long.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
-/// Members in one message.
-const TOGETHER: usize = 256;
 
 /// How a try ended without the toolchain.
-enum Short {
+pub(super) enum Short {
     /// The connection is over.
     Cut(Failure),
     Final(NotInstalled),
@@ -59,7 +51,7 @@ pub(super) fn lost(detail: &str) -> Failure {
 }
 
 /// The fault is this host's.
-fn gone(detail: impl Into<String>) -> Failure {
+pub(super) fn gone(detail: impl Into<String>) -> Failure {
     Failure::here(Reason::ToolchainFailed, detail)
 }
 
@@ -192,7 +184,7 @@ fn cluster(supply: &Supply) -> Result<Arc<Cluster>, Failure> {
 }
 
 /// A warm connection to an executor of the swarm.
-async fn link(supply: &Supply, executor: MemberId) -> Result<Link, Failure> {
+pub(super) async fn link(supply: &Supply, executor: MemberId) -> Result<Link, Failure> {
     let cluster = cluster(supply)?;
     let live = cluster.live().ok_or_else(no_member)?;
     let place = supply.state().addresses.get(&executor).cloned();
@@ -201,7 +193,7 @@ async fn link(supply: &Supply, executor: MemberId) -> Result<Link, Failure> {
     Ok(warm.link)
 }
 
-async fn hear(exchange: &mut Exchange, until: Instant) -> Result<Message, Short> {
+pub(super) async fn hear(exchange: &mut Exchange, until: Instant) -> Result<Message, Short> {
     match timeout_at(until, exchange.next()).await {
         Err(_) => Err(Short::Cut(silent())),
         Ok(next) => match next? {
@@ -217,234 +209,18 @@ fn silent() -> Failure {
     Failure::elsewhere(Reason::PeerTimeout, detail)
 }
 
-fn astray(message: &Message) -> Short {
+pub(super) fn astray(message: &Message) -> Short {
     astray_what(message.name())
 }
 
-fn astray_what(what: &str) -> Short {
+pub(super) fn astray_what(what: &str) -> Short {
     let detail = format!("{what} came in the talk about a toolchain");
     Failure::elsewhere(Reason::PeerProtocol, detail).into()
 }
 
-fn refused(denied: &Denied) -> Short {
+pub(super) fn refused(denied: &Denied) -> Short {
     Short::Final(NotInstalled {
         why: Failure::elsewhere(Reason::EnvironmentRefused, denied.text.as_str()),
         is_unusable: matches!(denied.code.as_str(), "unfit" | "unusable"),
     })
-}
-
-/// A conversation in which the executor lacks something.
-struct Talk<'a> {
-    supply: &'a Arc<Supply>,
-    executor: MemberId,
-    link: Link,
-    exchange: Exchange,
-    sending: JoinSet<(Index, bool, Result<(), Unsent>)>,
-    changed: watch::Receiver<()>,
-    heard: Instant,
-}
-
-impl Talk<'_> {
-    async fn run(&mut self) -> Result<(), Short> {
-        let done = self.work().await;
-        self.sending.shutdown().await;
-        done
-    }
-
-    async fn work(&mut self) -> Result<(), Short> {
-        loop {
-            self.changed.mark_unchanged();
-            self.act().await?;
-            tokio::select! {
-                said = hear(&mut self.exchange, self.heard + QUIET) => {
-                    if self.take(said?)? {
-                        return Ok(());
-                    }
-                }
-                Some(sent) = self.sending.join_next() => if let Ok(sent) = sent {
-                    self.sent(sent)?;
-                },
-                _ = self.changed.changed() => {}
-            }
-        }
-    }
-
-    /// Does all that is to be done now.
-    async fn act(&mut self) -> Result<(), Short> {
-        loop {
-            let step = self.supply.swarm().next(self.executor);
-            match step {
-                Step::Wait => return Ok(()),
-                Step::Hopeless(file) => {
-                    let detail = format!("the executor does not keep file {file} of the toolchain");
-                    return Err(Failure::elsewhere(Reason::EnvironmentRefused, detail).into());
-                }
-                Step::Elsewhere { holder, files } => self.elsewhere(holder, files).await?,
-                Step::Send {
-                    index,
-                    digest,
-                    size,
-                    offset,
-                } => {
-                    let parcel = Parcel {
-                        contents: Arc::clone(&self.supply.contents),
-                        manifest: self.supply.manifest,
-                        file: digest,
-                        size,
-                        offset,
-                    };
-                    let (supply, link) = (Arc::clone(self.supply), self.link.clone());
-                    let executor = self.executor;
-                    self.sending.spawn(async move {
-                        let on_its_way = OnItsWay::new(supply, executor, index);
-                        let sent = parcel.send(&link, || on_its_way.stalls()).await;
-                        let moving = on_its_way.ends();
-                        (index, moving, sent)
-                    });
-                }
-            }
-        }
-    }
-
-    /// True: it is there.
-    fn take(&mut self, said: Message) -> Result<bool, Short> {
-        self.heard = Instant::now();
-        match said {
-            Message::Progress(_) => return Ok(false),
-            Message::Verified(_) => return Ok(true),
-            Message::Denied(denied) => return Err(refused(&denied)),
-            Message::Missing(missing) => {
-                let have = missing.have.iter().map(|have| have.get());
-                let have = have.chain(std::iter::repeat(0));
-                let files = missing.files.iter().copied().zip(have);
-                let taken = self
-                    .supply
-                    .swarm()
-                    .misses(self.executor, files, !missing.more);
-                if let Err(file) = taken {
-                    return Err(astray_what(&format!("a wish for the unknown file {file}")));
-                }
-            }
-            Message::Arrived(arrived) => {
-                let files = arrived.files.iter().copied();
-                self.supply.swarm().arrived(self.executor, files);
-            }
-            other => return Err(astray(&other)),
-        }
-        self.supply.changed.send_replace(());
-        Ok(false)
-    }
-
-    fn sent(&mut self, sent: (Index, bool, Result<(), Unsent>)) -> Result<(), Short> {
-        let (index, moving, sent) = sent;
-        let mut swarm = self.supply.swarm();
-        swarm.sent(self.executor, index, moving, sent.is_ok());
-        drop(swarm);
-        self.supply.changed.send_replace(());
-        match sent {
-            Ok(()) => Ok(()),
-            Err(Unsent::Source(why)) => Err(gone(why).into()),
-            Err(Unsent::Refused(why)) => {
-                debug!("{}: a file was not taken: {why}", self.executor);
-                Ok(())
-            }
-        }
-    }
-
-    /// Tells the executor to fetch files from another, and that one to let it.
-    async fn elsewhere(&mut self, holder: MemberId, files: Vec<Digest>) -> Result<(), Short> {
-        let place = self.supply.state().addresses.get(&holder).cloned();
-        let shared = self.share(holder).await;
-        let (Some(place), true) = (place, shared) else {
-            let mut swarm = self.supply.swarm();
-            swarm.untold(self.executor, holder, &files);
-            return Ok(());
-        };
-        let elsewhere = Elsewhere {
-            manifest: self.supply.manifest,
-            files: List::new(files).unwrap_or_default(),
-            holder: wire::name::MemberId::from_bytes(*holder.as_bytes()),
-            addresses: place.named,
-        };
-        Ok(self.exchange.send(elsewhere).await?)
-    }
-
-    /// Whether the holder knows that this executor may fetch.
-    async fn share(&self, holder: MemberId) -> bool {
-        let supply = self.supply;
-        if supply.state().shared.contains(&(holder, self.executor)) {
-            return true;
-        }
-        let mut others: Vec<MemberId> = supply.swarm().members().into_iter().collect();
-        others.retain(|one| *one != holder && *one != self.executor);
-        others.truncate(TOGETHER - 1);
-        others.push(self.executor);
-        let members = others.iter();
-        let members = members.map(|id| wire::name::MemberId::from_bytes(*id.as_bytes()));
-        let share = Share {
-            manifest: supply.manifest,
-            members: List::new(members.collect()).unwrap_or_default(),
-        };
-        let asking = async {
-            let link = link(supply, holder).await.ok()?;
-            let mut exchange = link.open(share).await.ok()?;
-            exchange.finish().await.ok()?;
-            match exchange.next().await.ok()? {
-                Some(Incoming::Message(said)) => matches!(*said, Message::Done(_)).then_some(()),
-                _ => None,
-            }
-        };
-        let told = matches!(timeout(SHARED, asking).await, Ok(Some(())));
-        if told {
-            let pairs = others.into_iter().map(|one| (holder, one));
-            supply.state().shared.extend(pairs);
-        }
-        told
-    }
-}
-
-/// A file that others wait for as long as it moves.
-struct OnItsWay {
-    supply: Arc<Supply>,
-    executor: MemberId,
-    index: Index,
-    way: AtomicU8,
-}
-
-const MOVES: u8 = 0;
-const STANDS: u8 = 1;
-const OVER: u8 = 2;
-
-impl OnItsWay {
-    fn new(supply: Arc<Supply>, executor: MemberId, index: Index) -> Self {
-        Self {
-            supply,
-            executor,
-            index,
-            way: AtomicU8::new(MOVES),
-        }
-    }
-
-    fn stalls(&self) {
-        if self.way.swap(STANDS, Ordering::Relaxed) == MOVES {
-            self.supply.swarm().stalls(self.index);
-            self.supply.changed.send_replace(());
-        }
-    }
-
-    /// Who asks is to tell the swarm.
-    fn ends(&self) -> bool {
-        self.way.swap(OVER, Ordering::Relaxed) == MOVES
-    }
-}
-
-/// Given up on the way.
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        let way = self.way.load(Ordering::Relaxed);
-        if way != OVER {
-            let mut swarm = self.supply.swarm();
-            swarm.sent(self.executor, self.index, way == MOVES, false);
-        }
-    }
 }

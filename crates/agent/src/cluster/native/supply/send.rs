@@ -1,10 +1,11 @@
 //! One file on its way to one executor.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use job::Digest;
+use membership::MemberId;
 use tokio::time::timeout;
 use toolchain::Contents;
 use transport::bulk::{SendError, pack};
@@ -12,7 +13,8 @@ use transport::{Link, LinkError};
 use wire::message::Blob;
 use wire::name::Size;
 
-use super::papers;
+use super::swarm::Index;
+use super::{Supply, papers};
 
 /// How long an executor may take nothing of a file before it is given up.
 const TAKEN: Duration = Duration::from_secs(60);
@@ -98,6 +100,52 @@ impl Parcel {
             Ok(Ok(Some(_))) => Err(Unsent::Refused("something came back".to_owned())),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Unsent::Refused(format!("it was not kept within {KEPT:?}"))),
+        }
+    }
+}
+
+/// A file that others wait for as long as it moves.
+pub(super) struct OnItsWay {
+    supply: Arc<Supply>,
+    executor: MemberId,
+    index: Index,
+    way: AtomicU8,
+}
+
+const MOVES: u8 = 0;
+const STANDS: u8 = 1;
+const OVER: u8 = 2;
+
+impl OnItsWay {
+    pub(super) fn new(supply: Arc<Supply>, executor: MemberId, index: Index) -> Self {
+        Self {
+            supply,
+            executor,
+            index,
+            way: AtomicU8::new(MOVES),
+        }
+    }
+
+    pub(super) fn stalls(&self) {
+        if self.way.swap(STANDS, Ordering::Relaxed) == MOVES {
+            self.supply.swarm().stalls(self.index);
+            self.supply.changed.send_replace(());
+        }
+    }
+
+    /// Who asks is to tell the swarm.
+    pub(super) fn ends(&self) -> bool {
+        self.way.swap(OVER, Ordering::Relaxed) == MOVES
+    }
+}
+
+/// Given up on the way.
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        let way = self.way.load(Ordering::Relaxed);
+        if way != OVER {
+            let mut swarm = self.supply.swarm();
+            swarm.sent(self.executor, self.index, way == MOVES, false);
         }
     }
 }
