@@ -1,5 +1,6 @@
 //! A scheduler, daemons and clients on the hosts of a lab, from either suite in any mixture.
 
+mod builder;
 mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+pub use self::builder::{ClusterBuilder, DaemonSpec};
 use self::members::Openness;
 use crate::control::Control;
-use crate::host::{Host, HostSpec, LinkSpec};
+use crate::host::{Host, HostSpec};
 use crate::launch::Launch;
 use crate::ports::{Ports, free_ports};
 use crate::process::{Process, Signal};
-use crate::programs::{Programs, Suite};
+use crate::programs::Suite;
 use crate::rig::{Kind, Lab, LabOptions};
 
 /// The name of the host that the scheduler runs on.
@@ -24,132 +26,6 @@ pub const SCHEDULER: &str = "scheduler";
 const NETNAME: &str = "lab";
 /// How long a part may take to come up. The original looks for new connections seldom.
 const READY: Duration = Duration::from_secs(60);
-
-/// One daemon and its host.
-#[derive(Clone, Debug)]
-pub struct DaemonSpec {
-    pub name: String,
-    pub suite: Suite,
-    pub slots: u32,
-    /// Takes no foreign jobs.
-    pub submit_only: bool,
-    pub link: Option<LinkSpec>,
-    /// Further options.
-    pub arguments: Vec<String>,
-}
-
-/// What a cluster is to be made of.
-#[derive(Clone, Debug)]
-pub struct ClusterBuilder {
-    kind: Kind,
-    options: LabOptions,
-    scheduler: Suite,
-    scheduler_arguments: Vec<String>,
-    daemons: Vec<DaemonSpec>,
-    /// Hosts on which nothing is started.
-    bare: Vec<HostSpec>,
-    /// Who runs the daemon of a name, when it is not root.
-    users: BTreeMap<String, (u32, u32)>,
-    /// Hosts that forbid user namespaces.
-    without_namespaces: BTreeSet<String>,
-    floe: Option<Programs>,
-    openness: Openness,
-}
-
-impl ClusterBuilder {
-    /// Which programs are floe's, instead of those that `cargo xtask build` made.
-    pub fn floe_programs(mut self, programs: Programs) -> Self {
-        self.floe = Some(programs);
-        self
-    }
-
-    fn programs(&self, suite: Suite) -> Result<Programs> {
-        match (suite, &self.floe) {
-            (Suite::Floe, Some(programs)) => Ok(programs.clone()),
-            _ => Programs::locate(suite),
-        }
-    }
-
-    pub fn kind(mut self, kind: Kind) -> Self {
-        self.kind = kind;
-        self
-    }
-
-    /// Where the lab's directory goes, and what else its hosts must see.
-    pub fn options(mut self, options: LabOptions) -> Self {
-        self.options = options;
-        self
-    }
-
-    pub fn scheduler(mut self, suite: Suite) -> Self {
-        self.scheduler = suite;
-        self
-    }
-
-    pub fn scheduler_arguments(mut self, arguments: &[&str]) -> Self {
-        self.scheduler_arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        self
-    }
-
-    /// A host that runs jobs of others, and its own.
-    pub fn executor(self, name: &str, suite: Suite, slots: u32) -> Self {
-        self.daemon(DaemonSpec {
-            name: name.to_owned(),
-            suite,
-            slots,
-            submit_only: false,
-            link: None,
-            arguments: Vec::new(),
-        })
-    }
-
-    /// A host that only submits. With 0 slots it still runs one local job at a time.
-    pub fn submitter(self, name: &str, suite: Suite, slots: u32) -> Self {
-        self.daemon(DaemonSpec {
-            name: name.to_owned(),
-            suite,
-            slots,
-            submit_only: true,
-            link: None,
-            arguments: Vec::new(),
-        })
-    }
-
-    pub fn daemon(mut self, spec: DaemonSpec) -> Self {
-        self.daemons.push(spec);
-        self
-    }
-
-    /// Gives the daemon added last a link with delay, rate and loss.
-    pub fn link(mut self, link: LinkSpec) -> Self {
-        if let Some(last) = self.daemons.last_mut() {
-            last.link = Some(link);
-        }
-        self
-    }
-
-    /// Runs the daemon added last as an ordinary user, who owns the host's home; only a namespace
-    /// host can do that.
-    pub fn user(mut self, uid: u32, gid: u32) -> Self {
-        if let Some(last) = self.daemons.last() {
-            self.users.insert(last.name.clone(), (uid, gid));
-        }
-        self
-    }
-
-    /// Runs the daemon added last, which [`Self::user`] has made an ordinary user's, as on a host
-    /// that forbids user namespaces.
-    pub fn without_user_namespaces(mut self) -> Self {
-        let last = self.daemons.last().map(|last| last.name.clone());
-        self.without_namespaces.extend(last);
-        self
-    }
-
-    /// Makes the hosts, starts the programs and waits until the scheduler knows every daemon.
-    pub fn start(self) -> Result<Cluster> {
-        Cluster::start(self)
-    }
-}
 
 /// A running cluster.
 pub struct Cluster {

@@ -2,6 +2,7 @@
 //! things in another ([`Desk::apply`]), which never waits.
 
 mod load;
+mod report;
 mod scheduler;
 
 use std::collections::HashMap;
@@ -18,14 +19,12 @@ use crate::claim::Claim;
 use crate::compile::Post;
 use crate::config::Config;
 use crate::core::{Action, Core, Event};
-use crate::lending::Lending;
 use crate::link::{Line, LinkEvent};
 use crate::listen::Arrival;
 use crate::load::{Announcer, Meter, Reading, Sample};
 use crate::native::{Front, Ordered, Signers};
 use crate::session::{ORDERS, Order, Said, Session};
 use crate::shop::Shop;
-use crate::status::Status;
 use crate::supply::Supply;
 use crate::wire;
 
@@ -375,6 +374,7 @@ impl Desk {
             0
         }
     }
+<<<<<<< HEAD
 
     fn status(&self) -> String {
         let line = self.line.as_ref();
@@ -416,6 +416,7 @@ impl Desk {
         }
         .text()
     }
+=======
 }
 
 fn unix_seconds() -> u32 {

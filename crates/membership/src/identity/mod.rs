@@ -10,6 +10,7 @@
 mod agent;
 mod error;
 mod joining;
+mod schedulers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +33,6 @@ use crate::live::Live;
 use crate::name::{Address, ClusterName, HostName};
 use crate::revocation::RevocationList;
 use crate::role::Roles;
-use crate::schedulers::SchedulerAt;
 use crate::sign::Signer;
 use crate::subject::Subject;
 use crate::trust::Trust;
@@ -41,8 +41,6 @@ use crate::{BACKDATE, RENEWAL_GRACE, sealed, time};
 const FILE: &str = "identity";
 const REVOKED: &str = "revoked";
 const JOINING: &str = "joining";
-const SCHEDULERS: &str = "schedulers";
-const SCHEDULERS_KIND: &str = "floe-schedulers";
 const KIND: &str = "floe-identity";
 const CAP: u64 = 256 * 1024;
 
@@ -278,21 +276,6 @@ impl Identity {
             .replace(&lock, REVOKED, trust.revoked().bytes())?;
         self.trust = Trust::clone(&trust);
         Ok(())
-    }
-
-    /// Where the schedulers were; nowhere if that was never heard or cannot be read.
-    pub fn schedulers(&self) -> Vec<SchedulerAt> {
-        let file = self.directory.read(SCHEDULERS, CAP).ok().flatten();
-        file.and_then(|file| sealed::open(SCHEDULERS_KIND, &file).ok())
-            .unwrap_or_default()
-    }
-
-    /// For a start while the authority is away.
-    pub fn keep_schedulers(&self, schedulers: &[SchedulerAt]) -> Result<(), IdentityError> {
-        let sealed = sealed::seal(SCHEDULERS_KIND, &schedulers)
-            .map_err(|_| IdentityError::Answer("schedulers that cannot be kept"))?;
-        let lock = self.directory.lock()?;
-        Ok(self.directory.replace(&lock, SCHEDULERS, &sealed)?)
     }
 
     /// What this member shows and believes, for its connections.
