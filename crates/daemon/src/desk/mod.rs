@@ -374,49 +374,6 @@ impl Desk {
             0
         }
     }
-<<<<<<< HEAD
-
-    fn status(&self) -> String {
-        let line = self.line.as_ref();
-        let clients = self
-            .core
-            .states()
-            .filter_map(|(id, state)| Some((id, state, self.seats.get(&id)?.address.clone())));
-        let toolchains = &self.shop.toolchains;
-        let lending = Lending {
-            is_possible: !self.config.no_remote && self.shop.executor.is_some(),
-            slots: self.core.slots(),
-            owner: &self.config.owner,
-            base_dir: &self.config.base_dir,
-            reading: self.reading,
-            frozen: self.core.is_frozen(),
-            hungry: self.core.is_hungry(),
-        };
-        Status {
-            node_name: &self.config.node_name,
-            address: line.and_then(|line| line.own).map(|own| own.to_string()),
-            scheduler: match line {
-                Some(line) => Ok(line.scheduler.to_string()),
-                None => Err(self.cause.clone()),
-            },
-            scheduler_version: line.map(|line| line.version.number()),
-            clients: clients.collect(),
-            cache_bytes: toolchains.usage().used,
-            cache_limit: toolchains.usage().limit,
-            platform: self.shop.platform.as_str(),
-            native: self.shop.natives.inventory(),
-            received: toolchains.environments(),
-            arriving: (self.supply.as_ref()).map_or_else(Vec::new, |supply| supply.progress()),
-            used: self.core.used(),
-            slots: self.core.slots(),
-            features: self.config.features,
-            reading: self.reading.unwrap_or_default(),
-            lending: lending.closed().map_or(Ok(lending.manner()), Err),
-            open_to: self.config.openness(),
-        }
-        .text()
-    }
-=======
 }
 
 fn unix_seconds() -> u32 {
