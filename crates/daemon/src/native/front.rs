@@ -15,6 +15,7 @@ use super::grants::{Bad, Case, Ledger, Permit, judge, member};
 use super::members::Members;
 use super::order::{self, Ordered, refuse};
 use super::outputs::Manner;
+use super::pace::Pace;
 use super::{Signers, refused};
 use crate::compile::{Packed, Task, Unready, shown};
 use crate::executor::Order;
@@ -156,6 +157,7 @@ impl Front {
         // Dropping it ends all jobs of the connection.
         let (_open, is_open) = watch::channel(());
         let (distrust, distrusted) = watch::channel(false);
+        let pace = Pace::default();
         let peer = Arc::new(peer);
         let mut asking = JoinSet::new();
         loop {
@@ -163,7 +165,7 @@ impl Front {
                 arrived = arrivals.next() => match arrived {
                     Some((Message::Compile(compile), exchange)) => {
                         let (front, peer) = (Arc::clone(&self), Arc::clone(&peer));
-                        let link = is_open.clone();
+                        let link = (is_open.clone(), pace.clone());
                         asking.spawn(front.ask(peer, compile, exchange, link));
                     }
                     Some((message, exchange)) if Supply::takes(&message) => {
@@ -187,6 +189,8 @@ impl Front {
                 Some(_) = asking.join_next() => {}
                 () = told(&mut leaving), if link.is_some() => {
                     // Without this handle the connection ends with its last job.
+                    // Files that are on their way are for the next daemon.
+                    distrust.send_replace(true);
                     if let Some(link) = link.take() {
                         link.go_away("this host's daemon is being stopped").await;
                     }
@@ -201,7 +205,7 @@ impl Front {
         peer: Arc<Peer>,
         compile: Compile,
         mut exchange: Exchange,
-        link: watch::Receiver<()>,
+        (link, pace): (watch::Receiver<()>, Pace),
     ) {
         match self.take(&peer, &compile).await {
             Ok((task, seat)) => {
@@ -212,6 +216,7 @@ impl Front {
                     manner: Manner {
                         wanted: compile.wanted.to_vec(),
                         zstd: compile.accepted.contains(&Packing::Zstd),
+                        pace,
                         level: self.shop.config.compression,
                         key: ProofKey::of(&compile.grant),
                     },

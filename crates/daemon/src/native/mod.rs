@@ -11,6 +11,7 @@ mod grants;
 mod members;
 mod order;
 mod outputs;
+mod pace;
 mod refused;
 mod signers;
 

@@ -1,6 +1,7 @@
 //! A result on its way back.
 
 use std::io::{self, Read};
+use std::time::Instant;
 
 use job::Digest;
 use transport::{Exchange, LinkError};
@@ -9,6 +10,7 @@ use wire::name::Size;
 use wire::{Proof, ProofKey};
 use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
+use super::pace::{Pace, Went};
 use crate::executor::Finished;
 use crate::session::End;
 
@@ -23,6 +25,8 @@ pub(super) struct Manner {
     pub(super) wanted: Vec<OutputKind>,
     /// The agent takes zstd.
     pub(super) zstd: bool,
+    /// Whether packing pays on this connection.
+    pub(super) pace: Pace,
     /// Zstandard's level.
     pub(super) level: i32,
     /// Of the proofs that they are this job's.
@@ -72,7 +76,9 @@ async fn one(
     let mut left = length;
     let mut proof = manner.key.begin(kind);
     let mut piece = read(from, &mut left, &mut proof)?;
-    let pays = manner.zstd && length >= LEAST && shrinks(&piece, manner.level);
+    let pays =
+        manner.zstd && length >= LEAST && manner.pace.packs() && shrinks(&piece, manner.level);
+    let mut went = Went::default();
     let packing = if pays { Packing::Zstd } else { Packing::Plain };
     exchange
         .send(Output {
@@ -83,25 +89,38 @@ async fn one(
         .await?;
     if !pays {
         while !piece.is_empty() {
-            exchange.send_data(piece).await?;
+            send_some(exchange, piece, &mut went).await?;
             piece = read(from, &mut left, &mut proof)?;
         }
+        manner.pace.learn(&went);
         return Ok(proof.finish());
     }
     let mut encoder = Encoder::new(manner.level).map_err(|error| unread(&error))?;
     while !piece.is_empty() {
+        let began = Instant::now();
         let packed = pack(&mut encoder, &piece, left == 0).map_err(|error| unread(&error))?;
-        send_some(exchange, packed).await?;
+        went.packing += began.elapsed();
+        went.packed += piece.len() as u64;
+        send_some(exchange, packed, &mut went).await?;
         piece = read(from, &mut left, &mut proof)?;
     }
+    manner.pace.learn(&went);
     Ok(proof.finish())
 }
 
-async fn send_some(exchange: &mut Exchange, bytes: Vec<u8>) -> Result<(), LinkError> {
+async fn send_some(
+    exchange: &mut Exchange,
+    bytes: Vec<u8>,
+    went: &mut Went,
+) -> Result<(), LinkError> {
     if bytes.is_empty() {
         return Ok(());
     }
-    exchange.send_data(bytes).await
+    let (length, began) = (bytes.len() as u64, Instant::now());
+    exchange.send_data(bytes).await?;
+    went.sent += length;
+    went.sending += began.elapsed();
+    Ok(())
 }
 
 fn read(from: &mut impl Read, left: &mut u64, proof: &mut Proof) -> Result<Vec<u8>, End> {

@@ -145,3 +145,31 @@ fn without_overlap_everybody_joins_anew() {
     assert_eq!(met, Err(Some(Distrust::UnknownAuthority)));
     assert!(cluster.log().contains("rotated generation=2 old-until=now"));
 }
+
+#[test]
+fn without_overlap_old_members_are_nobody_to_new_ones_and_end_within_a_day() {
+    let mut cluster = Cluster::new();
+    let (old, other) = (cluster.host(Roles::USUAL), cluster.host(Roles::USUAL));
+    let revoked = cluster.host(Roles::USUAL);
+    // Whoever is revoked before the rotation is refused by all who have heard it.
+    let list = cluster.revoke(&revoked);
+    assert_eq!(old.live.revoke(&list, cluster.now()), Ok(true));
+    rotate(&mut cluster, Duration::ZERO);
+    let new = cluster.host(Roles::USUAL);
+    let now = cluster.now();
+    assert!(meet(&old, &other, EXECUTOR, now).is_ok());
+    let refused = meet(&revoked, &old, EXECUTOR, now);
+    let member = revoked.identity.member();
+    assert_eq!(refused.err(), Some(Some(Distrust::Revoked(member))));
+    for (from, to) in [(&old, &new), (&new, &old)] {
+        let refused = meet(from, to, EXECUTOR, now);
+        assert_eq!(refused.err(), Some(Some(Distrust::UnknownAuthority)));
+    }
+    // What connected them before ends with their certificates, which nobody renews.
+    let (_, peer) = meet(&old, &other, EXECUTOR, now).unwrap();
+    assert_eq!(peer.is_still_trusted(&old.live, now), Ok(()));
+    cluster.clock.advance(DAY + 60);
+    let now = cluster.now();
+    assert!(peer.is_still_trusted(&old.live, now).is_err());
+    assert!(meet(&old, &other, EXECUTOR, now).is_err());
+}

@@ -28,8 +28,14 @@ pub(super) enum Act {
     ///
     /// The old key is destroyed at once. It vouches for the new one as long as the overlap lasts: members
     /// go on, and learn the new key when they renew, within a day. Hosts that are switched off for longer
-    /// than the overlap must join again. Use --overlap 0 when the key may be known to others: then nobody
-    /// is a member any more, and every host joins again.
+    /// than the overlap must join again.
+    ///
+    /// Use --overlap 0 when the key may be known to others: then nobody is a member any more, and every host
+    /// joins again. The authority cannot tell the old members, as they would have to believe the old key for
+    /// that: those that have not joined again go on among themselves, and whoever has the old key with them,
+    /// until their certificates end, within a day. To end that at once, stop floe on every host before it joins
+    /// again. If the old key is still yours alone, floe cluster revoke of a member first ends what runs for it
+    /// within a minute.
     Rotate(Rotate),
     /// Answer hosts that join and members that renew, as the authority
     Serve(Serve),
