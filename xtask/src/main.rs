@@ -41,6 +41,12 @@ fn main() -> ExitCode {
 
 fn run(words: &[String]) -> Result<ExitCode> {
     let rest = words.get(1..).unwrap_or_default();
+    let asks_for_help = |word: &String| matches!(word.as_str(), "--help" | "-h");
+    // The bench has options of its own, and helps with them.
+    if rest.iter().any(asks_for_help) && words[0] != "bench" {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
     std::env::set_current_dir(step::root()?)?;
     match words.first().map(String::as_str) {
         Some("setup") => setup::run()?,
