@@ -71,7 +71,7 @@ fn mixture(
 /// The yardstick: what the tests say of C++ icecream alone.
 #[test]
 fn debian_alone() -> Result<()> {
-    mixture(&REDIS_LIBRARIES, Debian, &[Debian, Debian], Debian)
+    mixture(&SMALL, Debian, &[Debian, Debian], Debian)
 }
 
 #[test]
