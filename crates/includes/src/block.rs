@@ -35,6 +35,8 @@ pub(crate) enum Line {
     PragmaOnce,
     PushMacro(Name),
     PopMacro(Name),
+    /// From here on the file calls itself something else, as `#line` or a preprocessor's marker says.
+    Rename,
     /// What is not followed here, if it is reached.
     Strange(Strange),
 }
@@ -82,8 +84,8 @@ pub enum Strange {
     Trigraph,
     #[error("#embed is not followed")]
     Embed,
-    #[error("#line gives the file another name")]
-    Renamed,
+    #[error("a preprocessor's marker says that another file begins")]
+    Marker,
 }
 
 /// What else of a file's text matters. Found anywhere in it, even in comments.
@@ -271,7 +273,8 @@ impl Library {
             b"embed" => Some(Line::Strange(Strange::Embed)),
             b"pragma" => self.pragma(rest),
             b"assert" | b"unassert" => Some(Line::Strange(Strange::Assertion)),
-            b"line" => Some(Line::Strange(Strange::Renamed)),
+            b"line" => Some(Line::Rename),
+            _ if directive.first().is_some_and(u8::is_ascii_digit) => Some(marker(rest)),
             _ => None,
         }
     }
@@ -336,6 +339,14 @@ impl Library {
     /// The word that an identifier is.
     pub(crate) fn word(token: Token) -> Option<Word> {
         (token.kind == Kind::Identifier).then(|| Word::of(token.spelling))?
+    }
+}
+
+/// `# 12 "name"`, what a preprocessor writes; numbers behind the name say that files begin and end.
+fn marker(rest: &[u8]) -> Line {
+    match rest.trim_ascii().last() {
+        Some(b'"') | None => Line::Rename,
+        Some(_) => Line::Strange(Strange::Marker),
     }
 }
 

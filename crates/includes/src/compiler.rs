@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::block::{Library, Line};
+use crate::block::{Library, Line, Strange};
 use crate::macros::Table;
 use crate::words::Word;
 
@@ -79,6 +79,8 @@ impl Compiler {
             match line {
                 Line::Define(name, id) => compiler.table.set(name, Some(id)),
                 Line::Undefine(name) => compiler.table.set(name, None),
+                // It is a preprocessor's text.
+                Line::Rename | Line::Strange(Strange::Marker) => {}
                 _ => return Err(Unanswered::Macro),
             }
         }

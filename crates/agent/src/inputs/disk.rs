@@ -154,8 +154,8 @@ impl Tree for Disk {
     }
 
     fn once(&mut self, file: FileId) -> u64 {
-        // gcc takes equal contents of equal time for one file, clang one inode; headers that are equal
-        // in two places and differ in what they are read as are rarer than either.
+        // clang's rule. gcc takes equal contents of equal time for one file: such a copy is found here as
+        // one file more, which the comparison shows.
         use std::os::unix::fs::MetadataExt;
         fs::metadata(self.start.join(self.path(file))).map_or(0, |meta| meta.ino())
     }

@@ -142,6 +142,7 @@ impl Evaluator<'_> {
         Place {
             file: self.quoted(file),
             base_file: self.quoted(self.source.file),
+            is_renamed: false,
             depth,
         }
     }
@@ -176,7 +177,7 @@ impl Evaluator<'_> {
         if block.facts.changes_macros {
             return Err(Doubt::Pragma);
         }
-        let here = Here {
+        let mut here = Here {
             origin,
             directory: self.tree.parent(file),
             place: self.place(file, depth),
@@ -214,6 +215,7 @@ impl Evaluator<'_> {
                         self.table.set(*name, before);
                     }
                 }
+                Line::Rename => here.place.is_renamed = true,
                 Line::Strange(strange) => return Err((*strange).into()),
             }
         }

@@ -24,6 +24,8 @@ pub enum Lack {
     Counter,
     #[error("__LINE__ decides")]
     Line,
+    #[error("__FILE__ decides, and #line has changed it")]
+    File,
     #[error("the time decides")]
     Time,
     #[error("a macro's arguments are not what it wants")]
@@ -38,6 +40,8 @@ pub(crate) struct Place {
     /// The name of the file with quotes, as `__FILE__` gives it.
     pub(crate) file: Name,
     pub(crate) base_file: Name,
+    /// `#line` may have changed the name.
+    pub(crate) is_renamed: bool,
     /// 0 in the source itself.
     pub(crate) depth: usize,
 }
@@ -171,6 +175,7 @@ impl<'a> Expander<'a> {
     /// Names that the compiler defines anew at each place.
     fn dynamic(&mut self, token: Token) -> Result<Token, Lack> {
         let (kind, spelling) = match Word::of(token.spelling) {
+            Some(Word::File) if self.place.is_renamed => return Err(Lack::File),
             Some(Word::File) => (Kind::Text, self.place.file),
             Some(Word::BaseFile) => (Kind::Text, self.place.base_file),
             Some(Word::IncludeLevel) => {

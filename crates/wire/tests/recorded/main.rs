@@ -4,4 +4,5 @@
 mod corpus;
 mod schedulers;
 mod sessions;
+mod toolchains;
 mod vectors;

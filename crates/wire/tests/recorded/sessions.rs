@@ -28,7 +28,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("refused", refused()),
         ("placement", placement()),
         ("daemon", daemon()),
-        ("toolchain", toolchain()),
+        ("toolchain", crate::toolchains::toolchain()),
         ("membership", membership()),
         ("agent", agent()),
         ("overview", overview()),
@@ -36,7 +36,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
     ]
 }
 
-fn digest(byte: u8) -> Digest {
+pub(crate) fn digest(byte: u8) -> Digest {
     Digest::from_bytes([byte; 32])
 }
 
@@ -44,15 +44,15 @@ pub(crate) fn member(byte: u8) -> MemberId {
     MemberId::from_bytes([byte; 16])
 }
 
-fn platform() -> Platform {
+pub(crate) fn platform() -> Platform {
     Platform::parse("x86_64").unwrap()
 }
 
-fn count(number: u32) -> Count {
+pub(crate) fn count(number: u32) -> Count {
     Count::new(number).unwrap()
 }
 
-fn size(number: u64) -> Size {
+pub(crate) fn size(number: u64) -> Size {
     Size::new(number).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn micros(number: u64) -> Micros {
     Micros::new(number).unwrap()
 }
 
-fn list<T, const MOST: usize>(entries: Vec<T>) -> List<T, MOST> {
+pub(crate) fn list<T, const MOST: usize>(entries: Vec<T>) -> List<T, MOST> {
     List::new(entries).unwrap()
 }
 
@@ -303,112 +303,6 @@ fn daemon() -> Vec<Step> {
         (ACCEPTING, Act::Say(0, elected.into())),
         (ACCEPTING, Act::End(0)),
         (CONNECTING, Act::End(0)),
-    ]
-}
-
-fn toolchain() -> Vec<Step> {
-    let offer = Offer {
-        manifest: digest(8),
-        manifest_size: size(70_000),
-        files: count(60),
-        total: size(250 << 20),
-        platform: Some(platform()),
-    };
-    let manifest = Manifest {
-        manifest: digest(8),
-        size: size(8),
-        packing: Packing::Plain,
-    };
-    let missing = Missing {
-        files: list(vec![digest(20), digest(21)]),
-        more: false,
-        have: list(vec![size(1_000), size(0)]),
-    };
-    let blob = Blob {
-        manifest: digest(8),
-        file: digest(20),
-        offset: size(1_000),
-        size: size(1_004),
-        packing: Packing::Plain,
-    };
-    let find = FindHolders {
-        manifests: list(vec![digest(8)]),
-    };
-    let holders = Holders {
-        holders: list(vec![Holder {
-            manifest: digest(8),
-            addresses: list(addresses().into_vec()),
-        }]),
-    };
-    let fetch = FetchBlob {
-        manifest: digest(8),
-        file: digest(21),
-        offset: size(0),
-        accepted: list(vec![Packing::Zstd]),
-    };
-    let denied = Denied {
-        text: Line::new("this host does not have it"),
-        retry: Retry::Elsewhere,
-        code: Line::new("absent"),
-    };
-    let progress = Progress {
-        have: size(100 << 20),
-        total: size(250 << 20),
-    };
-    let ask = FetchManifest {
-        manifest: digest(8),
-    };
-    let possession = Possession { size: size(64) };
-    let arrived = Arrived {
-        files: list(vec![digest(20)]),
-    };
-    let elsewhere = Elsewhere {
-        manifest: digest(8),
-        files: list(vec![digest(21)]),
-        holder: member(5),
-        addresses: addresses(),
-    };
-    let share = Share {
-        manifest: digest(8),
-        members: list(vec![member(6)]),
-    };
-    vec![
-        (CONNECTING, Act::Open(offer.into())),
-        (ACCEPTING, Act::Say(0, ManifestWanted {}.into())),
-        (CONNECTING, Act::Say(0, manifest.into())),
-        (CONNECTING, Act::Data(0, b"manifest".to_vec())),
-        (CONNECTING, Act::Say(0, possession.into())),
-        (CONNECTING, Act::Data(0, vec![7; 64])),
-        (ACCEPTING, Act::Say(0, missing.into())),
-        (CONNECTING, Act::Say(0, elsewhere.into())),
-        (CONNECTING, Act::Open(blob.into())),
-        (CONNECTING, Act::Data(1, b"rest".to_vec())),
-        (CONNECTING, Act::End(1)),
-        (ACCEPTING, Act::End(1)),
-        (ACCEPTING, Act::Say(0, arrived.into())),
-        (ACCEPTING, Act::Say(0, progress.into())),
-        (
-            ACCEPTING,
-            Act::Say(
-                0,
-                Verified {
-                    manifest: digest(8),
-                }
-                .into(),
-            ),
-        ),
-        (ACCEPTING, Act::End(0)),
-        (CONNECTING, Act::End(0)),
-        (ACCEPTING, Act::Open(fetch.into())),
-        (CONNECTING, Act::Say(2, denied.into())),
-        (CONNECTING, Act::End(2)),
-        (ACCEPTING, Act::End(2)),
-        (ACCEPTING, Act::Open(ask.into())),
-        (ACCEPTING, Act::Reset(3, ResetCode::TOO_SLOW)),
-        (CONNECTING, Act::Open(find.into())),
-        (ACCEPTING, Act::Say(4, holders.into())),
-        (CONNECTING, Act::Open(share.into())),
-        (ACCEPTING, Act::Say(5, Done {}.into())),
     ]
 }
 

@@ -94,16 +94,20 @@ async fn what_was_cut_off_goes_on() {
     let mut cut = author.link.open(blob).await.unwrap();
     cut.send_data(half).await.unwrap();
     let whole = missing.files.len();
-    let have = loop {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        let status = status(&executor).await;
-        if let Some(line) = status.lines().find(|line| line.contains("Arriving: ")) {
-            let have = line.split(' ').rev().nth(5).unwrap();
-            if have.parse::<u64>().is_ok_and(|kib| kib >= 1024) {
-                break line.to_owned();
+    let has_come = async || {
+        loop {
+            let status = status(&executor).await;
+            if let Some(line) = status.lines().find(|line| line.contains("Arriving: ")) {
+                let have = line.split(' ').rev().nth(5).unwrap();
+                if have.parse::<u64>().is_ok_and(|kib| kib >= 1024) {
+                    return line.to_owned();
+                }
             }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
+    let have = timeout(PATIENCE, has_come()).await;
+    let have = have.expect("what came is told");
     assert!(have.contains(&id(&contents).to_string()[..32]), "{have}");
     drop((cut, exchange));
     author.again(&executor).await;

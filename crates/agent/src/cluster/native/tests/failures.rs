@@ -10,12 +10,7 @@ use crate::cluster::Failure;
 
 /// How a job ends at an executor of this manner, and what the scheduler is told.
 async fn ends(manner: Manner) -> (Failure, Ending) {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", manner).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, _executor, agent, mut scheduler) = pair(manner).await;
     let failure = agent
         .job("a.o")
         .await
@@ -90,12 +85,7 @@ async fn an_executor_that_is_being_stopped_has_failed_nobody() {
 
 #[tokio::test]
 async fn one_that_was_stopped_is_not_unreachable_before_somebody_reached_it_again() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, executor, agent, _scheduler) = pair(Manner::Good).await;
     agent.job("a.o").await.unwrap();
     executor.becomes(Manner::Leaves);
     agent.job("b.o").await.unwrap_err();
@@ -154,12 +144,7 @@ async fn another_host_at_the_executors_address_gets_no_job() {
 
 #[tokio::test]
 async fn a_connection_that_broke_is_made_again() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, executor, agent, _scheduler) = pair(Manner::Good).await;
     agent.job("a.o").await.unwrap();
     executor.becomes(Manner::DiesSilently);
     agent.job("b.o").await.unwrap_err();
@@ -170,12 +155,7 @@ async fn a_connection_that_broke_is_made_again() {
 
 #[tokio::test]
 async fn a_job_that_nobody_wants_any_more_is_taken_back() {
-    let mut world = World::new();
-    let mut executor = Executor::start(&mut world, "executor", Manner::Sleeps).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, mut executor, agent, mut scheduler) = pair(Manner::Sleeps).await;
     let mut seat = agent.seat().await.unwrap();
     tokio::select! {
         ended = agent.compile(&mut seat, "a.o") => panic!("{ended:?}"),
@@ -195,12 +175,7 @@ async fn a_job_that_nobody_wants_any_more_is_taken_back() {
 
 #[tokio::test]
 async fn without_a_scheduler_a_job_does_not_wait() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, _executor, agent, scheduler) = pair(Manner::Good).await;
     scheduler.allowed.store(0, Ordering::Relaxed);
     let waiting = agent.seat();
     let dying = async {
@@ -240,12 +215,7 @@ async fn a_new_scheduler_is_gone_to() {
 
 #[tokio::test]
 async fn a_revoked_executor_is_left_at_once_and_not_gone_to_again() {
-    let mut world = World::new();
-    let mut executor = Executor::start(&mut world, "executor", Manner::Sleeps).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (mut world, mut executor, agent, scheduler) = pair(Manner::Sleeps).await;
     let mut seat = agent.seat().await.unwrap();
     let list = world.revoke(executor.identity.member());
     let revoking = async {
@@ -265,12 +235,7 @@ async fn a_revoked_executor_is_left_at_once_and_not_gone_to_again() {
 
 #[tokio::test]
 async fn who_is_a_member_no_more_has_no_way() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, _executor, agent, scheduler) = pair(Manner::Good).await;
     agent.job("a.o").await.unwrap();
     agent.cluster.is_open();
     assert!(agent.cluster.access().is_none());

@@ -9,12 +9,7 @@ use super::rig::*;
 
 #[tokio::test]
 async fn a_warm_job_waits_for_nothing_but_its_result() {
-    let mut world = World::new();
-    let mut executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, mut executor, agent, mut scheduler) = pair(Manner::Good).await;
     let text: Vec<u8> = (0..1_000_000_u32)
         .flat_map(|n| (n * 77).to_le_bytes())
         .collect();
@@ -50,12 +45,7 @@ async fn a_warm_job_waits_for_nothing_but_its_result() {
 
 #[tokio::test]
 async fn the_grant_of_a_job_that_was_announced_is_there_before_it() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, _executor, agent, mut scheduler) = pair(Manner::Good).await;
     agent.access().coming(&agent.wish());
     let Some(Message::Want(want)) = scheduler.heard.recv().await else {
         panic!("nothing is wanted");
@@ -107,25 +97,15 @@ async fn join_all<F: Future + Unpin>(mut all: Vec<F>) -> Vec<F::Output> {
 
 #[tokio::test]
 async fn who_refuses_for_want_of_a_toolchain_gets_it() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Lacks).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
     // The scheduler is mistaken.
-    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, executor, agent, _scheduler) = pair(Manner::Lacks).await;
     agent.job("a.o").await.unwrap();
     assert_eq!(executor.installations.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
 async fn what_jobs_ask_for_is_wanted_on_streams_of_their_own() {
-    let mut world = World::new();
-    let executor = Executor::start(&mut world, "executor", Manner::Good).await;
-    let agent = Agent::new(&mut world);
-    let submitter = agent.identity.member();
-    let mut scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
-    agent.joins(&scheduler);
+    let (_world, _executor, agent, mut scheduler) = pair(Manner::Good).await;
     let mut wish = agent.wish();
     agent.access().coming(&wish);
     (wish.niceness, wish.preferred_host) = (7, "small".to_owned());

@@ -80,6 +80,17 @@ impl World {
     }
 }
 
+/// A cluster of one executor, with an agent that has joined it.
+pub(super) async fn pair(manner: Manner) -> (World, Executor, Agent, Scheduler) {
+    let mut world = World::new();
+    let executor = Executor::start(&mut world, "executor", manner).await;
+    let agent = Agent::new(&mut world);
+    let submitter = agent.identity.member();
+    let scheduler = Scheduler::start(&mut world, submitter, &[&executor], true).await;
+    agent.joins(&scheduler);
+    (world, executor, agent, scheduler)
+}
+
 pub(super) fn live(identity: &Identity) -> Live {
     identity.live(Arc::new(DefaultTimeProvider)).unwrap()
 }
