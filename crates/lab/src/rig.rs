@@ -186,11 +186,18 @@ impl Lab {
                 if rest.as_os_str().is_empty() {
                     continue;
                 }
+                // A program lies in a directory that is shown, or is shown alone.
                 let inside = source.join(rest);
+                let above = if seen.is_dir() {
+                    Some(&*inside)
+                } else {
+                    inside.parent()
+                };
                 text.push_str(&format!(
-                    "mkdir -p '{0}'\nmount --bind '{1}' '{0}'\n",
+                    "mkdir -p '{2}'\n[ -e '{0}' ] || touch '{0}'\nmount --bind '{1}' '{0}'\n",
                     inside.display(),
-                    seen.display()
+                    seen.display(),
+                    above.unwrap_or(&source).display()
                 ));
             }
             text.push_str(&format!("mount --rbind '{}' {point}\n", source.display()));

@@ -10,9 +10,9 @@ use crate::limits::{
     LONGEST_DATA, LONGEST_MESSAGE, Limits, MOST_CREDIT, MOST_PONGS, PIECE, Patience,
 };
 use crate::message::{
-    Address, Ending, Family, Holder, InputKind, JobLimits, Lack, Language, Member, Message,
-    OutputKind, Packing, Placed, Refusal, Retry, Role, Root, SchedulerPlace, Standing, Taking,
-    Toolset, Usage,
+    Address, Ending, Family, Holder, InputKind, JobInputs, JobLimits, Lack, Language, Member,
+    Message, OutputKind, Packing, Placed, Refusal, Retry, Role, Root, SchedulerPlace, Standing,
+    Taking, Toolset, Usage,
 };
 
 macro_rules! list_parts {
@@ -33,6 +33,7 @@ const PARTS: &[Definition] = list_parts!(
     SignedGrant,
     Grant,
     JobLimits,
+    JobInputs,
     Usage,
     Toolset,
     Placed,
@@ -68,6 +69,21 @@ const CONVERSATIONS: &[(u16, &str, &str)] = &[
          anything; the end says that the input is whole. The executor answers with Accepted, Started, each output, and Finished, \
          or at any point with Refused. The agent takes its wish back by a reset. A result counts only if it is whole: \
          Finished and the end have come, as many outputs as Finished says, each as long as announced.",
+    ),
+    (
+        24,
+        "The files of a member's jobs",
+        "Instead of text a job may read the submit host's own files, at their places. The agent tells them on a stream that View \
+         opens, each once on a connection, and a job names those that it needs. What the job sees is these files and its toolchain. \
+         Files that are there on the submit host, and that something might ask for and nothing reads, are told without their \
+         bytes: in their place stands a line that no compiler takes, with the view's marker in it. The data behind Entries is, \
+         for each entry: its number's distance from the one before (the first: its number), what it is (1 directory, 2 file, 3 the \
+         same file as another entry, 4 symbolic link, 5 a file without its bytes), marks (1 fresh: what was set up before \
+         must not get it, since jobs there relied on its absence; 2 executable), the length of its path and the path, absolute and without links; then for a \
+         file the 32 bytes of its BLAKE3 digest, its length, seconds (zigzag) and nanoseconds of its time and its bytes; for \
+         the same file the number of the other; for a link the length of what it says, and that. Numbers are varints. An entry's key is BLAKE3 of the \
+         length of its path, the path, what it is, and: a file's digest, length, seconds (8 bytes), nanoseconds (4 bytes, the lowest first) and whether it \
+         is executable (1 byte); the other's key; what a link says.",
     ),
     (
         32,

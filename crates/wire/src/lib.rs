@@ -24,6 +24,7 @@ mod make;
 pub mod message;
 pub mod name;
 mod proof;
+pub mod view;
 
 pub use connection::{Connection, Event, Held, ResetBy};
 pub use define::{Choice, Definition, FieldDefinition};

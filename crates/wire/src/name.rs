@@ -148,6 +148,8 @@ parsed! {
 numbers! {
     /// An agent's own number for a job, for logs on both sides.
     JobNumber: u64 = 0 => u64::MAX;
+    /// An agent's own number for what the jobs of a connection see of its files.
+    ViewNumber: u64 = 0 => u64::MAX;
     /// The number of a grant, given by the scheduler that signed it.
     GrantNumber: u64 = 1 => u64::MAX;
     /// How many compilers at once.

@@ -3,6 +3,7 @@
 
 use job::{Digest, Platform};
 
+use super::view::JobInputs;
 use crate::define::{messages, parts};
 use crate::field::{Line, List};
 use crate::grant::SignedGrant;
@@ -34,6 +35,8 @@ choices! {
     InputKind {
         /// text of one translation unit, preprocessed as far as the arguments say
         Text = 1;
+        /// none: the source and what it includes are the files that `inputs` names
+        Files = 2;
     }
 
     /// How data is packed.
@@ -50,6 +53,8 @@ choices! {
         Object = 1;
         /// the `.dwo` file beside it
         SplitDwarf = 2;
+        /// the rules for make that say what it read
+        Dependencies = 3;
         /// what the compiler wrote to its standard output
         StandardOutput = 16;
         /// what it wrote to its standard error
@@ -88,6 +93,8 @@ choices! {
         OverLimit = 13;
         /// it failed by itself
         Failed = 14;
+        /// it does not have the files that the job reads, or cannot lay them out
+        FilesMissing = 15;
     } else Other
 
     /// Where trying again may help.
@@ -158,6 +165,8 @@ messages! {
         14 (uint32, repeated) accepted: List<Packing, 16>;
         /// What the job may use.
         15 (message, required) limits: JobLimits;
+        /// The files that it reads, if its input is files.
+        16 (message, optional) inputs: Option<JobInputs>;
     }
 
     /// It will run.

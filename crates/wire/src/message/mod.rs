@@ -7,6 +7,7 @@ mod membership;
 mod place;
 mod session;
 mod toolchain;
+mod view;
 
 pub use compile::*;
 pub use login::*;
@@ -14,6 +15,7 @@ pub use membership::*;
 pub use place::*;
 pub use session::{Capabilities, Capability, Hello, Taking};
 pub use toolchain::*;
+pub use view::*;
 
 use crate::define::Definition;
 pub use crate::define::{Body, Outgoing};
@@ -92,6 +94,10 @@ all!(
     Output,
     Finished,
     Refused,
+    View,
+    Entries,
+    Gone,
+    ViewLost,
     Want,
     Grants,
     NoGrants,

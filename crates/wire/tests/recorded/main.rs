@@ -6,3 +6,4 @@ mod schedulers;
 mod sessions;
 mod toolchains;
 mod vectors;
+mod views;

@@ -29,6 +29,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("placement", placement()),
         ("daemon", daemon()),
         ("toolchain", crate::toolchains::toolchain()),
+        ("view", crate::views::view()),
         ("membership", membership()),
         ("agent", agent()),
         ("overview", overview()),
@@ -111,7 +112,7 @@ fn usage() -> Usage {
     }
 }
 
-fn compile() -> Message {
+pub(crate) fn compile() -> Compile {
     let arguments = ["-O2", "-g", "-c", "-DNAME=\"ü\""];
     Compile {
         job: JobNumber::new(17).unwrap(),
@@ -137,8 +138,8 @@ fn compile() -> Message {
             memory: Some(size(4 << 30)),
             run_time_us: None,
         },
+        inputs: None,
     }
-    .into()
 }
 
 fn output(kind: OutputKind, length: u64, packing: Packing) -> Message {
@@ -152,7 +153,7 @@ fn output(kind: OutputKind, length: u64, packing: Packing) -> Message {
 
 fn job() -> Vec<Step> {
     vec![
-        (CONNECTING, Act::Open(compile())),
+        (CONNECTING, Act::Open(compile().into())),
         (CONNECTING, Act::Data(0, b"int main() {}\n".to_vec())),
         (CONNECTING, Act::End(0)),
         (ACCEPTING, Act::Say(0, Accepted { queued: count(3) }.into())),
@@ -191,11 +192,11 @@ fn refused() -> Vec<Step> {
         retry: Retry::Elsewhere,
     };
     vec![
-        (CONNECTING, Act::Open(compile())),
+        (CONNECTING, Act::Open(compile().into())),
         (ACCEPTING, Act::Say(0, refusal.into())),
         (ACCEPTING, Act::End(0)),
         (CONNECTING, Act::Reset(0, ResetCode::CANCELLED)),
-        (CONNECTING, Act::Open(compile())),
+        (CONNECTING, Act::Open(compile().into())),
         (CONNECTING, Act::Data(1, b"int".to_vec())),
         (CONNECTING, Act::Reset(1, ResetCode::CANCELLED)),
     ]

@@ -52,6 +52,7 @@ pub(super) fn compile(work: &Work, terms: &Terms<'_>) -> Result<Compile, Invalid
         directory: path(&work.directory)?,
         output: path(&work.output)?,
         input: InputKind::Text,
+        inputs: None,
         packing: Packing::Zstd,
         wanted: List::new(wanted(work))?,
         accepted: List::new(vec![Packing::Plain, Packing::Zstd])?,

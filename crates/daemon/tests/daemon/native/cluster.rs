@@ -246,6 +246,7 @@ impl Executor {
             directory: path("/build"),
             output: path("a.o"),
             input: InputKind::Text,
+            inputs: None,
             packing: Packing::Plain,
             wanted: List::new(OutputKind::ALL.to_vec()).unwrap(),
             accepted: List::default(),
