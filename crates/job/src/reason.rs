@@ -101,6 +101,7 @@ reasons! {
     RemoteSandbox = 76, "remote_sandbox", "the executor's sandbox refused the compiler a system call without which it dies", "report the compiler and its version to floe's makers";
     ResultWrong = 77, "result_wrong", "what the executor sent is not the result of this job", "see the executor's log; test that host, or `floe cluster revoke` it";
     ExecutorLeaves = 78, "executor_leaves", "the executor was being stopped and took no more jobs", "";
+    FilesMissing = 79, "files_missing", "the executor did not have the job's files, or could not lay them out", "";
 }
 
 impl Reason {

@@ -124,7 +124,7 @@ impl Answer {
                 self.said = Some((unpacker, self.key.begin(output.kind)));
                 Ok(Step::Nothing)
             }
-            OutputKind::Object | OutputKind::SplitDwarf => {
+            OutputKind::Object | OutputKind::SplitDwarf | OutputKind::Dependencies => {
                 self.verdict.has_dwo |= output.kind == OutputKind::SplitDwarf;
                 Ok(Step::File(output))
             }

@@ -94,6 +94,7 @@ pub(super) fn refused(refusal: &Refused) -> Failure {
         Refusal::TooLarge | Refusal::Crowded => Failure::elsewhere(Reason::RemoteMemory, text),
         Refusal::HandedBack => Failure::elsewhere(Reason::HandedBack, text),
         Refusal::DiskFull => told(Reason::RemoteDisk),
+        Refusal::FilesMissing => Failure::elsewhere(Reason::FilesMissing, text),
         Refusal::Failed | Refusal::Other => match Trouble::answered(text.as_bytes()) {
             Some(trouble) => Failure {
                 retry: trouble.is_the_hosts() || job::answer::lacks_memory(text.as_bytes()),
