@@ -15,7 +15,8 @@
 //! | `-fdirectives-only`; clang's compilation directory, `-undef`, `-x cpp-output` | – | added |
 //! | a colour option | added | added |
 //!
-//! A third one, for gcc, is the compile without its outputs: for what there is to say.
+//! A third one, for gcc, is the compile without its outputs: for what there is to say. The one for files
+//! instead of text is [`crate::with_files`].
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -58,6 +59,13 @@ fn dependencies(reading: &Reading<'_>, output: &Path, line: &mut Vec<OsString>) 
         line.push("-MF".into());
         line.push(with_extension(output, "d").into_os_string());
     }
+    dependency_target(reading, line, false);
+}
+
+/// Names the target of dependency rules, unless the user did. With `elsewhere` the compiler is given another `-o`
+/// than the user's, else none.
+pub(crate) fn dependency_target(reading: &Reading<'_>, line: &mut Vec<OsString>, elsewhere: bool) {
+    let asked = reading.dependencies;
     // gcc hands the output's name only to its own -MD, clang also to -Wp,-MD.
     let named_after_output =
         asked.wanted || (asked.by_preprocessor && reading.family == Family::Clang);
@@ -65,7 +73,7 @@ fn dependencies(reading: &Reading<'_>, output: &Path, line: &mut Vec<OsString>) 
         match (reading.output, reading.family) {
             (Some(named), _) if !named.is_empty() => line.extend(["-MQ".into(), named.to_owned()]),
             // Without -o both write the source's base name with .o, also for -S.
-            (_, Family::Clang) => {
+            (_, family) if family == Family::Clang || elsewhere => {
                 if let Some(input) = reading.inputs.first() {
                     let base = OsStr::from_bytes(base_name(input.name));
                     line.extend([
@@ -74,7 +82,7 @@ fn dependencies(reading: &Reading<'_>, output: &Path, line: &mut Vec<OsString>) 
                     ]);
                 }
             }
-            (_, Family::Gcc) => {}
+            _ => {}
         }
     }
 }

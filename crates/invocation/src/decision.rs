@@ -15,6 +15,7 @@ use crate::reader::read;
 use crate::reading::Reading;
 use crate::response::expand_response_files;
 use crate::weight::weight;
+use crate::with_files;
 
 /// Decides whether an invocation may travel, and with what.
 pub fn plan(call: &Call<'_>, files: &dyn Files) -> Plan {
@@ -96,6 +97,11 @@ fn travel(
     let colour = colour(reading, settings);
     let clang = reading.family == Family::Clang;
     let whole_text = !includes_only;
+    let inputs = Inputs::of(reading).filter(|_| !source.preprocessed);
+    let with_files = match &inputs {
+        Some(_) => with_files::of(reading, &output, colour),
+        None => None,
+    };
     Ok(Remote {
         family: reading.family,
         language: source.language,
@@ -108,7 +114,8 @@ fn travel(
         } else {
             command::preprocess(reading, includes_only, &output, colour)
         },
-        inputs: Inputs::of(reading).filter(|_| !source.preprocessed),
+        inputs,
+        with_files,
         front_end: command::front_end(reading, source),
         compile: command::compile(reading, source, includes_only, colour),
         extra_files: reading.extra_files.clone(),

@@ -25,6 +25,7 @@ mod reading;
 mod response;
 mod table;
 mod weight;
+mod with_files;
 
 pub use clock::ClockScan;
 pub use compiler::{Compiler, compiler_of};

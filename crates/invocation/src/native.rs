@@ -102,19 +102,26 @@ fn split(line: &[u8]) -> Vec<Vec<u8>> {
 
 impl Remote {
     /// Puts `plain` in the place of the first native option that is sent and drops the others.
-    pub fn replace_native(&mut self, plain: Vec<OsString>) {
-        let mut plain = Some(plain);
-        let mut replaced = Vec::with_capacity(self.compile.len());
-        for word in std::mem::take(&mut self.compile) {
-            if is_native(&word) {
-                replaced.extend(plain.take().unwrap_or_default());
-            } else {
-                replaced.push(word);
-            }
+    pub fn replace_native(&mut self, plain: &[OsString]) {
+        replace(&mut self.compile, plain);
+        if let Some(with_files) = &mut self.with_files {
+            replace(&mut with_files.arguments, plain);
         }
-        self.compile = replaced;
         self.native_options.clear();
     }
+}
+
+fn replace(line: &mut Vec<OsString>, plain: &[OsString]) {
+    let mut plain = Some(plain);
+    let mut replaced = Vec::with_capacity(line.len());
+    for word in std::mem::take(line) {
+        if is_native(&word) {
+            replaced.extend_from_slice(plain.take().unwrap_or_default());
+        } else {
+            replaced.push(word);
+        }
+    }
+    *line = replaced;
 }
 
 fn is_native(word: &OsStr) -> bool {

@@ -127,6 +127,19 @@ pub struct Remote {
     /// Full argument list of a run that writes nothing and says what the front end has to say of
     /// the source; `None` where that is not known to be the same as in a compile.
     pub front_end: Option<Vec<OsString>>,
+    /// The compile for an executor that sees the source and all that it includes as files; `None` where
+    /// only text will do.
+    pub with_files: Option<WithFiles>,
     /// icecream's `arg_flags` (debug and optimisation level).
     pub weight_flags: u32,
+}
+
+/// A compile that reads files instead of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithFiles {
+    /// All of the user's options in order and spelling, without source, `-o`, `-x` and the names of dependency files;
+    /// ends with `-c` or `-S`, and names the target of the dependency rules if the user did not.
+    pub arguments: Vec<OsString>,
+    /// Where the dependency rules go, if some are wanted.
+    pub dependencies: Option<PathBuf>,
 }

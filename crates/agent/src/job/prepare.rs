@@ -189,7 +189,7 @@ pub(crate) async fn work(
             .await;
         let plain = plain.map_err(|why| Failure::here(Reason::NativeUnresolved, why))?;
         let mut plan = plan.clone();
-        plan.replace_native(plain.to_vec());
+        plan.replace_native(&plain);
         arguments = plan.compile;
     }
     if plan.add_target && plan.family == Family::Clang {

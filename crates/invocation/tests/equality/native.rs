@@ -41,7 +41,7 @@ fn plain_options_compile_the_same() {
         };
         assert_eq!(remote.native_options.len(), options.split(' ').count());
         let plain = resolve(compiler, family, &remote.native_options);
-        remote.replace_native(plain);
+        remote.replace_native(&plain);
         assert!(
             !remote
                 .compile

@@ -1,6 +1,7 @@
 //! Command lines and what becomes of them, row by row.
 #![allow(clippy::unwrap_used)] // the lint spares test functions, not their helpers
 
+mod files;
 mod flaws;
 mod order;
 mod outputs;

@@ -157,7 +157,7 @@ fn native_options_are_named_and_replaced() {
         &Settings::default(),
     );
     assert_eq!(shown(&remote.native_options), "-march=native -mtune=native");
-    remote.replace_native(vec!["-march=x".into(), "-mno-y".into()]);
+    remote.replace_native(&["-march=x".into(), "-mno-y".into()]);
     assert_eq!(
         shown(&remote.compile),
         "-O2 -march=x -mno-y -Wall -c -fdirectives-only"

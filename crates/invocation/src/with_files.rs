@@ -1,0 +1,80 @@
+//! The command line of a compile that reads the source and its headers as files, at their places.
+//!
+//! It is the user's own: what is left out is the source, `-o`, `-x` (the executor is told the language) and
+//! the names of dependency files, since both are written elsewhere there; what is added is `-c` or `-S` at the end,
+//! a colour option, and the target of dependency rules, which would be named after `-o`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::command::dependency_target;
+use crate::input::with_extension;
+use crate::plan::{Family, WithFiles};
+use crate::reader::Kind;
+use crate::reading::{Reading, Sent};
+use crate::table::{Fate, Meaning};
+
+/// `None` where something else than included files is read, or something else than an object and
+/// dependency rules written.
+pub(crate) fn of(
+    reading: &Reading<'_>,
+    output: &Path,
+    colour: Option<&'static str>,
+) -> Option<WithFiles> {
+    let odd = reading.split_dwarf
+        || reading.directives_only
+        || reading.dependencies.by_preprocessor
+        || !reading.extra_files.is_empty()
+        || !reading.tool_options.is_empty();
+    if odd {
+        return None;
+    }
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut file = None;
+    for part in reading.parts.iter().filter(|part| part.here) {
+        let Kind::Listed { spec, value } = part.word.kind else {
+            if matches!(part.word.kind, Kind::Unlisted) {
+                arguments.extend_from_slice(part.word.arguments);
+            }
+            continue;
+        };
+        match spec.fate {
+            Fate::Means(Meaning::Language) => {}
+            Fate::Means(Meaning::DependencyFile) => file = Some(value),
+            _ if spec.spelling == "-MG" || spec.spelling.starts_with("--print-missing-file") => {
+                return None;
+            }
+            _ => match &part.sent {
+                Sent::AsMacroReplaced(replaced) => arguments.push(replaced.clone()),
+                _ => arguments.extend_from_slice(part.word.arguments),
+            },
+        }
+    }
+    arguments.extend(colour.map(OsString::from));
+    dependency_target(reading, &mut arguments, true);
+    arguments.push(if reading.assembly { "-S" } else { "-c" }.into());
+    Some(WithFiles {
+        arguments,
+        dependencies: dependencies(reading, file, output)?,
+    })
+}
+
+/// Where the rules go: `Some(None)` if none are wanted, `None` if that is not known.
+#[allow(clippy::option_option, reason = "the caller gives up by `?`")]
+fn dependencies(
+    reading: &Reading<'_>,
+    file: Option<&OsStr>,
+    output: &Path,
+) -> Option<Option<PathBuf>> {
+    if !reading.dependencies.wanted {
+        // A name alone is an error for gcc, and clang does not use it.
+        return file.is_none().then_some(None);
+    }
+    match file {
+        Some(file) if file.is_empty() => None,
+        Some(file) => Some(Some(PathBuf::from(file))),
+        // clang names it after `-o` as gcc does, but for `-S` and names without an extension nobody looked.
+        None if reading.family == Family::Clang && output.extension().is_none() => None,
+        None => Some(Some(with_extension(output, "d"))),
+    }
+}
