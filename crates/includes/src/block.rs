@@ -5,9 +5,11 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use crate::dialect::Dialect;
+use crate::facts::Facts;
 use crate::lex::{Kind, Lines, Token, tokens};
 use crate::macros::{Macro, MacroId, define};
 use crate::names::{Name, Names};
+use crate::spelled::{Mentions, Spelled};
 use crate::words::{self, Word};
 
 /// One directive.
@@ -88,47 +90,25 @@ pub enum Strange {
     Marker,
 }
 
-/// What else of a file's text matters. Found anywhere in it, even in comments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// `__DATE__`, `__TIME__`.
-    pub names_time: bool,
-    /// `__TIMESTAMP__`.
-    pub names_timestamp: bool,
-    /// `.incbin`: the assembler reads a file.
-    pub includes_binary: bool,
-    /// `push_macro` or `pop_macro` where no `#pragma` has it: text may change macros.
-    pub changes_macros: bool,
-}
-
-impl Facts {
-    fn of(bytes: &[u8]) -> Self {
-        let has = |what: &[u8]| memmem::find(bytes, what).is_some();
-        Self {
-            names_time: has(b"__DATE__") || has(b"__TIME__"),
-            names_timestamp: has(b"__TIMESTAMP__"),
-            includes_binary: has(b"incbin"),
-            changes_macros: false,
-        }
-    }
-
-    /// What either has.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            names_time: self.names_time || other.names_time,
-            names_timestamp: self.names_timestamp || other.names_timestamp,
-            includes_binary: self.includes_binary || other.includes_binary,
-            changes_macros: self.changes_macros || other.changes_macros,
-        }
-    }
-}
-
 /// A file's directives.
 #[derive(Debug)]
 pub struct Block {
     pub(crate) lines: Vec<Line>,
     pub(crate) facts: Facts,
+    pub(crate) spelled: Vec<Spelled>,
+    /// Another for each block of a library.
+    pub(crate) number: u32,
+}
+
+impl Block {
+    /// Every header whose name stands in a directive or condition, in whatever branch; each once.
+    pub fn spelled(&self) -> &[Spelled] {
+        &self.spelled
+    }
+
+    pub fn facts(&self) -> Facts {
+        self.facts
+    }
 }
 
 /// The names and definitions of all files that were read in one dialect.
@@ -137,6 +117,7 @@ pub struct Library {
     pub(crate) names: Names,
     definitions: Vec<Arc<Macro>>,
     dialect: Dialect,
+    blocks: u32,
 }
 
 impl Library {
@@ -145,6 +126,7 @@ impl Library {
             names: words::names(),
             definitions: Vec::new(),
             dialect,
+            blocks: 0,
         }
     }
 
@@ -175,12 +157,25 @@ impl Library {
     /// Reads a file's contents.
     pub fn block(&mut self, bytes: &[u8]) -> Block {
         let mut facts = Facts::of(bytes);
-        if self.dialect.trigraphs && has_trigraph(bytes) {
-            return Block {
-                lines: vec![Line::Strange(Strange::Trigraph)],
-                facts,
-            };
+        let lines = if self.dialect.trigraphs && has_trigraph(bytes) {
+            vec![Line::Strange(Strange::Trigraph)]
+        } else {
+            let (lines, changes_macros) = self.lines(bytes);
+            facts.changes_macros = changes_macros;
+            lines
+        };
+        let mentions = Mentions::of(&lines, self);
+        self.blocks = self.blocks.wrapping_add(1);
+        Block {
+            facts: facts.told(&lines, mentions.computes, mentions.tests_embed),
+            spelled: mentions.spelled,
+            lines,
+            number: self.blocks,
         }
+    }
+
+    /// All directives, linked, and whether text may change macros.
+    fn lines(&mut self, bytes: &[u8]) -> (Vec<Line>, bool) {
         let mut open = Vec::new();
         let mut read: Vec<Line> = Vec::new();
         let mut told = 0;
@@ -238,8 +233,7 @@ impl Library {
         }
         let mentions = memmem::find_iter(bytes, b"push_macro").count()
             + memmem::find_iter(bytes, b"pop_macro").count();
-        facts.changes_macros = mentions > told;
-        Block { lines: read, facts }
+        (read, mentions > told)
     }
 
     /// One directive behind its `#`; `None` if it changes nothing.

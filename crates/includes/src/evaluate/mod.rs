@@ -80,9 +80,7 @@ impl Evaluator<'_> {
     fn run(&mut self) -> Result<(), Doubt> {
         for file in self.source.preincluded {
             self.reach(*file);
-            self.reached.entered.insert(*file);
-            let block = self.block(*file)?;
-            self.reached.facts = self.reached.facts.or(block.facts);
+            self.read(*file)?;
         }
         for preset in self.source.presets {
             match preset {
@@ -134,8 +132,16 @@ impl Evaluator<'_> {
         }
     }
 
-    fn block(&mut self, file: FileId) -> Result<Arc<Block>, Doubt> {
-        self.tree.block(file, self.library).ok_or(Doubt::Unreadable)
+    fn read(&mut self, file: FileId) -> Result<Arc<Block>, Doubt> {
+        let block = self
+            .tree
+            .block(file, self.library)
+            .ok_or(Doubt::Unreadable)?;
+        self.reached.facts = self.reached.facts.or(block.facts);
+        if self.reached.entered.insert(file) {
+            self.reached.blocks.push((file, Arc::clone(&block)));
+        }
+        Ok(block)
     }
 
     fn place(&mut self, file: FileId, depth: usize) -> Place {
@@ -171,9 +177,7 @@ impl Evaluator<'_> {
         if depth >= MOST_DEPTH || self.entered > MOST_ENTERED {
             return Err(Doubt::TooDeep);
         }
-        self.reached.entered.insert(file);
-        let block = self.block(file)?;
-        self.reached.facts = self.reached.facts.or(block.facts);
+        let block = self.read(file)?;
         if block.facts.changes_macros {
             return Err(Doubt::Pragma);
         }

@@ -1,10 +1,12 @@
 //! What is to be read, and what comes of it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use crate::block::Facts;
+use crate::block::Block;
 use crate::compiler::{Compiler, Question};
 use crate::expression::Doubt;
+use crate::facts::Facts;
 use crate::search::{Chain, DirectoryId, FileId, Origin, Probe, Request};
 
 /// A command line's own macros and files, in its order.
@@ -52,6 +54,8 @@ pub struct Reached {
     /// Every place that was looked at, found or not.
     pub probes: HashSet<Probe>,
     pub facts: Facts,
+    /// What is in the files of `entered`, each once.
+    pub blocks: Vec<(FileId, Arc<Block>)>,
 }
 
 /// Why the set is not known.
