@@ -41,6 +41,8 @@ pub(crate) struct Request<'a> {
     pub(crate) readable: Vec<&'a CStr>,
     /// On disk; none when it is in memory.
     pub(crate) scratch: Option<&'a CStr>,
+    /// Where the job finds it, where it has mounts.
+    pub(crate) place: &'a CStr,
     pub(crate) quota: Quota,
     pub(crate) directories: Vec<&'a CStr>,
     pub(crate) directory: &'a CStr,
@@ -53,9 +55,11 @@ pub(crate) struct Request<'a> {
 pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
     let mut out = Vec::with_capacity(4096);
     let no_paths: &[PathBuf] = &[];
-    let (root, readable) = match &job.view {
-        View::Toolchain(root) => (root.as_path(), no_paths),
-        View::Installed(readable) => (Path::new(""), &readable[..]),
+    let tmp = Path::new("/tmp");
+    let (root, place, readable) = match &job.view {
+        View::Toolchain(root) => (root.as_path(), tmp, no_paths),
+        View::Tree { root, scratch } => (root.as_path(), scratch.as_path(), no_paths),
+        View::Installed(readable) => (Path::new(""), tmp, &readable[..]),
     };
     let (scratch, bytes, files, directories) = match &job.scratch {
         Scratch::Directory(path) => (path.as_path(), 0, 0, no_paths),
@@ -65,7 +69,7 @@ pub(crate) fn encode_job(job: &Job) -> Result<Vec<u8>, std::ffi::NulError> {
             directories,
         } => (Path::new(""), *bytes, *files, &directories[..]),
     };
-    for path in [root, scratch, &job.directory] {
+    for path in [root, scratch, place, &job.directory] {
         put_string(&mut out, &path_to_c(path)?);
     }
     for list in [readable, directories] {
@@ -103,6 +107,7 @@ pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
     let some = |path: &'_ CStr| !path.is_empty();
     let root = Some(input.string()?).filter(|path| some(path));
     let scratch = Some(input.string()?).filter(|path| some(path));
+    let place = input.string()?;
     let directory = input.string()?;
     let readable = input.strings()?;
     let directories = input.strings()?;
@@ -132,6 +137,7 @@ pub(crate) fn decode_job(packet: &[u8]) -> Option<Request<'_>> {
         root,
         readable,
         scratch,
+        place,
         quota,
         directories,
         directory,
@@ -293,10 +299,25 @@ mod tests {
         let request = decode_job(&packet).unwrap();
         assert_eq!(request.root, Some(c"/toolchain"));
         assert_eq!((request.scratch, request.quota.files), (None, 9));
+        assert_eq!(request.place, c"/tmp");
         assert_eq!(request.directories, [c"a", c"a/b"]);
         assert_eq!(request.arguments, [c"/usr/bin/gcc", c"-O2", c""]);
         assert_eq!(request.environment, [c"PATH=/usr/bin"]);
         assert_eq!(request.limits, job().limits);
+    }
+
+    #[test]
+    fn a_tree_says_where_its_scratch_is() {
+        let view = View::Tree {
+            root: PathBuf::from("/tree"),
+            scratch: PathBuf::from("/scratch"),
+        };
+        let job = Job { view, ..job() };
+        assert_eq!(job.scratch.inside(&job.view), Path::new("/scratch"));
+        let packet = encode_job(&job).unwrap();
+        let request = decode_job(&packet).unwrap();
+        assert_eq!(request.root, Some(c"/tree"));
+        assert_eq!(request.place, c"/scratch");
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub enum View {
     /// What is mounted is remembered by device and inode: a directory that was deleted and made
     /// again is another toolchain, a changed one is not.
     Toolchain(PathBuf),
+    /// The same, with the scratch directory at another place than `/tmp`: an empty directory of the
+    /// tree's (absolute path inside), for trees whose `/tmp` is somebody's. For rungs whose jobs have
+    /// mounts.
+    Tree { root: PathBuf, scratch: PathBuf },
     /// Files and directories of this host (absolute paths) that can be read and executed where
     /// they are. For [`crate::Rung::Installed`].
     Installed(Vec<PathBuf>),
@@ -43,8 +47,8 @@ pub enum View {
 /// The only place where the job can write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scratch {
-    /// In memory, gone with the last descriptor of the job's [`Files`]. It becomes `/tmp`. For
-    /// rungs whose jobs have mounts.
+    /// In memory, gone with the last descriptor of the job's [`Files`]. It becomes `/tmp`, unless the
+    /// view says where. For rungs whose jobs have mounts.
     Memory {
         bytes: u64,
         /// Files and directories.
@@ -62,6 +66,7 @@ impl Scratch {
     /// Where the job finds it.
     pub fn inside(&self, view: &View) -> PathBuf {
         match (self, view) {
+            (_, View::Tree { scratch, .. }) => scratch.clone(),
             (Self::Directory(path), View::Toolchain(root)) => path
                 .strip_prefix(root)
                 .map_or_else(|_| PathBuf::from("/tmp"), |rest| Path::new("/").join(rest)),

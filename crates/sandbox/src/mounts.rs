@@ -16,7 +16,7 @@ use crate::kit::Kit;
 use crate::step::At as _;
 use crate::{StartError, Step, Wall};
 
-/// Enters a copy of `room` and mounts the scratch directory on /tmp there. Returns the directory,
+/// Enters a copy of `room` and mounts the scratch directory at its place there. Returns the directory,
 /// which outlives the mount namespace if somebody keeps the descriptor.
 pub(crate) fn enter(
     request: &Request<'_>,
@@ -37,7 +37,7 @@ pub(crate) fn enter(
         &scratch,
         c"",
         CWD,
-        c"/tmp",
+        request.place,
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )
     .at(Step::ScratchMount)?;

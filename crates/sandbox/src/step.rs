@@ -55,7 +55,7 @@ steps! {
     Clone = 41, "starting the job's first process", "raise the limit of processes (ulimit -u) or /proc/sys/user/max_pid_namespaces";
     ScratchOpen = 42, "opening the job's scratch directory", "check that it exists and belongs to the daemon's user";
     Enter = 43, "entering the toolchain's mount namespace", "raise /proc/sys/user/max_mnt_namespaces";
-    ScratchMount = 44, "mounting the scratch directory on /tmp", "the toolchain needs an empty directory /tmp";
+    ScratchMount = 44, "mounting the scratch directory in the job's view", "the toolchain needs an empty directory /tmp";
     View = 46, "reading which files the job may see", "jobs of this host's own toolchain need Rung::Installed, others any other rung";
     NetworkEnter = 45, "entering the network namespace", "";
     Privileges = 47, "giving up privileges", "";

@@ -29,6 +29,8 @@ pub(super) struct Program {
     pub(super) view: View,
     pub(super) arguments: Vec<CString>,
     pub(super) directory: PathBuf,
+    /// `NAME=value`, beyond what every job has.
+    pub(super) environment: Vec<CString>,
     pub(super) limits: Limits,
 }
 
@@ -51,7 +53,8 @@ impl Child {
         let (stdin, our_stdin) = streams::input()?;
         let (stdout, our_stdout) = streams::output()?;
         let (stderr, our_stderr) = streams::output()?;
-        let environment = environment(&place.scratch().inside(&program.view))?;
+        let mut environment = environment(&place.scratch().inside(&program.view))?;
+        environment.extend(program.environment);
         let job = Job {
             view: program.view,
             scratch: place.scratch().clone(),

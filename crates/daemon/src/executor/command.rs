@@ -5,12 +5,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::BadOrder;
-use super::order::{Order, Split};
+use super::order::{Files, Order, Split};
 
 /// Where the client's directories are made again. A name of its own, because the debug prefix map
 /// that hides it must not touch a client's files in /tmp.
 const MIRROR: &str = "floe-mirror";
 const OBJECT: &str = "out.o";
+const RULES: &str = "out.d";
 
 pub(super) struct Command {
     pub(super) arguments: Vec<CString>,
@@ -22,10 +23,55 @@ pub(super) struct Command {
     pub(super) object: PathBuf,
     /// Where the compiler puts split debug information.
     pub(super) dwo: Option<PathBuf>,
+    /// Where the rules for make are, if they are wanted.
+    pub(super) dependencies: Option<PathBuf>,
+    /// Beyond what every job has.
+    pub(super) environment: Vec<CString>,
 }
 
 /// `scratch` is where the job finds its scratch directory.
 pub(super) fn command(order: &Order, scratch: &Path) -> Result<Command, BadOrder> {
+    match &order.files {
+        None => of_text(order, scratch),
+        Some(files) => of_files(order, files, scratch),
+    }
+}
+
+/// The user's own command, on the user's own files: nothing is said but where to write.
+fn of_files(order: &Order, files: &Files, scratch: &Path) -> Result<Command, BadOrder> {
+    let mut arguments = vec![c(OsStr::new(&format!("/usr/bin/{}", order.compiler)))?];
+    arguments.extend([c"-x".into(), order.language.argument()]);
+    arguments.extend(order.flags.iter().cloned());
+    arguments.extend([order.input_file.clone(), c"-o".into()]);
+    arguments.push(c(scratch.join(OBJECT).as_os_str())?);
+    if files.dependencies {
+        arguments.extend([c"-MF".into(), c(scratch.join(RULES).as_os_str())?]);
+    }
+    if may_pipe(order) {
+        arguments.push(c"-pipe".into());
+    }
+    // Compilers believe it where it leads to the directory that they are in: it may go through links.
+    let mut here = OsString::from("PWD=");
+    here.push(OsStr::from_bytes(order.working_dir.as_bytes()));
+    let mut environment = vec![c(&here)?];
+    environment.extend(files.environment.iter().cloned());
+    Ok(Command {
+        arguments,
+        directory: PathBuf::from(OsStr::from_bytes(order.working_dir.as_bytes())),
+        directories: Vec::new(),
+        object: PathBuf::from(OBJECT),
+        dwo: None,
+        dependencies: files.dependencies.then(|| PathBuf::from(RULES)),
+        environment,
+    })
+}
+
+fn c(bytes: &OsStr) -> Result<CString, BadOrder> {
+    CString::new(bytes.as_bytes()).map_err(|_| BadOrder::Nul("a path"))
+}
+
+/// Text comes on the compiler's standard input.
+fn of_text(order: &Order, scratch: &Path) -> Result<Command, BadOrder> {
     let (directory, object, output) = match &order.split {
         None => (
             scratch.to_path_buf(),
@@ -39,7 +85,6 @@ pub(super) fn command(order: &Order, scratch: &Path) -> Result<Command, BadOrder
         ),
     };
     let dwo = order.split.as_ref().map(|_| object.with_extension("dwo"));
-    let c = |bytes: &OsStr| CString::new(bytes.as_bytes()).map_err(|_| BadOrder::Nul("a path"));
 
     let mut arguments = vec![c(OsStr::new(&format!("/usr/bin/{}", order.compiler)))?];
     arguments.extend([c"-x".into(), order.language.argument()]);
@@ -82,6 +127,8 @@ pub(super) fn command(order: &Order, scratch: &Path) -> Result<Command, BadOrder
         directories,
         object,
         dwo,
+        dependencies: None,
+        environment: Vec::new(),
     })
 }
 
@@ -168,6 +215,27 @@ mod tests {
             (command.directory, command.dwo),
             (PathBuf::from("/tmp"), None)
         );
+    }
+
+    #[test]
+    fn files_are_compiled_as_their_user_would() {
+        let order = Order {
+            files: Some(Files {
+                dependencies: true,
+                environment: vec![c"TZ=UTC".into()],
+            }),
+            ..Order::try_from(message()).unwrap()
+        };
+        let command = command(&order, Path::new("/floe-scratch")).unwrap();
+        let words: Vec<_> = command.arguments.iter().map(|word| word.to_str()).collect();
+        let words: Vec<_> = words.into_iter().map(Result::unwrap).collect();
+        assert_eq!(
+            words.join(" "),
+            "/usr/bin/gcc -x c -O2 -c src/a.c -o /floe-scratch/out.o -MF /floe-scratch/out.d -pipe"
+        );
+        assert_eq!(command.directory, Path::new("/build"));
+        assert_eq!(command.environment, [c"PWD=/build", c"TZ=UTC"]);
+        assert_eq!(command.dependencies.unwrap(), Path::new("out.d"));
     }
 
     #[test]

@@ -105,6 +105,9 @@ pub struct Overseer {
 /// `/bin/true` needs a millisecond.
 const VERIFY_LIMIT: Duration = Duration::from_secs(20);
 
+/// Where a job of files has its scratch directory: everything else in its tree is somebody's.
+pub(crate) const SCRATCH: &str = "/floe-scratch";
+
 /// Makes sandboxes for foreign jobs below a directory of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Executor {
@@ -122,7 +125,7 @@ pub type Installed = dyn Fn(&Toolchain) -> Result<Vec<PathBuf>, NotOwn> + Send +
 /// What a job's compiler is to be taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toolchain {
-    /// The directory that it is unpacked in.
+    /// The directory that it is unpacked in; for a job of files, the tree of it and them.
     pub root: PathBuf,
     /// None: nobody has read all of it.
     pub identity: Option<Identity>,
@@ -236,13 +239,24 @@ impl Executor {
         let Overseer { used, mut evicted } = overseer;
         let toolchain = toolchain.into();
         let root = &toolchain.root;
-        let view = self.view(&toolchain).await?;
         let rung = self.rung();
+        let view = match order.files {
+            Some(_) if rung.has_mounts() => View::Tree {
+                root: root.clone(),
+                scratch: SCRATCH.into(),
+            },
+            Some(_) => return Err(BadOrder::Files("this host lays out none").into()),
+            None => self.view(&toolchain).await?,
+        };
         let place =
             |directories: &[PathBuf]| self.scratches.place(rung, root, bounds.room, directories);
         // Where it is decides how the command reads, and the command which directories it has.
         let (place, command) = if rung.has_mounts() {
-            let command = command::command(&order, Path::new("/tmp"))?;
+            let scratch = match order.files {
+                Some(_) => SCRATCH,
+                None => "/tmp",
+            };
+            let command = command::command(&order, Path::new(scratch))?;
             (place(&command.directories)?, command)
         } else {
             let bare = place(&[])?;
@@ -254,6 +268,7 @@ impl Executor {
             view,
             arguments: command.arguments.clone(),
             directory: command.directory.clone(),
+            environment: command.environment.clone(),
             limits: bounds.on_disk(),
         };
         let (child, streams) = Child::start(&self.zygote, program, place).await?;
@@ -312,6 +327,7 @@ impl Executor {
             view,
             arguments: vec![c"/bin/true".into()],
             directory: PathBuf::from("/"),
+            environment: Vec::new(),
             limits: bounds.limits,
         };
         let (child, streams) = Child::start(&self.zygote, program, place).await?;

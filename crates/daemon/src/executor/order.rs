@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use icecream::CompileFile;
 use thiserror::Error;
-use wire::message::{Compile, Family, OutputKind};
+use wire::message::{Compile, Family, InputKind, JobInputs, OutputKind};
 use wire::name::Argument;
 
 use crate::memory::Likeness;
@@ -28,7 +28,30 @@ pub enum BadOrder {
         "split debug information needs an absolute working directory and an output file; the client sent {directory:?} and {output:?}"
     )]
     SplitDwarf { directory: PathBuf, output: PathBuf },
+    /// The same job may be sent as text.
+    #[error("files are no input for this job: {0}")]
+    Files(&'static str),
+    #[error("variable {0:?} is none that may be given to a compiler")]
+    Variable(String),
 }
+
+/// What of a user's environment a compiler's result may depend on, and that cannot do more than that.
+/// `DEPENDENCIES_OUTPUT` and its like name files to write.
+const VARIABLES: [&[u8]; 13] = [
+    b"CPATH",
+    b"C_INCLUDE_PATH",
+    b"CPLUS_INCLUDE_PATH",
+    b"OBJC_INCLUDE_PATH",
+    b"SOURCE_DATE_EPOCH",
+    b"LANG",
+    b"LANGUAGE",
+    b"LC_ALL",
+    b"LC_CTYPE",
+    b"LC_MESSAGES",
+    b"TZ",
+    b"COLUMNS",
+    b"GCC_COLORS",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Language {
@@ -57,11 +80,22 @@ pub struct Order {
     pub(super) compiler: String,
     pub(super) language: Language,
     pub(super) flags: Vec<CString>,
-    /// For display and debug information; never opened.
+    /// For display and debug information; never opened, unless the input is files.
     pub(super) input_file: CString,
     /// The same, but for split debug information.
     pub(super) working_dir: CString,
     pub(super) split: Option<Split>,
+    /// The compiler reads files where they are; else text from its standard input.
+    pub(super) files: Option<Files>,
+}
+
+/// What is said of a job that reads files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Files {
+    /// The rules for make are wanted.
+    pub(super) dependencies: bool,
+    /// `NAME=value`.
+    pub(super) environment: Vec<CString>,
 }
 
 /// Where the client's build runs and writes, so that names in debug information fit. Both are
@@ -101,6 +135,7 @@ impl TryFrom<CompileFile> for Order {
             input_file: c_string(message.input_file, "the input file's name")?,
             working_dir: c_string(message.working_dir, "the working directory")?,
             split,
+            files: None,
         })
     }
 }
@@ -135,6 +170,12 @@ impl TryFrom<&Compile> for Order {
             input_file: c_string(message.source.as_bytes().to_vec(), "the input file's name")?,
             working_dir: c_string(directory.to_vec(), "the working directory")?,
             split: split.then(|| Split::new(directory, output)).transpose()?,
+            files: match (message.input, &message.inputs) {
+                (InputKind::Text, None) => None,
+                (InputKind::Files, Some(inputs)) => Some(Files::new(message, inputs)?),
+                (InputKind::Text, Some(_)) => return Err(BadOrder::Files("it is text")),
+                (InputKind::Files, None) => return Err(BadOrder::Files("none are named")),
+            },
         })
     }
 }
@@ -163,6 +204,43 @@ impl Order {
     /// clang takes other options where gcc finds the facts in the preprocessed text.
     pub(super) fn is_clang(&self) -> bool {
         self.compiler.contains("clang")
+    }
+}
+
+impl Files {
+    fn new(message: &Compile, inputs: &JobInputs) -> Result<Self, BadOrder> {
+        let bad = |why| Err(BadOrder::Files(why));
+        // The compiler would take it for an option, or for a file of options.
+        match message.source.as_bytes().first() {
+            None => return bad("the source has no name"),
+            Some(b'-' | b'@') => return bad("the source's name reads as an option"),
+            Some(_) => {}
+        }
+        if !message.directory.as_bytes().starts_with(b"/") {
+            return bad("its directory is not absolute");
+        }
+        if message.wanted.contains(&OutputKind::SplitDwarf) {
+            return bad("split debug information names its output");
+        }
+        Ok(Self {
+            dependencies: message.wanted.contains(&OutputKind::Dependencies),
+            environment: inputs
+                .environment
+                .iter()
+                .map(|variable| allowed(variable.as_bytes()))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn allowed(variable: &[u8]) -> Result<CString, BadOrder> {
+    let name = variable.split(|byte| *byte == b'=').next();
+    let name = name.filter(|name| name.len() < variable.len() && VARIABLES.contains(name));
+    match name {
+        Some(_) => c_string(variable.to_vec(), "a variable"),
+        None => Err(BadOrder::Variable(
+            String::from_utf8_lossy(variable).chars().take(80).collect(),
+        )),
     }
 }
 
@@ -305,6 +383,26 @@ pub(super) mod tests {
         let slower = like(|file| file.flags.push(b"-O3".to_vec()));
         assert!(slower.kind != first.kind && slower.job != first.job);
         assert!(like(|file| file.lang = 1).guess > first.guess);
+    }
+
+    #[test]
+    fn only_variables_of_the_table_are_given_to_compilers() {
+        for good in ["CPATH=/a:/b", "LC_ALL=", "TZ=:Europe/Berlin=x"] {
+            let variable = allowed(good.as_bytes()).unwrap();
+            assert_eq!(variable.to_str().unwrap(), good);
+        }
+        for bad in [
+            "DEPENDENCIES_OUTPUT=/x",
+            "LD_PRELOAD=/x",
+            "CPATH",
+            "CPATH ",
+            "=",
+            "",
+            "cpath=/x",
+        ] {
+            assert!(allowed(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(allowed(b"TZ=a\0b").is_err());
     }
 
     #[test]

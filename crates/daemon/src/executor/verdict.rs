@@ -29,6 +29,8 @@ pub struct Finished {
     /// There if and only if `status` is 0.
     pub object: Option<Output>,
     pub dwo: Option<Output>,
+    /// The rules for make.
+    pub dependencies: Option<Output>,
     pub usage: Usage,
     /// Bytes of source text.
     pub source_len: u64,
@@ -113,6 +115,7 @@ pub(super) fn judge(
         stderr,
         object: None,
         dwo: None,
+        dependencies: None,
         usage: outcome.usage,
         source_len,
         _place: place,
@@ -124,6 +127,8 @@ pub(super) fn judge(
         };
         let object = open(&command.object)?.ok_or(Failure::NoObject)?;
         let dwo = command.dwo.as_deref().map(open).transpose()?.flatten();
+        let rules = command.dependencies.as_deref().map(open);
+        finished.dependencies = rules.transpose()?.flatten();
         finished.object = Some(object);
         finished.dwo = dwo;
     }

@@ -43,6 +43,7 @@ pub(super) async fn send(
     let files = [
         (OutputKind::Object, &mut finished.object),
         (OutputKind::SplitDwarf, &mut finished.dwo),
+        (OutputKind::Dependencies, &mut finished.dependencies),
     ];
     for (kind, output) in files {
         if let Some(output) = output.as_mut().filter(|_| manner.wanted.contains(&kind)) {

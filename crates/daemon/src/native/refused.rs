@@ -46,7 +46,11 @@ pub(super) fn excess(excess: Excess) -> Refused {
 }
 
 pub(super) fn order(bad: &BadOrder) -> Refused {
-    say(Refusal::BadInput, Retry::Never, &bad.to_string())
+    let reason = match bad {
+        BadOrder::Files(_) => Refusal::FilesMissing,
+        _ => Refusal::BadInput,
+    };
+    say(reason, Retry::Never, &bad.to_string())
 }
 
 pub(super) fn input(bad: &str) -> Refused {

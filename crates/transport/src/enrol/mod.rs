@@ -29,6 +29,9 @@ pub fn hello() -> Hello {
 /// Toolchains are taken by content.
 pub const TOOLCHAINS: &str = "toolchains";
 
+/// Jobs may read files of views.
+pub const FILES: &str = "files";
+
 /// The same of an end that can do more than all do.
 pub fn hello_of(names: &[&str]) -> Hello {
     let names = names.iter().filter_map(|name| Capability::parse(name).ok());
