@@ -18,15 +18,25 @@ use tokio::task::JoinHandle;
 use wire::Proof;
 use wire::message::Packing;
 
-use crate::cluster::Piece;
 use crate::cluster::unpack::{Unpacker, Wrong};
+use crate::cluster::{Marker, Piece};
 
 /// Where a job's outputs go.
 #[derive(Clone, Debug)]
 pub(crate) struct Targets {
     pub(crate) object: PathBuf,
     pub(crate) dwo: Option<PathBuf>,
+    /// Rules for make, where the executor makes them.
+    pub(crate) dependencies: Option<PathBuf>,
     pub(crate) umask: u32,
+}
+
+/// One of a job's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Object,
+    Dwo,
+    Dependencies,
 }
 
 /// Why an output was not written. The local compiler will say the same, or better.
@@ -47,6 +57,8 @@ pub(crate) enum OutputError {
     Wrong(#[from] Wrong),
     #[error("the result ended before it was complete")]
     Incomplete,
+    #[error("a file was read that was not sent")]
+    Tripped,
 }
 
 /// Pieces of outputs on their way to the thread that writes them. Dropping it before
@@ -64,7 +76,7 @@ enum Step {
     Next,
     /// What was begun is complete; an output of this length follows.
     Begin {
-        is_dwo: bool,
+        which: Which,
         packing: Packing,
         size: u64,
         proof: Box<Proof>,
@@ -79,9 +91,10 @@ enum Step {
 const QUEUE: usize = 8;
 
 impl Writer {
-    pub(crate) fn start(targets: Targets) -> Self {
+    /// No output may have the marker in it.
+    pub(crate) fn start(targets: Targets, marker: Option<Marker>) -> Self {
         let (steps, received) = mpsc::channel(QUEUE);
-        let written = tokio::task::spawn_blocking(move || write(&targets, received));
+        let written = tokio::task::spawn_blocking(move || write(&targets, marker, received));
         Self { steps, written }
     }
 
@@ -97,9 +110,9 @@ impl Writer {
     }
 
     /// An output of this length begins, and what was begun before is complete.
-    pub(crate) async fn begin(&self, is_dwo: bool, packing: Packing, size: u64, proof: Proof) {
+    pub(crate) async fn begin(&self, which: Which, packing: Packing, size: u64, proof: Proof) {
         let begin = Step::Begin {
-            is_dwo,
+            which,
             packing,
             size,
             proof: Box::new(proof),
@@ -133,13 +146,20 @@ impl Writer {
     }
 }
 
-fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, OutputError> {
+fn write(
+    targets: &Targets,
+    marker: Option<Marker>,
+    mut steps: mpsc::Receiver<Step>,
+) -> Result<u64, OutputError> {
     let mut drafts = Drafts {
         targets,
         object: Some(Draft::create(&targets.object, targets.umask)?),
         dwo: None,
-        in_dwo: false,
+        dependencies: None,
+        current: Which::Object,
         bytes: 0,
+        marker,
+        tail: Vec::new(),
         unpacker: None,
         proofs: Vec::new(),
     };
@@ -151,15 +171,15 @@ fn write(targets: &Targets, mut steps: mpsc::Receiver<Step>) -> Result<u64, Outp
                 piece.unpack(&mut plain).map_err(OutputError::Piece)?;
                 drafts.write(&plain)?;
             }
-            Some(Step::Next) => drafts.turn(true)?,
+            Some(Step::Next) => drafts.turn(Which::Dwo)?,
             Some(Step::Begin {
-                is_dwo,
+                which,
                 packing,
                 size,
                 proof,
             }) => {
                 drafts.end()?;
-                drafts.turn(is_dwo)?;
+                drafts.turn(which)?;
                 drafts.unpacker = Some((Unpacker::new(packing, size)?, *proof));
             }
             Some(Step::Packed(bytes)) => drafts.unpack(&bytes)?,
@@ -180,8 +200,12 @@ struct Drafts<'a> {
     targets: &'a Targets,
     object: Option<Draft>,
     dwo: Option<Draft>,
-    in_dwo: bool,
+    dependencies: Option<Draft>,
+    current: Which,
     bytes: u64,
+    marker: Option<Marker>,
+    /// The last bytes of what was looked through: the marker may begin there.
+    tail: Vec<u8>,
     /// Of the current one, if its length was announced.
     unpacker: Option<(Unpacker, Proof)>,
     /// Of those that are whole.
@@ -189,27 +213,41 @@ struct Drafts<'a> {
 }
 
 impl Drafts<'_> {
-    /// What follows belongs to the `.dwo`, or to the object.
-    fn turn(&mut self, to_dwo: bool) -> Result<(), OutputError> {
-        self.in_dwo = to_dwo;
-        if to_dwo && self.dwo.is_none() {
-            let dwo = self.targets.dwo.as_deref();
-            let dwo = dwo.ok_or(OutputError::Incomplete)?;
-            self.dwo = Some(Draft::create(dwo, self.targets.umask)?);
+    /// What follows belongs to this output.
+    fn turn(&mut self, which: Which) -> Result<(), OutputError> {
+        self.current = which;
+        self.tail.clear();
+        let (draft, target) = match which {
+            Which::Object => return Ok(()),
+            Which::Dwo => (&mut self.dwo, &self.targets.dwo),
+            Which::Dependencies => (&mut self.dependencies, &self.targets.dependencies),
+        };
+        if draft.is_none() {
+            let target = target.as_deref().ok_or(OutputError::Incomplete)?;
+            *draft = Some(Draft::create(target, self.targets.umask)?);
         }
         Ok(())
     }
 
     fn current(&mut self) -> Result<&mut Draft, OutputError> {
-        let current = match self.in_dwo {
-            true => &mut self.dwo,
-            false => &mut self.object,
+        let current = match self.current {
+            Which::Object => &mut self.object,
+            Which::Dwo => &mut self.dwo,
+            Which::Dependencies => &mut self.dependencies,
         };
         current.as_mut().ok_or(OutputError::Incomplete)
     }
 
     fn write(&mut self, plain: &[u8]) -> Result<(), OutputError> {
         self.bytes += plain.len() as u64;
+        if let Some(marker) = self.marker {
+            self.tail.extend_from_slice(plain);
+            if marker.is_in(&self.tail) {
+                return Err(OutputError::Tripped);
+            }
+            let kept = self.tail.len().min(Marker::LENGTH - 1);
+            self.tail.drain(..self.tail.len() - kept);
+        }
         self.current()?.write(plain)
     }
 
@@ -234,7 +272,10 @@ impl Drafts<'_> {
 
     /// A build system watches the object: it comes last.
     fn publish(self) -> Result<u64, OutputError> {
-        for draft in [self.dwo, self.object].into_iter().flatten() {
+        for draft in [self.dwo, self.dependencies, self.object]
+            .into_iter()
+            .flatten()
+        {
             draft.publish()?;
         }
         Ok(self.bytes)

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use crate::cluster::{Clusters, Spares};
 use crate::hub::Hub;
-use crate::inputs::Shadow;
+use crate::inputs::Inputs;
 use crate::job::Said;
 use crate::pace::Paces;
 use crate::text::Pragmas;
@@ -37,8 +37,8 @@ pub(crate) struct Shared {
     pub(crate) paces: Paces,
     /// What is known of headers that a text can misrepresent.
     pub(crate) pragmas: Arc<Pragmas>,
-    /// What looks over preprocessors' shoulders.
-    pub(crate) shadow: Arc<Shadow>,
+    /// What is known of the files that jobs read.
+    pub(crate) inputs: Inputs,
     /// What terminals were told lately.
     pub(crate) said: Said,
     pub(crate) uid: u32,
@@ -54,7 +54,7 @@ impl Shared {
             text_budget: Arc::new(Semaphore::new(TEXT_BUDGET / BUDGET_UNIT)),
             paces: Paces::default(),
             pragmas: Arc::default(),
-            shadow: Arc::default(),
+            inputs: Inputs::default(),
             said: Said::default(),
             uid: rustix::process::geteuid().as_raw(),
         }

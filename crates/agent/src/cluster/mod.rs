@@ -10,7 +10,7 @@ mod native;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use invocation::{Family, Language};
 use job::{Digest, Reason};
@@ -23,6 +23,7 @@ pub(crate) use self::icecream::{
     Daemon, Effort, PIECE_LEN, Piece, Places, Slot, Spares, own_platform,
 };
 pub(crate) use self::native::{Access, Cluster, Clusters};
+use crate::inputs::{Catalogue, Listing};
 use crate::job::Chronicle;
 use crate::outputs::{Targets, Writer};
 use crate::text::Text;
@@ -182,6 +183,42 @@ pub(crate) struct Work {
     pub(crate) directory: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) split_dwarf: bool,
+    /// Instead of a text.
+    pub(crate) files: Option<Files>,
+}
+
+/// The files that a job reads, for executors that take files.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) listing: Listing,
+    pub(crate) catalogue: Arc<Mutex<Catalogue>>,
+    /// Instead of those of [`Work`].
+    pub(crate) arguments: Vec<Vec<u8>>,
+    /// `NAME=value`.
+    pub(crate) environment: Vec<Vec<u8>>,
+    /// Rules for make are wanted.
+    pub(crate) dependencies: bool,
+}
+
+/// What stands in files that were not sent: where it turns up, one of them was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marker([u8; 32]);
+
+impl Marker {
+    pub(crate) const LENGTH: usize = 32;
+
+    pub(crate) fn of(bytes: [u8; 16]) -> Self {
+        let mut text = [0; Self::LENGTH];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+        }
+        Self(text)
+    }
+
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
+        memchr::memmem::find(bytes, &self.0).is_some()
+    }
 }
 
 /// What the remote compiler said and did.
@@ -191,6 +228,7 @@ pub(crate) struct Verdict {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) has_dwo: bool,
+    pub(crate) has_dependencies: bool,
 }
 
 /// Why the cluster gave no result.

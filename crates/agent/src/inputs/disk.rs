@@ -1,17 +1,20 @@
 //! This host's files as the evaluator's tree. What is at a path is looked up once for each source;
 //! what is in a file is read again when its stamp says so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use includes::{Block, DirectoryId, FileId, Found, Library, Name, Tree};
+use job::Digest;
 use toolchain::Stamp;
+use wire::view::{Body, Modified};
 
 /// A longer header is not read; its job is text.
 const MAX_HEADER: u64 = 256 << 20;
@@ -22,9 +25,30 @@ pub(crate) struct Disk {
     files: Numbered,
     /// What was at a path, for the source that is read now.
     found: HashMap<(DirectoryId, Name), Found>,
-    blocks: HashMap<FileId, (Stamp, Arc<Block>)>,
+    /// What is in files, by the last reading.
+    contents: HashMap<FileId, Contents>,
+    /// Files that were looked at for the source that is read now: they are not looked at again.
+    looked_at: HashSet<FileId>,
     /// The directory that the compiler runs in.
     start: PathBuf,
+}
+
+/// What one reading of a file found.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    pub(crate) stamp: Stamp,
+    pub(crate) body: Body,
+    /// It may change without a new stamp.
+    is_racy: bool,
+    block: Option<Arc<Block>>,
+    inode: (u64, u64),
+}
+
+impl Contents {
+    /// Whether they were read from the file with this device and inode.
+    pub(crate) fn is_of(&self, inode: (u64, u64)) -> bool {
+        self.inode == inode
+    }
 }
 
 /// Paths by number.
@@ -57,6 +81,7 @@ impl Disk {
     /// Forgets where files are, for a compile in `start`.
     pub(crate) fn begin(&mut self, start: &Path) {
         self.found.clear();
+        self.looked_at.clear();
         start.clone_into(&mut self.start);
     }
 
@@ -77,6 +102,18 @@ impl Disk {
         self.files.path(file.0)
     }
 
+    pub(crate) fn directory_path(&self, directory: DirectoryId) -> &Path {
+        self.directories.path(directory.0)
+    }
+
+    /// What is in a file, as it was when it was read for this source.
+    pub(crate) fn contents(&mut self, file: FileId) -> Option<&Contents> {
+        if !self.looked_at.contains(&file) {
+            self.look_at(file, None)?;
+        }
+        self.contents.get(&file)
+    }
+
     /// How many paths are remembered.
     pub(crate) fn size(&self) -> usize {
         self.files.paths.len() + self.directories.paths.len()
@@ -92,31 +129,74 @@ impl Disk {
         }
     }
 
-    fn read(&self, file: FileId, known: Option<&Stamp>) -> Option<Reading> {
+    /// Reads a file unless it is as it was.
+    fn look_at(&mut self, file: FileId, library: Option<&mut Library>) -> Option<()> {
         // Before anything is read: what is written from now on must not be taken for known.
         let now = SystemTime::now();
         let path = self.start.join(self.path(file));
         let stamp = Stamp::at(&path)?;
-        if known == Some(&stamp) {
-            return Some(Reading::Known);
+        let known = self.contents.get(&file).filter(|known| {
+            known.stamp == stamp && !known.is_racy && (known.block.is_some() || library.is_none())
+        });
+        if known.is_none() {
+            let Reading {
+                stamp,
+                inode,
+                body,
+                bytes,
+            } = read(&path)?;
+            let contents = Contents {
+                stamp,
+                body,
+                inode,
+                is_racy: stamp.is_racy(now),
+                block: library.map(|library| Arc::new(library.block(&bytes))),
+            };
+            self.contents.insert(file, contents);
         }
-        let mut open = File::open(&path).ok()?;
-        let meta = open.metadata().ok()?;
-        if !meta.is_file() || meta.len() > MAX_HEADER {
-            return None;
-        }
-        let stamp = Stamp::of(&meta);
-        let mut bytes = Vec::new();
-        open.read_to_end(&mut bytes).ok()?;
-        Some(Reading::Fresh(bytes, stamp, stamp.is_racy(now)))
+        self.looked_at.insert(file);
+        Some(())
     }
 }
 
-/// What reading a file gave.
-enum Reading {
-    Known,
-    /// Its bytes, its stamp, and whether it may change without a new stamp.
-    Fresh(Vec<u8>, Stamp, bool),
+/// A file, read.
+pub(super) struct Reading {
+    stamp: Stamp,
+    /// Device and inode.
+    inode: (u64, u64),
+    pub(super) body: Body,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A whole file, from one descriptor, that did not change meanwhile.
+pub(super) fn read(path: &Path) -> Option<Reading> {
+    let mut open = File::open(path).ok()?;
+    let meta = open.metadata().ok()?;
+    if !meta.is_file() || meta.len() > MAX_HEADER {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes).ok()?;
+    let after = open.metadata().ok()?;
+    let stamp = Stamp::of(&meta);
+    if stamp != Stamp::of(&after) || bytes.len() as u64 != meta.len() {
+        return None;
+    }
+    let body = Body {
+        digest: Digest::from_bytes(*blake3::hash(&bytes).as_bytes()),
+        size: meta.len(),
+        modified: Modified {
+            seconds: meta.mtime(),
+            nanoseconds: u32::try_from(meta.mtime_nsec()).ok()?,
+        },
+        executable: meta.mode() & 0o111 != 0,
+    };
+    Some(Reading {
+        stamp,
+        inode: (meta.dev(), meta.ino()),
+        body,
+        bytes,
+    })
 }
 
 impl Tree for Disk {
@@ -133,22 +213,27 @@ impl Tree for Disk {
 
     fn parent(&mut self, file: FileId) -> DirectoryId {
         let path = self.path(file).as_os_str().as_bytes();
-        let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let end = match path.iter().rposition(|byte| *byte == b'/') {
+            // What lies in the root.
+            Some(0) => 1,
+            end => end.unwrap_or(0),
+        };
         let parent = PathBuf::from(OsString::from_vec(path[..end].to_vec()));
         self.directory(&parent)
     }
 
     fn block(&mut self, file: FileId, library: &mut Library) -> Option<Arc<Block>> {
-        let known = self.blocks.get(&file);
-        match self.read(file, known.map(|(stamp, _)| stamp))? {
-            Reading::Known => known.map(|(_, block)| Arc::clone(block)),
-            Reading::Fresh(bytes, stamp, is_racy) => {
-                let block = Arc::new(library.block(&bytes));
-                self.blocks.remove(&file);
-                if !is_racy {
-                    self.blocks.insert(file, (stamp, Arc::clone(&block)));
-                }
-                Some(block)
+        let block = |disk: &Self| disk.contents.get(&file)?.block.clone();
+        match self
+            .looked_at
+            .contains(&file)
+            .then(|| block(self))
+            .flatten()
+        {
+            Some(block) => Some(block),
+            None => {
+                self.look_at(file, Some(library))?;
+                block(self)
             }
         }
     }
@@ -156,7 +241,6 @@ impl Tree for Disk {
     fn once(&mut self, file: FileId) -> u64 {
         // clang's rule. gcc takes equal contents of equal time for one file: such a copy is found here as
         // one file more, which the comparison shows.
-        use std::os::unix::fs::MetadataExt;
         fs::metadata(self.start.join(self.path(file))).map_or(0, |meta| meta.ino())
     }
 

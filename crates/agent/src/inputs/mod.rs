@@ -1,20 +1,33 @@
-//! Which files a job reads, found without running its preprocessor.
+//! Which files a job reads, found without running its preprocessor, so that they travel instead of text.
 //!
-//! For now it only looks over the preprocessor's shoulder: with `FLOE_INPUTS=shadow` each text's files
-//! are compared with those that [`includes`] finds, and the log says how they compare.
+//! What [`includes`] finds becomes a [`Listing`] of entries of the agent's one [`catalogue`]; executors are told
+//! entries once, and named to by number from then on ([`crate::cluster`]). Whatever is not certain is text. With
+//! `FLOE_INPUTS=shadow`, and for the first jobs of each compiler, the files that a text was made from are compared
+//! with those that are found here; a compiler that reads others is not followed again ([`trust`]).
 
+mod catalogue;
 mod compiler;
 mod disk;
+mod listing;
+mod places;
 mod scanner;
 mod shadow;
+mod trust;
 
-use std::sync::Arc;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use invocation::Remote;
+
+pub(crate) use catalogue::{Catalogue, NotTold, push};
+pub(crate) use listing::Listing;
 pub(crate) use shadow::{Shadow, Watched};
 
 use crate::job::Outline;
 use compiler::Asked;
+use scanner::{NotKnown, Scanner};
+use trust::{Standing, Trust};
 
 /// Variables that name directories or tools. No other changes which files are read.
 const VARIABLES: &[&str] = &[
@@ -30,29 +43,118 @@ const VARIABLES: &[&str] = &[
     "SDKROOT",
 ];
 
-/// The comparison of a job whose user wants it, where the command is followed at all.
-pub(crate) fn watched(
-    outline: &Outline,
-    plan: &Remote,
-    shadow: &Arc<Shadow>,
-) -> Option<Box<Watched>> {
-    if outline.environment.get(job::variable::FLOE_INPUTS)? != "shadow" {
-        return None;
+/// What the user wants to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Auto,
+    Text,
+    Headers,
+    Shadow,
+}
+
+/// What is known of this user's files. There is one.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    scanner: Arc<Mutex<Scanner>>,
+    catalogue: Arc<Mutex<Catalogue>>,
+    trust: Arc<Trust>,
+    shadow: Arc<Shadow>,
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        let (scanner, trust) = <(Arc<Mutex<Scanner>>, Arc<Trust>)>::default();
+        Self {
+            shadow: Arc::new(Shadow::new(&scanner, &trust)),
+            scanner,
+            catalogue: Arc::default(),
+            trust,
+        }
     }
-    let inputs = plan.inputs.clone()?;
+}
+
+impl Inputs {
+    /// The comparison of a job that travels as text, where it is wanted and the command is followed at all.
+    pub(crate) fn watched(&self, outline: &Outline, plan: &Remote) -> Option<Box<Watched>> {
+        let inputs = plan.inputs.clone()?;
+        let asked = asked(outline, plan)?;
+        let watched = match wanted(outline) {
+            Wanted::Shadow => true,
+            Wanted::Auto => self.trust.standing(&asked) == Standing::New,
+            Wanted::Text | Wanted::Headers => false,
+        };
+        watched.then(|| {
+            Box::new(Watched {
+                shadow: Arc::clone(&self.shadow),
+                asked,
+                inputs,
+                source: plan.source.clone(),
+            })
+        })
+    }
+
+    /// The files of a job that may travel without text.
+    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Option<Listing> {
+        let inputs = plan.inputs.clone()?;
+        plan.with_files.as_ref()?;
+        let asked = asked(outline, plan)?;
+        let follow = match wanted(outline) {
+            Wanted::Headers => true,
+            Wanted::Auto => self.trust.standing(&asked) == Standing::Trusted,
+            Wanted::Text | Wanted::Shadow => false,
+        };
+        if !follow {
+            return None;
+        }
+        let (scanner, catalogue) = (Arc::clone(&self.scanner), Arc::clone(&self.catalogue));
+        let source = plan.source.clone();
+        let listing = tokio::task::spawn_blocking(move || {
+            let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
+            scanner.listing(&asked, &inputs, &source, &catalogue)
+        });
+        let listing: Result<Listing, NotKnown> = listing.await.ok()?;
+        match listing {
+            Ok(listing) => Some(listing),
+            Err(why) => {
+                let source = plan.source.display();
+                tracing::info!("{source} travels as text: {why}");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn catalogue(&self) -> Arc<Mutex<Catalogue>> {
+        Arc::clone(&self.catalogue)
+    }
+}
+
+/// What is told of files, for a moment.
+pub(crate) fn open(catalogue: &Mutex<Catalogue>) -> MutexGuard<'_, Catalogue> {
+    catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wanted(outline: &Outline) -> Wanted {
+    match outline
+        .environment
+        .get(job::variable::FLOE_INPUTS)
+        .and_then(OsStr::to_str)
+    {
+        Some("headers") => Wanted::Headers,
+        Some("shadow") => Wanted::Shadow,
+        Some("auto") => Wanted::Auto,
+        _ => Wanted::Text,
+    }
+}
+
+fn asked(outline: &Outline, plan: &Remote) -> Option<Asked> {
+    let inputs = plan.inputs.as_ref()?;
     let mut environment = outline.environment.for_compiler();
     environment.retain(|(name, _)| VARIABLES.iter().any(|known| name == known));
-    let asked = Asked {
-        program: outline.program.clone(),
+    Some(Asked {
+        program: PathBuf::clone(&outline.program),
         language: plan.language,
         options: inputs.question.clone(),
         directory: outline.directory.clone(),
         environment,
-    };
-    Some(Box::new(Watched {
-        shadow: Arc::clone(shadow),
-        asked,
-        inputs,
-        source: plan.source.clone(),
-    }))
+    })
 }

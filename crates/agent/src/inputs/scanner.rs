@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use includes::{Chain, Compiler, Dialect, Library, Preset, Source, Unknown, evaluate};
+use includes::{Chain, Compiler, Dialect, Library, Preset, Reached, Source, Unknown, evaluate};
 use invocation::Inputs;
 
+use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::disk::Disk;
+use super::listing::{Listed, Listing, NotListed};
 
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
 const MAX_SIZE: usize = 4_000_000;
@@ -42,6 +45,8 @@ pub(crate) enum NotKnown {
     Doubt { why: includes::Doubt, at: PathBuf },
     #[error("{} is not there", .0.display())]
     NoFile(PathBuf),
+    #[error(transparent)]
+    NotListed(#[from] NotListed),
     #[error("the compiler is asked for ever more")]
     Endless,
 }
@@ -54,6 +59,35 @@ impl Scanner {
         inputs: &Inputs,
         source: &Path,
     ) -> Result<Vec<PathBuf>, NotKnown> {
+        let kind = self.kind(asked)?;
+        let reached = kind.reached(asked, inputs, source)?;
+        let files = reached.entered.iter();
+        Ok(files.map(|file| kind.disk.path(*file).to_owned()).collect())
+    }
+
+    /// What an executor must be told for a source.
+    pub(crate) fn listing(
+        &mut self,
+        asked: &Asked,
+        inputs: &Inputs,
+        source: &Path,
+        catalogue: &Mutex<Catalogue>,
+    ) -> Result<Listing, NotKnown> {
+        let kind = self.kind(asked)?;
+        let reached = kind.reached(asked, inputs, source)?;
+        let searched = kind.compiler.directories.iter();
+        let searched: Vec<PathBuf> = searched.map(|path| as_path(path).to_owned()).collect();
+        let listed = Listed {
+            start: &asked.directory,
+            reached: &reached,
+            searched: &searched,
+            source,
+        };
+        let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(listed.list(&mut kind.disk, &kind.library, &mut catalogue)?)
+    }
+
+    fn kind(&mut self, asked: &Asked) -> Result<&mut Kind, NotKnown> {
         let is_full = |kind: &Kind| kind.library.size() + kind.disk.size() > MAX_SIZE;
         if self.kinds.get(asked).is_some_and(is_full) || self.kinds.len() > MAX_KINDS {
             self.kinds.clear();
@@ -61,10 +95,7 @@ impl Scanner {
         if !self.kinds.contains_key(asked) {
             self.kinds.insert(asked.clone(), Kind::of(asked)?);
         }
-        match self.kinds.get_mut(asked) {
-            Some(kind) => kind.entered(asked, inputs, source),
-            None => Err(NotKnown::Endless),
-        }
+        self.kinds.get_mut(asked).ok_or(NotKnown::Endless)
     }
 }
 
@@ -89,12 +120,12 @@ impl Kind {
         })
     }
 
-    fn entered(
+    fn reached(
         &mut self,
         asked: &Asked,
         inputs: &Inputs,
         source: &Path,
-    ) -> Result<Vec<PathBuf>, NotKnown> {
+    ) -> Result<Reached, NotKnown> {
         self.disk.begin(&asked.directory);
         let presets: Vec<Preset> = inputs.presets.iter().map(preset).collect();
         let missing = |path: &Path| NotKnown::NoFile(path.to_owned());
@@ -115,10 +146,7 @@ impl Kind {
                 preincluded: &preincluded,
             };
             match evaluate(wanted, &mut self.disk, &mut self.library) {
-                Ok(reached) => {
-                    let files = reached.entered.iter();
-                    return Ok(files.map(|file| self.disk.path(*file).to_owned()).collect());
-                }
+                Ok(reached) => return Ok(reached),
                 Err(Unknown::Ask(questions)) => {
                     let said = asked.ask(&questions)?;
                     self.compiler.learn(&said.stdout, &questions);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use invocation::Inputs;
@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::compiler::Asked;
 use super::scanner::Scanner;
+use super::trust::Trust;
 
 /// Comparisons that may wait; more are left out.
 const QUEUE: usize = 256;
@@ -46,8 +47,10 @@ impl Watched {
 }
 
 /// The way to the thread that compares.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shadow {
+    scanner: Arc<Mutex<Scanner>>,
+    trust: Arc<Trust>,
     subjects: OnceLock<Option<SyncSender<Subject>>>,
 }
 
@@ -60,12 +63,21 @@ struct Tally {
 }
 
 impl Shadow {
+    pub(crate) fn new(scanner: &Arc<Mutex<Scanner>>, trust: &Arc<Trust>) -> Self {
+        Self {
+            scanner: Arc::clone(scanner),
+            trust: Arc::clone(trust),
+            subjects: OnceLock::new(),
+        }
+    }
+
     /// Has a text compared by and by; nobody waits for it.
     fn compare(&self, subject: Subject) {
         let subjects = self.subjects.get_or_init(|| {
             let (send, receive) = sync_channel(QUEUE);
             let thread = thread::Builder::new().name("inputs".to_owned());
-            let started = thread.spawn(move || run(&receive));
+            let (scanner, trust) = (Arc::clone(&self.scanner), Arc::clone(&self.trust));
+            let started = thread.spawn(move || run(&receive, &scanner, &trust));
             started.is_ok().then_some(send)
         });
         if let Some(subjects) = subjects {
@@ -74,11 +86,11 @@ impl Shadow {
     }
 }
 
-fn run(subjects: &Receiver<Subject>) {
-    let mut scanner = Scanner::default();
+fn run(subjects: &Receiver<Subject>, scanner: &Mutex<Scanner>, trust: &Trust) {
     let mut tally = Tally::default();
     while let Ok(subject) = subjects.recv() {
         let source = subject.source.display();
+        let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
         match scanner.entered(&subject.asked, &subject.inputs, &subject.source) {
             Ok(found) => {
                 let (found, read) = (plain(&found), plain(&subject.entered));
@@ -86,12 +98,14 @@ fn run(subjects: &Receiver<Subject>) {
                 let more: Vec<_> = found.difference(&read).collect();
                 if missed.is_empty() && more.is_empty() {
                     tally.alike += 1;
+                    trust.learn(&subject.asked, true);
                     info!(
                         "inputs of {source}: alike, {} files; {tally:?}",
                         found.len()
                     );
                 } else {
                     tally.different += 1;
+                    trust.learn(&subject.asked, false);
                     warn!(
                         "inputs of {source}: different, missed {missed:?}, too many {more:?}; {tally:?}"
                     );

@@ -11,9 +11,8 @@ use job::Reason;
 
 use super::outline::Outline;
 use super::versions;
-use crate::cluster::{Effort, Failure, Toolchain, Wish, Work, own_platform};
+use crate::cluster::{Effort, Failure, Files, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
-use crate::inputs;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
 use crate::toolbox::{Probe, Unproven};
@@ -203,6 +202,44 @@ pub(crate) async fn work(
         directory: outline.directory.clone(),
         output: plan.output.clone(),
         split_dwarf: plan.dwo.is_some(),
+        files: None,
+    })
+}
+
+/// Variables that a compiler of files is given.
+const FOR_FILES: &[&str] = &[
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "OBJC_INCLUDE_PATH",
+    "SOURCE_DATE_EPOCH",
+];
+
+/// The files that the job reads, if they are known; else it travels as text.
+pub(crate) async fn files(
+    outline: &Outline,
+    shared: &Shared,
+    plan: &Remote,
+    toolchains: &[Toolchain],
+) -> Option<Files> {
+    let with_files = plan.with_files.as_ref()?;
+    // What else a user's archive or a compiler of another place would find is not known.
+    if outline.environment.versions().is_some() || toolchains.len() != 1 {
+        return None;
+    }
+    let listing = shared.inputs.listing(outline, plan).await?;
+    let variables = FOR_FILES.iter().filter_map(|name| {
+        let mut variable = format!("{name}=").into_bytes();
+        variable.extend(outline.environment.get(name)?.as_bytes());
+        Some(variable)
+    });
+    let arguments = with_files.arguments.iter();
+    Some(Files {
+        listing,
+        catalogue: shared.inputs.catalogue(),
+        arguments: arguments.map(|word| word.as_bytes().to_vec()).collect(),
+        environment: variables.collect(),
+        dependencies: with_files.dependencies.is_some(),
     })
 }
 
@@ -245,7 +282,7 @@ pub(crate) fn order(outline: &Outline, shared: &Shared, plan: &Remote, permit: P
             includes_only: plan
                 .includes_only
                 .then(|| (plan.family, Arc::clone(&shared.pragmas))),
-            watched: inputs::watched(outline, plan, &shared.shadow),
+            watched: shared.inputs.watched(outline, plan),
         },
     };
     Order {

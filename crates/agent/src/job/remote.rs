@@ -1,6 +1,8 @@
 //! A job that travels: prepared, placed, compiled elsewhere; once more on another executor if the
 //! first fails; then not at all.
 
+use std::path::PathBuf;
+
 use invocation::{Plan, Remote};
 use job::{Phase, Reason};
 
@@ -8,7 +10,7 @@ use super::hold::Hold;
 use super::local::{self, find_daemon};
 use super::outline::Outline;
 use super::{Chronicle, Fate, Stay, prepare, warnings};
-use crate::cluster::{Access, Daemon, Failure, Place, Seat, Verdict, Wish, Work};
+use crate::cluster::{Access, Daemon, Failure, Files, Place, Seat, Verdict, Wish, Work};
 use crate::excerpt::first_line;
 use crate::outputs::Targets;
 use crate::shared::Shared;
@@ -65,14 +67,16 @@ pub(crate) async fn compile(
     if let Way::Native(access) = &way {
         access.coming(&wish);
     }
-    let work = prepare::work(outline, shared, plan, &kit).await?;
+    let mut work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
+    if matches!(way, Way::Native(_)) {
+        work.files = prepare::files(outline, shared, plan, &kit.toolchains).await;
+    }
     chronicle.enter(Phase::Queue);
-    let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
-    let text = Text::start(
-        prepare::order(outline, shared, plan, permit),
-        &shared.text_budget,
-    );
+    let text = match work.files {
+        Some(_) => Text::none(&shared.text_budget),
+        None => text(outline, shared, plan).await,
+    };
     let mut travel = Travel {
         outline,
         shared,
@@ -86,6 +90,12 @@ pub(crate) async fn compile(
         shared.toolbox.prove(unproven);
     }
     fate
+}
+
+async fn text(outline: &Outline, shared: &Shared, plan: &Remote) -> Text {
+    let permit = shared.hub.permit(Pool::Preprocess, outline.niceness).await;
+    let order = prepare::order(outline, shared, plan, permit);
+    Text::start(order, &shared.text_budget)
 }
 
 /// By whom a job gets its place.
@@ -178,6 +188,14 @@ impl Travel<'_> {
                     tokio::spawn(seat.succeeded());
                     return Ok(Fate::Finished(finished));
                 }
+                // Text cannot lack anything, and no executor is to blame for what was not sent.
+                Err(failure) if self.work.files.is_some() && is_about_files(&failure) => {
+                    let host = seat.host();
+                    drop(seat);
+                    chronicle.failed(&host, failure.reason, &failure.detail);
+                    self.work.files = None;
+                    self.text = text(self.outline, self.shared, self.plan).await;
+                }
                 // No executor is to blame for a text that there is not.
                 Err(failure) if self.text.failed() => return Err(failure),
                 Err(failure) => {
@@ -214,18 +232,24 @@ impl Travel<'_> {
                 .dwo
                 .as_ref()
                 .map(|dwo| self.outline.directory.join(dwo)),
+            dependencies: self.dependencies(),
             umask: self.outline.umask,
         };
         let verdict = seat
             .compile(&self.work, &mut self.text, &targets, chronicle, toolbox)
             .await?;
-        if let Ok(production) = self.text.ending().await {
+        if self.work.files.is_none()
+            && let Ok(production) = self.text.ending().await
+        {
             chronicle.sent(production.bytes);
             if let (Some(ip), Some(sent)) = (seat.ip(), seat.sent()) {
                 self.shared.paces.learn(ip, sent, production.took);
             }
         }
-        let stands = judge(&verdict, self.outline, self.plan)?;
+        let stands = match &self.work.files {
+            Some(files) => judge_of_files(&verdict, files, self.outline, self.plan)?,
+            None => judge(&verdict, self.outline, self.plan)?,
+        };
         let writer = seat.receive(&targets, verdict.has_dwo, chronicle).await?;
         let stderr = match stands {
             true => verdict.stderr,
@@ -247,6 +271,17 @@ impl Travel<'_> {
             stderr,
             exit_code: verdict.status,
         })
+    }
+}
+
+impl Travel<'_> {
+    /// Where the executor's dependency rules go.
+    fn dependencies(&self) -> Option<PathBuf> {
+        let files = self.work.files.as_ref()?;
+        let named = self.plan.with_files.as_ref()?.dependencies.as_ref()?;
+        files
+            .dependencies
+            .then(|| self.outline.directory.join(named))
     }
 }
 
@@ -320,6 +355,42 @@ fn judge(verdict: &Verdict, outline: &Outline, plan: &Remote) -> Result<bool, Fa
         ));
     }
     Ok(stands)
+}
+
+/// The same of a compile that read files: it says what a local one says.
+fn judge_of_files(
+    verdict: &Verdict,
+    files: &Files,
+    outline: &Outline,
+    plan: &Remote,
+) -> Result<bool, Failure> {
+    // A header that was not sent for whatever reason.
+    let lacks = [&b"No such file or directory"[..], b"file not found"];
+    if verdict.status != 0 && lacks.iter().any(|lack| contains(&verdict.stderr, lack)) {
+        return Err(Failure::elsewhere(
+            Reason::FilesMissing,
+            first_said(verdict),
+        ));
+    }
+    if verdict.status == 0 && files.dependencies && !verdict.has_dependencies {
+        return Err(Failure::elsewhere(
+            Reason::FilesMissing,
+            "no dependency rules came",
+        ));
+    }
+    let speaks_alike = !outline.stderr_is_terminal && outline.environment.speaks_plainly();
+    if verdict.status == 0 && speaks_alike && !verdict.has_dwo {
+        return Ok(true);
+    }
+    judge(verdict, outline, plan)
+}
+
+/// Whether another try with text may do better.
+fn is_about_files(failure: &Failure) -> bool {
+    matches!(
+        failure.reason,
+        Reason::FilesMissing | Reason::PeerRefused | Reason::RemoteSandbox
+    )
 }
 
 /// Only a whole compile here says it as the user is to see it.

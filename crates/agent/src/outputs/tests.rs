@@ -18,6 +18,7 @@ fn targets(dir: &Path) -> Targets {
     Targets {
         object: dir.join("a.o"),
         dwo: Some(dir.join("a.dwo")),
+        dependencies: None,
         umask: 0o027,
     }
 }
@@ -25,7 +26,7 @@ fn targets(dir: &Path) -> Targets {
 #[tokio::test]
 async fn outputs_appear_whole_with_the_users_mode() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::start(targets(dir.path()));
+    let writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"one ")).await;
     writer.piece(piece(b"two")).await;
     writer.next_output().await;
@@ -44,7 +45,7 @@ async fn outputs_appear_whole_with_the_users_mode() {
 async fn what_is_not_finished_leaves_no_trace_and_the_old_object_in_place() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.o"), "old").unwrap();
-    let writer = Writer::start(targets(dir.path()));
+    let writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"new")).await;
     let Writer { steps, written } = writer;
     drop(steps);
@@ -65,7 +66,7 @@ async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
         std::fs::write(&object, before).unwrap();
         std::fs::set_permissions(&object, Permissions::from_mode(0o600)).unwrap();
         std::fs::hard_link(&object, &other_name).unwrap();
-        let writer = Writer::start(targets(dir.path()));
+        let writer = Writer::start(targets(dir.path()), None);
         writer.piece(piece(b"new")).await;
         writer.finish().await.unwrap();
         assert_eq!(std::fs::read(&object).unwrap(), b"new");
@@ -80,7 +81,7 @@ async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
 async fn a_link_in_the_outputs_place_is_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("elsewhere", dir.path().join("a.o")).unwrap();
-    let writer = Writer::start(targets(dir.path()));
+    let writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"new")).await;
     assert!(matches!(
         writer.finish().await,
@@ -94,9 +95,10 @@ async fn a_missing_directory_is_named() {
     let targets = Targets {
         object: "/no/such/dir/a.o".into(),
         dwo: None,
+        dependencies: None,
         umask: 0,
     };
-    let writer = Writer::start(targets);
+    let writer = Writer::start(targets, None);
     for _ in 0..50 {
         writer.piece(piece(b"new")).await;
     }

@@ -101,6 +101,27 @@ impl Text {
         }
     }
 
+    /// No text: the job's input is files.
+    pub(crate) fn none(budget: &Arc<Semaphore>) -> Self {
+        let production = Production {
+            bytes: 0,
+            took: Duration::ZERO,
+        };
+        Self {
+            pieces: mpsc::unbounded_channel().1,
+            ending: oneshot::channel().1,
+            effort: Arc::new(Mutex::new(Effort::Level(0))),
+            ended: Some(Ok(production)),
+            process: Arc::default(),
+            budget: Arc::clone(budget),
+            unread: Arc::default(),
+            kept: Vec::new(),
+            position: 0,
+            forgetful: false,
+            began: Instant::now(),
+        }
+    }
+
     /// The next piece; `None` at the end of the text, which may be one without success. Dropping
     /// the wait loses nothing.
     pub(crate) async fn next(&mut self) -> Option<&Piece> {

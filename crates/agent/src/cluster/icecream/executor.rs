@@ -163,7 +163,7 @@ impl Seat {
         targets: &Targets,
         has_dwo: bool,
     ) -> Result<Writer, Failure> {
-        let writer = Writer::start(targets.clone());
+        let writer = Writer::start(targets.clone(), None);
         let Some(executor) = &mut self.executor else {
             return Err(Failure::elsewhere(
                 Reason::PeerLost,
@@ -297,6 +297,7 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
             stdout: result.stdout,
             stderr: result.stderr,
             has_dwo: result.have_dwo,
+            has_dependencies: false,
         }),
         other => Err(early(Ok(Some(other)))),
     }

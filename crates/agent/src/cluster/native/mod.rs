@@ -16,6 +16,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod views;
 mod want;
 mod words;
 
@@ -37,6 +38,7 @@ use self::pool::Pool;
 pub(crate) use self::seat::Seat;
 use self::supply::Supplies;
 use self::ticket::Desk;
+use self::views::Views;
 use self::want::Kind;
 use super::{Failure, Place, Places, Wish};
 
@@ -85,6 +87,7 @@ pub(crate) struct Cluster {
     kinds: Mutex<HashMap<Kind, Desk>>,
     installing: Mutex<HashMap<(MemberId, String), Installing>>,
     supplies: Supplies,
+    views: Views,
 }
 
 /// One installation at a time, of one toolchain on one host.
@@ -101,6 +104,7 @@ impl Default for Cluster {
             kinds: Mutex::default(),
             installing: Mutex::default(),
             supplies: Supplies::default(),
+            views: Views::default(),
         }
     }
 }

@@ -126,6 +126,7 @@ impl Answer {
             }
             OutputKind::Object | OutputKind::SplitDwarf | OutputKind::Dependencies => {
                 self.verdict.has_dwo |= output.kind == OutputKind::SplitDwarf;
+                self.verdict.has_dependencies |= output.kind == OutputKind::Dependencies;
                 Ok(Step::File(output))
             }
         }

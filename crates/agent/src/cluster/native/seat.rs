@@ -20,7 +20,7 @@ use super::pool::Warm;
 use super::talk::{Job, Short};
 use super::ticket::{Desk, Ticket};
 use super::{Cluster, no_member, words};
-use crate::cluster::{Failure, Toolchain, Verdict, Work};
+use crate::cluster::{Failure, Marker, Toolchain, Verdict, Work};
 use crate::job::Chronicle;
 use crate::outputs::{Targets, Writer};
 use crate::text::Text;
@@ -210,13 +210,13 @@ impl Seat {
         targets: &Targets,
         chronicle: &mut Chronicle,
     ) -> Result<Verdict, Short> {
-        let compile = self.order(work)?;
+        let (compile, marker) = self.order(&warm, work).await?;
         let (exchange, warm) = self.open(warm, compile).await?;
         let ticket = self.ticket.take().and_then(Ticket::spend);
         let spent = ticket.ok_or_else(no_grant)?;
         let key = ProofKey::of(&self.at.placed.grant);
         let wanted = (words::wanted(work), key);
-        let mut job = Job::new(exchange, wanted, spent, targets, chronicle);
+        let mut job = Job::new(exchange, wanted, spent, targets, chronicle).marked(marker);
         let mut distrusted = warm.distrusted.clone();
         let ran = tokio::select! {
             biased;
@@ -265,7 +265,8 @@ impl Seat {
         Ok(verdict)
     }
 
-    fn order(&self, work: &Work) -> Result<Compile, Failure> {
+    /// What is asked for, with what no answer may have in it.
+    async fn order(&self, warm: &Warm, work: &Work) -> Result<(Compile, Option<Marker>), Failure> {
         let toolchain = self.toolchain();
         let platform = Platform::parse(&toolchain.platform);
         let platform = platform.map_err(|why| unsendable(&why.to_string()))?;
@@ -275,7 +276,17 @@ impl Seat {
             toolchain: toolchain.manifest.unwrap_or(Digest::from_bytes([0; 32])),
             platform: &platform,
         };
-        words::compile(work, &terms).map_err(|why| unsendable(&why.to_string()))
+        let (inputs, marker) = match &work.files {
+            Some(files) => {
+                let whose = (self.at.executor, terms.toolchain);
+                let (inputs, marker) = self.cluster.views.name(warm, whose, files).await?;
+                (Some(inputs), Some(marker))
+            }
+            None => (None, None),
+        };
+        let compile = words::compile(work, &terms, inputs);
+        let compile = compile.map_err(|why| unsendable(&why.to_string()))?;
+        Ok((compile, marker))
     }
 
     /// Opens the job's stream. A connection that stood for a while may be over unnoticed.
@@ -308,7 +319,7 @@ impl Seat {
     pub(crate) fn receive(&mut self, targets: &Targets) -> Writer {
         let writer = self.writer.take();
         // One that never began ends as incomplete.
-        writer.unwrap_or_else(|| Writer::start(targets.clone()))
+        writer.unwrap_or_else(|| Writer::start(targets.clone(), None))
     }
 }
 

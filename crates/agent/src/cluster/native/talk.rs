@@ -11,9 +11,9 @@ use wire::message::{Ending, Output, OutputKind, Usage};
 use super::result::{Answer, Step, lacks_toolchain, not_this_jobs, why};
 use super::ticket::Spent;
 use super::words;
-use crate::cluster::{Failure, Verdict};
+use crate::cluster::{Failure, Marker, Verdict};
 use crate::job::Chronicle;
-use crate::outputs::{OutputError, Targets, Writer};
+use crate::outputs::{OutputError, Targets, Which, Writer};
 use crate::text::Text;
 
 /// Waiting for a slot there, and compiling.
@@ -61,6 +61,8 @@ pub(super) struct Job<'a> {
     /// Bytes of outputs, packed.
     pub(super) received: u64,
     pub(super) writer: Option<Writer>,
+    /// What no output may have in it.
+    marker: Option<Marker>,
     targets: &'a Targets,
     chronicle: &'a mut Chronicle,
 }
@@ -82,9 +84,15 @@ impl<'a> Job<'a> {
             sent: Sent::default(),
             received: 0,
             writer: None,
+            marker: None,
             targets,
             chronicle,
         }
+    }
+
+    /// One whose files are named.
+    pub(super) fn marked(self, marker: Option<Marker>) -> Self {
+        Self { marker, ..self }
     }
 
     pub(super) async fn run(&mut self, text: &mut Text) -> Result<(Verdict, Usage), Short> {
@@ -119,6 +127,11 @@ impl<'a> Job<'a> {
         };
         if proofs != given {
             return Err(not_this_jobs("the object is not").into());
+        }
+        let said = [&verdict.stderr, &verdict.stdout];
+        let is_in = |marker: Marker| said.into_iter().any(|said| marker.is_in(said));
+        if self.marker.is_some_and(is_in) {
+            return Err(tripped().into());
         }
         Ok((verdict, usage))
     }
@@ -216,14 +229,18 @@ impl<'a> Job<'a> {
     }
 
     async fn begin(&mut self, output: &Output) {
-        let targets = self.targets;
+        let (targets, marker) = (self.targets, self.marker);
         let writer = self
             .writer
-            .get_or_insert_with(|| Writer::start(targets.clone()));
-        let is_dwo = output.kind == OutputKind::SplitDwarf;
+            .get_or_insert_with(|| Writer::start(targets.clone(), marker));
+        let which = match output.kind {
+            OutputKind::SplitDwarf => Which::Dwo,
+            OutputKind::Dependencies => Which::Dependencies,
+            _ => Which::Object,
+        };
         writer
             .begin(
-                is_dwo,
+                which,
                 output.packing,
                 output.size.get(),
                 self.key.begin(output.kind),
@@ -243,9 +260,16 @@ impl<'a> Job<'a> {
     }
 }
 
+/// A file was read that was not sent.
+fn tripped() -> Failure {
+    let detail = "the compiler read a file that was not known to be needed";
+    Failure::elsewhere(Reason::FilesMissing, detail)
+}
+
 /// Whose fault it is that an output cannot be had.
 fn written(error: &OutputError) -> Failure {
     match error {
+        OutputError::Tripped => tripped(),
         OutputError::Wrong(_) => Failure::elsewhere(Reason::ResultIncomplete, error.to_string()),
         _ => Failure::here(Reason::OutputWrite, error.to_string()),
     }

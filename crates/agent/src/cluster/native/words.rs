@@ -10,7 +10,7 @@ use transport::LinkError;
 use wire::field::{Invalid, List};
 use wire::grant::SignedGrant;
 use wire::message::{
-    self, Compile, InputKind, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
+    self, Compile, InputKind, JobInputs, JobLimits, OutputKind, Packing, Refusal, Refused, Retry,
 };
 use wire::name::{Argument, JobNumber, SubmitPath};
 use wire::{Mistake, Owner, ResetCode};
@@ -29,8 +29,16 @@ pub(super) struct Terms<'a> {
     pub(super) platform: &'a Platform,
 }
 
-pub(super) fn compile(work: &Work, terms: &Terms<'_>) -> Result<Compile, Invalid> {
-    let arguments = work.arguments.iter().cloned().map(Argument::new);
+pub(super) fn compile(
+    work: &Work,
+    terms: &Terms<'_>,
+    inputs: Option<JobInputs>,
+) -> Result<Compile, Invalid> {
+    let arguments = match (&work.files, &inputs) {
+        (Some(files), Some(_)) => &files.arguments,
+        _ => &work.arguments,
+    };
+    let arguments = arguments.iter().cloned().map(Argument::new);
     let arguments: Result<Vec<_>, Invalid> = arguments.collect();
     Ok(Compile {
         job: JobNumber::new(terms.number)?,
@@ -51,8 +59,11 @@ pub(super) fn compile(work: &Work, terms: &Terms<'_>) -> Result<Compile, Invalid
         source: path(&work.source)?,
         directory: path(&work.directory)?,
         output: path(&work.output)?,
-        input: InputKind::Text,
-        inputs: None,
+        input: match &inputs {
+            Some(_) => InputKind::Files,
+            None => InputKind::Text,
+        },
+        inputs,
         packing: Packing::Zstd,
         wanted: List::new(wanted(work))?,
         accepted: List::new(vec![Packing::Plain, Packing::Zstd])?,
@@ -72,6 +83,9 @@ pub(super) fn wanted(work: &Work) -> Vec<OutputKind> {
     ];
     if work.split_dwarf {
         kinds.push(OutputKind::SplitDwarf);
+    }
+    if work.files.as_ref().is_some_and(|files| files.dependencies) {
+        kinds.push(OutputKind::Dependencies);
     }
     kinds
 }

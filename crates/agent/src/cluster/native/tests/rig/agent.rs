@@ -116,6 +116,7 @@ impl Agent {
         Targets {
             object: self.directory.join(name),
             dwo: None,
+            dependencies: None,
             umask: 0o022,
         }
     }

@@ -1,0 +1,152 @@
+//! From what a compile reads to the entries that an executor must be told.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use includes::{Found, Library, Reached, Tree};
+use job::Digest;
+use wire::view::{EntryId, Ids};
+
+use super::catalogue::{Catalogue, NotTold, inode};
+use super::disk::Disk;
+use super::places::{Place, Places};
+
+/// The files of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) entries: Ids,
+    pub(crate) digest: Digest,
+    /// How many of them are files that the compiler opens.
+    pub(crate) files: usize,
+}
+
+/// Why there is none. The job travels as text.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotListed {
+    #[error(transparent)]
+    NotTold(#[from] NotTold),
+    #[error("{} names the time of the compile", .0.display())]
+    Time(PathBuf),
+    #[error("{} has the assembler read a file", .0.display())]
+    Binary(PathBuf),
+    #[error("{} is precompiled", .0.display())]
+    Precompiled(PathBuf),
+    #[error("{} cannot be followed", .0.display())]
+    Strange(PathBuf),
+    #[error("{} has changed meanwhile", .0.display())]
+    Changed(PathBuf),
+    #[error("too many files")]
+    TooMany,
+}
+
+/// What a compile in `start` reads, searches and finds absent.
+pub(crate) struct Listed<'a> {
+    pub(crate) start: &'a Path,
+    pub(crate) reached: &'a Reached,
+    /// Directories that are searched.
+    pub(crate) searched: &'a [PathBuf],
+    pub(crate) source: &'a Path,
+}
+
+impl Listed<'_> {
+    pub(crate) fn list(
+        &self,
+        disk: &mut Disk,
+        library: &Library,
+        catalogue: &mut Catalogue,
+    ) -> Result<Listing, NotListed> {
+        let facts = self.reached.facts;
+        if facts.names_time || facts.names_timestamp {
+            return Err(NotListed::Time(self.source.to_owned()));
+        }
+        if facts.includes_binary {
+            return Err(NotListed::Binary(self.source.to_owned()));
+        }
+        self.is_precompiled(disk)?;
+        let mut places = Places::default();
+        let mut ids = Vec::new();
+        for file in &self.reached.files {
+            let path = disk.path(*file).to_owned();
+            let strange = || NotListed::Strange(path.clone());
+            let Place::File(place) = places.find(self.start, &path) else {
+                return Err(strange());
+            };
+            let contents = disk.contents(*file).ok_or_else(strange)?;
+            let inode = inode(&place).ok_or_else(strange)?;
+            // Links may have been turned since it was read.
+            if !contents.is_of(inode) {
+                return Err(NotListed::Changed(path));
+            }
+            let id = catalogue.file(&place, contents.body, inode)?;
+            ids.push(id);
+            ids.extend(catalogue.same_as(id));
+        }
+        let files = ids.len();
+        for probe in &self.reached.probes {
+            if disk.find(probe.directory, probe.name, library) != Found::Nothing {
+                continue;
+            }
+            let name = Path::new(std::ffi::OsStr::from_bytes(library.spelling(probe.name)));
+            let path = disk.directory_path(probe.directory).join(name);
+            match places.find(self.start, &path) {
+                Place::Nothing(place) => catalogue.nothing(&place)?,
+                // A directory of that name is passed over by the search.
+                Place::Directory(place) if !place.is_empty() => {
+                    ids.push(catalogue.directory(&place)?);
+                }
+                Place::Directory(_) => {}
+                Place::File(_) | Place::Strange => return Err(NotListed::Changed(path)),
+            }
+        }
+        for directory in self
+            .searched
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([Path::new("")])
+        {
+            places.find(self.start, &directory.join("."));
+        }
+        self.way(places, catalogue, &mut ids)?;
+        let entries = Ids::new(ids).map_err(|_| NotListed::TooMany)?;
+        let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
+        Ok(Listing {
+            entries,
+            digest,
+            files,
+        })
+    }
+
+    /// Links and directories on the way to all that.
+    fn way(
+        &self,
+        places: Places,
+        catalogue: &mut Catalogue,
+        ids: &mut Vec<EntryId>,
+    ) -> Result<(), NotListed> {
+        for (place, target) in &places.way.links {
+            ids.push(catalogue.link(place, target)?);
+        }
+        for place in &places.way.directories {
+            ids.push(catalogue.directory(place)?);
+        }
+        Ok(())
+    }
+
+    /// A compiler takes a precompiled header for the first one only that it includes.
+    fn is_precompiled(&self, disk: &Disk) -> Result<(), NotListed> {
+        let files = self.reached.files.iter().map(|file| disk.path(*file));
+        let source = files.clone().position(|path| path == self.source);
+        for path in files.take(source.unwrap_or(0) + 2) {
+            for extension in ["gch", "pch"] {
+                let mut precompiled = path.as_os_str().to_owned();
+                precompiled.push(".");
+                precompiled.push(extension);
+                let precompiled = PathBuf::from(precompiled);
+                if self.start.join(&precompiled).exists() {
+                    return Err(NotListed::Precompiled(precompiled));
+                }
+            }
+        }
+        Ok(())
+    }
+}
