@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::names::Names;
 use includes::{Block, DirectoryId, FileId, Found, Library, Name, Tree};
 use job::Digest;
 use toolchain::Stamp;
@@ -23,6 +24,7 @@ const MAX_HEADER: u64 = 256 << 20;
 pub(crate) struct Disk {
     directories: Numbered,
     files: Numbered,
+    names: Names,
     /// What was at a path, for the source that is read now.
     found: HashMap<(DirectoryId, Name), Found>,
     /// What is in files, by the last reading.
@@ -81,6 +83,7 @@ impl Disk {
     /// Forgets where files are, for a compile in `start`.
     pub(crate) fn begin(&mut self, start: &Path) {
         self.found.clear();
+        self.names.begin();
         self.looked_at.clear();
         start.clone_into(&mut self.start);
     }
@@ -116,7 +119,7 @@ impl Disk {
 
     /// How many paths are remembered.
     pub(crate) fn size(&self) -> usize {
-        self.files.paths.len() + self.directories.paths.len()
+        self.files.paths.len() + self.directories.paths.len() + self.names.size()
     }
 
     fn look(&mut self, path: &Path) -> Found {
@@ -204,9 +207,19 @@ impl Tree for Disk {
         if let Some(found) = self.found.get(&(directory, name)) {
             return *found;
         }
-        let header = OsStr::from_bytes(library.spelling(name));
-        let path = self.directories.path(directory.0).join(header);
-        let found = self.look(&path);
+        let spelling = library.spelling(name);
+        let above = self.directories.path(directory.0);
+        let first = spelling.split(|byte| *byte == b'/').next();
+        let found = match first.filter(|first| !first.is_empty()) {
+            Some(first)
+                if !self
+                    .names
+                    .may_have(directory, &self.start.join(above), first) =>
+            {
+                Found::Nothing
+            }
+            _ => self.look(&above.join(OsStr::from_bytes(spelling))),
+        };
         self.found.insert((directory, name), found);
         found
     }

@@ -1,9 +1,10 @@
 //! From what a compile reads to the entries that an executor must be told.
 
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use includes::{Found, Library, Reached, Tree};
+use includes::{FileId, Found, Library, Probe, Reached, Tree};
 use job::Digest;
 use wire::view::{EntryId, Ids};
 
@@ -43,7 +44,9 @@ pub(crate) enum NotListed {
 pub(crate) struct Listed<'a> {
     pub(crate) start: &'a Path,
     pub(crate) reached: &'a Reached,
-    /// Directories that are searched.
+    /// Where the headers might be that its files name in whatever branch.
+    pub(crate) spelled: &'a [Probe],
+    /// Directories that are searched, and other names of `start`.
     pub(crate) searched: &'a [PathBuf],
     pub(crate) source: &'a Path,
 }
@@ -59,7 +62,7 @@ impl Listed<'_> {
         if facts.names_time || facts.names_timestamp {
             return Err(NotListed::Time(self.source.to_owned()));
         }
-        if facts.includes_binary {
+        if facts.includes_binary || facts.includes_assembly || facts.embeds {
             return Err(NotListed::Binary(self.source.to_owned()));
         }
         self.is_precompiled(disk)?;
@@ -98,6 +101,7 @@ impl Listed<'_> {
                 Place::File(_) | Place::Strange => return Err(NotListed::Changed(path)),
             }
         }
+        self.unsent(disk, library, catalogue, &mut places, &mut ids)?;
         for directory in self
             .searched
             .iter()
@@ -106,7 +110,7 @@ impl Listed<'_> {
         {
             places.find(self.start, &directory.join("."));
         }
-        self.way(places, catalogue, &mut ids)?;
+        way(&places, catalogue, &mut ids)?;
         let entries = Ids::new(ids).map_err(|_| NotListed::TooMany)?;
         let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
         Ok(Listing {
@@ -116,18 +120,27 @@ impl Listed<'_> {
         })
     }
 
-    /// Links and directories on the way to all that.
-    fn way(
+    /// Files that are there, that nothing reads, and that some branch names: reading one shows that what was found
+    /// here is wrong.
+    fn unsent(
         &self,
-        places: Places,
+        disk: &mut Disk,
+        library: &Library,
         catalogue: &mut Catalogue,
+        places: &mut Places,
         ids: &mut Vec<EntryId>,
     ) -> Result<(), NotListed> {
-        for (place, target) in &places.way.links {
-            ids.push(catalogue.link(place, target)?);
-        }
-        for place in &places.way.directories {
-            ids.push(catalogue.directory(place)?);
+        let read: HashSet<FileId> = self.reached.files.iter().copied().collect();
+        for probe in self.spelled {
+            let path = match disk.find(probe.directory, probe.name, library) {
+                Found::File(file) if read.contains(&file) => continue,
+                Found::File(file) => disk.path(file).to_owned(),
+                Found::Nothing | Found::Strange => continue,
+            };
+            match places.find(self.start, &path) {
+                Place::File(place) => ids.push(catalogue.unsent(&place)?),
+                _ => return Err(NotListed::Changed(path)),
+            }
         }
         Ok(())
     }
@@ -149,4 +162,19 @@ impl Listed<'_> {
         }
         Ok(())
     }
+}
+
+/// Links and directories on the way to all that.
+fn way(
+    places: &Places,
+    catalogue: &mut Catalogue,
+    ids: &mut Vec<EntryId>,
+) -> Result<(), NotListed> {
+    for (place, target) in &places.way.links {
+        ids.push(catalogue.link(place, target)?);
+    }
+    for place in &places.way.directories {
+        ids.push(catalogue.directory(place)?);
+    }
+    Ok(())
 }

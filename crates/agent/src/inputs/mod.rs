@@ -9,6 +9,7 @@ mod catalogue;
 mod compiler;
 mod disk;
 mod listing;
+mod names;
 mod places;
 mod scanner;
 mod shadow;

@@ -5,7 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use includes::{Chain, Compiler, Dialect, Library, Preset, Reached, Source, Unknown, evaluate};
+use includes::{
+    Chain, Compiler, Dialect, Library, Preset, Probe, Reached, Source, Spellings, Unknown, evaluate,
+};
 use invocation::Inputs;
 
 use super::catalogue::Catalogue;
@@ -32,6 +34,7 @@ struct Kind {
     library: Library,
     disk: Disk,
     chain: Chain,
+    spellings: Spellings,
 }
 
 /// Why a source's files are not known.
@@ -77,9 +80,16 @@ impl Scanner {
         let reached = kind.reached(asked, inputs, source)?;
         let searched = kind.compiler.directories.iter();
         let searched: Vec<PathBuf> = searched.map(|path| as_path(path).to_owned()).collect();
+        let spellings = &mut kind.spellings;
+        let spelled = spellings.of(&reached, &kind.chain, &mut kind.disk, &kind.library);
+        let spelled: Vec<Probe> = spelled
+            .into_iter()
+            .filter_map(|at| spellings.place(at))
+            .collect();
         let listed = Listed {
             start: &asked.directory,
             reached: &reached,
+            spelled: &spelled,
             searched: &searched,
             source,
         };
@@ -117,6 +127,7 @@ impl Kind {
             library,
             disk,
             chain,
+            spellings: Spellings::default(),
         })
     }
 

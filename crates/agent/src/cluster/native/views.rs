@@ -72,6 +72,7 @@ impl Views {
         takes_files(&warm.link).await?;
         let shelf = {
             let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            shelves.retain(|_, shelf| is_of_use(shelf));
             Arc::clone(shelves.entry((executor, toolchain)).or_default())
         };
         let mut shelf = shelf.lock().await;
@@ -84,14 +85,13 @@ impl Views {
         let inputs = told.inputs(files).map_err(|why| missing(why.to_string()))?;
         Ok((inputs, told.marker))
     }
+}
 
-    /// An executor's connection is not used any more.
-    pub(super) fn forget(&self) {
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelves.retain(|_, shelf| match shelf.try_lock() {
-            Ok(told) => told.as_ref().is_some_and(|told| !told.is_lost()),
-            Err(_) => true,
-        });
+/// Whether somebody is at it, or its connection stands.
+fn is_of_use(shelf: &Shelf) -> bool {
+    match shelf.try_lock() {
+        Ok(told) => told.as_ref().is_some_and(|told| !told.is_lost()),
+        Err(_) => true,
     }
 }
 

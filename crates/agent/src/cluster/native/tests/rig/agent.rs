@@ -170,6 +170,7 @@ impl Agent {
 
 fn work(directory: &Path) -> Work {
     Work {
+        files: None,
         family: Family::Gcc,
         language: Language::C,
         arguments: vec![b"-O2".to_vec()],
