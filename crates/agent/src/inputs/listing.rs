@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use includes::{FileId, Found, Library, Probe, Reached, Tree};
+use includes::{Found, Library, Probe, Reached, Tree};
 use job::Digest;
 use wire::view::{EntryId, Ids};
 
 use super::catalogue::{Catalogue, NotTold, inode};
 use super::disk::Disk;
-use super::places::{Place, Places};
+use super::places::{Physical, Place, Places};
 
 /// The files of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl Listed<'_> {
         self.is_precompiled(disk)?;
         let mut places = Places::default();
         let mut ids = Vec::new();
+        let mut read = HashSet::new();
         for file in &self.reached.files {
             let path = disk.path(*file).to_owned();
             let strange = || NotListed::Strange(path.clone());
@@ -83,6 +84,7 @@ impl Listed<'_> {
             let id = catalogue.file(&place, contents.body, inode)?;
             ids.push(id);
             ids.extend(catalogue.same_as(id));
+            read.insert(place);
         }
         let files = ids.len();
         for probe in &self.reached.probes {
@@ -101,7 +103,7 @@ impl Listed<'_> {
                 Place::File(_) | Place::Strange => return Err(NotListed::Changed(path)),
             }
         }
-        self.unsent(disk, library, catalogue, &mut places, &mut ids)?;
+        self.unsent(disk, library, catalogue, &mut places, &read, &mut ids)?;
         for directory in self
             .searched
             .iter()
@@ -128,16 +130,17 @@ impl Listed<'_> {
         library: &Library,
         catalogue: &mut Catalogue,
         places: &mut Places,
+        read: &HashSet<Physical>,
         ids: &mut Vec<EntryId>,
     ) -> Result<(), NotListed> {
-        let read: HashSet<FileId> = self.reached.files.iter().copied().collect();
         for probe in self.spelled {
             let path = match disk.find(probe.directory, probe.name, library) {
-                Found::File(file) if read.contains(&file) => continue,
                 Found::File(file) => disk.path(file).to_owned(),
                 Found::Nothing | Found::Strange => continue,
             };
             match places.find(self.start, &path) {
+                // One file may be reached by several names.
+                Place::File(place) if read.contains(&place) => {}
                 Place::File(place) => ids.push(catalogue.unsent(&place)?),
                 _ => return Err(NotListed::Changed(path)),
             }

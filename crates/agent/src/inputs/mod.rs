@@ -9,6 +9,8 @@ mod catalogue;
 mod compiler;
 mod disk;
 mod listing;
+#[cfg(test)]
+mod listing_tests;
 mod names;
 mod places;
 mod scanner;

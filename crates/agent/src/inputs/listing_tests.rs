@@ -1,0 +1,208 @@
+//! Real sources in directories of their own, followed as gcc reads them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use invocation::{Inputs, Language};
+use wire::view::What;
+
+use super::catalogue::Catalogue;
+use super::compiler::Asked;
+use super::listing::Listing;
+use super::scanner::{NotKnown, Scanner};
+
+struct Project {
+    home: tempfile::TempDir,
+    root: PathBuf,
+    scanner: Scanner,
+    catalogue: Mutex<Catalogue>,
+}
+
+impl Project {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        let project = Self {
+            home,
+            root,
+            scanner: Scanner::default(),
+            catalogue: Mutex::default(),
+        };
+        for (name, text) in files {
+            project.write(name, text);
+        }
+        project
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn list(&mut self, options: &[&str]) -> Result<Listing, NotKnown> {
+        let mut question = vec!["-nostdinc".into()];
+        question.extend(options.iter().map(Into::into));
+        let asked = Asked {
+            program: PathBuf::from("/usr/bin/gcc"),
+            language: Language::C,
+            options: question,
+            directory: self.root.clone(),
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        };
+        let inputs = Inputs::default();
+        self.scanner
+            .listing(&asked, &inputs, Path::new("a.c"), &self.catalogue)
+    }
+
+    /// What a listing says, by name below the project.
+    fn shown(&self, listing: &Listing) -> Vec<String> {
+        let catalogue = self.catalogue.lock().unwrap();
+        let entries = listing
+            .entries
+            .iter()
+            .map(|id| catalogue.entry(id).unwrap());
+        let mut shown: Vec<String> = entries
+            .filter_map(|entry| {
+                let path = String::from_utf8(entry.path.as_bytes().to_vec()).unwrap();
+                let name = path.strip_prefix(self.root.to_str()?)?.to_owned();
+                let mark = match entry.what {
+                    What::Directory => "/".to_owned(),
+                    What::File(_) => String::new(),
+                    What::Same(_) => " same".to_owned(),
+                    What::Link(to) => format!(" -> {}", String::from_utf8_lossy(&to)),
+                    What::Unsent => " unsent".to_owned(),
+                };
+                let fresh = if entry.is_fresh { " fresh" } else { "" };
+                Some(format!("{name}{mark}{fresh}"))
+            })
+            .collect();
+        shown.sort();
+        shown
+    }
+}
+
+#[test]
+fn files_links_and_what_is_not_read_are_listed() {
+    let mut project = Project::new(&[
+        (
+            "a.c",
+            "#include \"inc/x.h\"\n#if 0\n#include <dead.h>\n#endif\n#include <y.h>\n",
+        ),
+        ("real/x.h", "#include \"../z.h\"\n"),
+        ("z.h", ""),
+        ("sys/dead.h", ""),
+        ("sys/y.h", ""),
+        ("more/y.h", "#error\n"),
+        ("more/other.h", ""),
+    ]);
+    symlink("real", project.root.join("inc")).unwrap();
+    let listing = project.list(&["-Isys", "-Imore"]).unwrap();
+    assert_eq!(
+        project.shown(&listing),
+        [
+            "/",
+            "/a.c",
+            "/inc -> real",
+            "/more/",
+            "/more/y.h unsent",
+            "/real/",
+            "/real/x.h",
+            "/sys/",
+            "/sys/dead.h unsent",
+            "/sys/y.h",
+            "/z.h"
+        ]
+    );
+    // The same again, to the number.
+    assert_eq!(project.list(&["-Isys", "-Imore"]).unwrap(), listing);
+    assert!(project.home.path().exists());
+}
+
+#[test]
+fn changes_give_other_entries() {
+    let mut project = Project::new(&[("a.c", "#include <x.h>\n"), ("two/x.h", "int a;\n")]);
+    fs::create_dir(project.root.join("one")).unwrap();
+    let options = ["-Ione", "-Itwo"];
+    let first = project.list(&options).unwrap();
+    // As long, and within one tick of the clock.
+    project.write("two/x.h", "int b;\n");
+    let second = project.list(&options).unwrap();
+    assert_ne!(first.digest, second.digest);
+    // In front of it, where it was relied on that nothing is there.
+    project.write("one/x.h", "int c;\n");
+    let third = project.list(&options).unwrap();
+    let shown = project.shown(&third);
+    assert!(shown.contains(&"/one/x.h fresh".to_owned()), "{shown:?}");
+    assert!(shown.contains(&"/two/x.h unsent".to_owned()), "{shown:?}");
+    fs::remove_file(project.root.join("one/x.h")).unwrap();
+    let fourth = project.list(&options).unwrap();
+    assert_eq!(fourth.digest, second.digest);
+    let catalogue = project.catalogue.lock().unwrap();
+    // The first text of two/x.h, and all of one/x.h.
+    assert_eq!(catalogue.gone_since(0).len(), 2);
+}
+
+#[test]
+fn names_of_one_file_are_one_file() {
+    let mut project = Project::new(&[
+        (
+            "a.c",
+            "#include \"x.h\"\n#include \"y.h\"\n#include \"z.h\"\n",
+        ),
+        ("x.h", "#pragma once\n"),
+        ("z.h", "#pragma once\n"),
+    ]);
+    fs::hard_link(project.root.join("x.h"), project.root.join("y.h")).unwrap();
+    let listing = project.list(&[]).unwrap();
+    let shown = project.shown(&listing);
+    assert!(shown.contains(&"/y.h same".to_owned()), "{shown:?}");
+    assert!(shown.contains(&"/z.h".to_owned()), "{shown:?}");
+    // Renamed: the file is the same, and its old name is no name any more.
+    fs::remove_file(project.root.join("y.h")).unwrap();
+    fs::rename(project.root.join("x.h"), project.root.join("y.h")).unwrap();
+    project.write("a.c", "#include \"y.h\"\n");
+    let listing = project.list(&[]).unwrap();
+    assert_eq!(project.shown(&listing), ["/", "/a.c", "/y.h"]);
+}
+
+#[test]
+fn what_is_not_certain_is_text() {
+    for (text, why) in [
+        ("const char *t = __DATE__;\n", "time"),
+        ("asm(\".incbin \\\"x\\\"\");\n", "assembler"),
+        ("#include \"none.h\"\n", "a.c"),
+        ("#include \"fifo\"\n", "a.c"),
+    ] {
+        let mut project = Project::new(&[("a.c", text)]);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            project.root.join("fifo"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let error = project.list(&[]).unwrap_err().to_string();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+    let mut project = Project::new(&[("a.c", "#include \"x.h\"\n"), ("x.h", ""), ("x.h.gch", "")]);
+    let error = project.list(&[]).unwrap_err().to_string();
+    assert!(error.contains("precompiled"), "{error}");
+}
+
+#[test]
+fn old_directories_are_believed_and_new_ones_looked_at() {
+    let mut project = Project::new(&[("a.c", "#include <x.h>\n"), ("two/x.h", "")]);
+    fs::create_dir(project.root.join("one")).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let one = fs::File::open(project.root.join("one")).unwrap();
+    one.set_modified(long_ago).unwrap();
+    let options = ["-Ione", "-Itwo"];
+    let first = project.list(&options).unwrap();
+    project.write("one/x.h", "");
+    assert_ne!(project.list(&options).unwrap(), first);
+}
