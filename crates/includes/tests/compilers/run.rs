@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use includes::{
-    Chain, Compiler, Dialect, Found, Library, Preset, Question, Source, Unknown, evaluate, question,
+    Chain, Compiler, Dialect, Found, Library, Preset, Question, Reached, Source, Unknown, evaluate,
+    question,
 };
 
 use crate::disk::Disk;
@@ -107,6 +108,19 @@ impl Setting {
 
     /// The same with what it says is absent.
     pub(crate) fn seen(&mut self, source: &Path, presets: &[Preset]) -> Result<Seen, String> {
+        let reached = self.reached(source, presets)?;
+        let files = reached.files.iter();
+        let opened = files.map(|file| self.disk.path(*file).to_owned()).collect();
+        let places = reached.probes.iter();
+        let places = places.map(|probe| self.disk.place(*probe, &self.library));
+        let absent = places.collect::<BTreeSet<_>>();
+        let is_absent = |path: &PathBuf| self.disk.file(path) == Found::Nothing;
+        let absent = absent.into_iter().filter(is_absent).collect();
+        Ok(Seen { opened, absent })
+    }
+
+    /// The same as the evaluator tells it.
+    pub(crate) fn reached(&mut self, source: &Path, presets: &[Preset]) -> Result<Reached, String> {
         let Found::File(file) = self.disk.file(source) else {
             return Err(format!("{} is no file", source.display()));
         };
@@ -121,16 +135,7 @@ impl Setting {
                 preincluded: &self.preincluded,
             };
             match evaluate(wanted, &mut self.disk, &mut self.library) {
-                Ok(reached) => {
-                    let files = reached.files.iter();
-                    let opened = files.map(|file| self.disk.path(*file).to_owned()).collect();
-                    let places = reached.probes.iter();
-                    let places = places.map(|probe| self.disk.place(*probe, &self.library));
-                    let absent = places.collect::<BTreeSet<_>>();
-                    let is_absent = |path: &PathBuf| self.disk.file(path) == Found::Nothing;
-                    let absent = absent.into_iter().filter(is_absent).collect();
-                    return Ok(Seen { opened, absent });
-                }
+                Ok(reached) => return Ok(reached),
                 Err(Unknown::Ask(asked)) => {
                     let (stdout, _) = ask(
                         self.program,
