@@ -1,10 +1,12 @@
 //! A file as what the evaluator needs of it: its directives, linked where conditions skip.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use memchr::memmem;
 
 use crate::dialect::Dialect;
+use crate::evaluate::Memory;
 use crate::facts::Facts;
 use crate::lex::{Kind, Lines, Token, tokens};
 use crate::macros::{Macro, MacroId, define};
@@ -111,13 +113,18 @@ impl Block {
     }
 }
 
-/// The names and definitions of all files that were read in one dialect.
+/// The names and definitions of all files that were read in one dialect from one tree, and how sources
+/// went through them.
 #[derive(Debug)]
 pub struct Library {
     pub(crate) names: Names,
     definitions: Vec<Arc<Macro>>,
+    /// Equal definitions have one number: what has read one stays true with the other.
+    numbers: HashMap<Arc<Macro>, MacroId>,
     dialect: Dialect,
     blocks: u32,
+    compilers: u32,
+    pub(crate) memory: Memory,
 }
 
 impl Library {
@@ -125,8 +132,11 @@ impl Library {
         Self {
             names: words::names(),
             definitions: Vec::new(),
+            numbers: HashMap::new(),
             dialect,
             blocks: 0,
+            compilers: 0,
+            memory: Memory::default(),
         }
     }
 
@@ -149,9 +159,25 @@ impl Library {
     }
 
     pub(crate) fn keep(&mut self, definition: Macro) -> MacroId {
+        if let Some(id) = self.numbers.get(&definition) {
+            return *id;
+        }
         let id = MacroId::new(self.definitions.len());
-        self.definitions.push(Arc::new(definition));
+        let definition = Arc::new(definition);
+        self.definitions.push(Arc::clone(&definition));
+        self.numbers.insert(definition, id);
         id
+    }
+
+    pub(crate) fn next_compiler(&mut self) -> u32 {
+        self.compilers = self.compilers.wrapping_add(1);
+        self.compilers
+    }
+
+    /// Evaluates every file anew from now on, to compare with.
+    pub fn forget(&mut self) {
+        self.memory = Memory::default();
+        self.memory.is_forgetful = true;
     }
 
     /// Reads a file's contents.

@@ -23,6 +23,8 @@ pub struct Question {
 /// What a compiler has said.
 #[derive(Debug, Default)]
 pub struct Compiler {
+    /// Which of the compilers of its library this is.
+    pub(crate) number: Option<u32>,
     pub(crate) table: Table,
     pub(crate) predefined: HashSet<&'static str>,
     pub(crate) answers: HashMap<Question, i64>,
@@ -72,7 +74,10 @@ impl Compiler {
         asked: &[Question],
         library: &mut Library,
     ) -> Result<Self, Unanswered> {
-        let mut compiler = Self::default();
+        let mut compiler = Self {
+            number: Some(library.next_compiler()),
+            ..Self::default()
+        };
         compiler.read_directories(stderr)?;
         let block = library.block(stdout);
         for line in block.lines {
@@ -113,7 +118,8 @@ impl Compiler {
                     digits.parse().ok()
                 });
                 if let (Some(question), Some(value)) = (index.and_then(|at| asked.get(at)), value) {
-                    self.answers.insert(question.clone(), value);
+                    // What was evaluated with an answer stays true.
+                    self.answers.entry(question.clone()).or_insert(value);
                 }
             }
             // A file begins: `# 1 "/usr/include/stdc-predef.h" 1 3 4`.

@@ -16,6 +16,7 @@ mod macros;
 mod names;
 mod search;
 mod spelled;
+mod variables;
 mod words;
 
 pub use block::{Block, Library, Strange};

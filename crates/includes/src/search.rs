@@ -8,7 +8,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DirectoryId(pub u32);
 
-/// A file at one path. The same file at another path has another number.
+/// A file at one path. The same file at another path has another number. Numbers are taken one after
+/// the other: something is kept for each below the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
 
@@ -40,6 +41,12 @@ pub trait Tree {
 
     /// A file's path as `__FILE__` spells it, without quotes.
     fn spelled(&mut self, file: FileId) -> Vec<u8>;
+
+    /// A number that changes whenever an answer may have changed. Without one each source asks anew, but
+    /// for what follows from a path: [`Tree::parent`] and [`Tree::spelled`].
+    fn epoch(&mut self) -> Option<u64> {
+        None
+    }
 }
 
 /// The directories that are searched, in order.
@@ -77,47 +84,4 @@ pub(crate) struct Request {
 pub struct Probe {
     pub directory: DirectoryId,
     pub name: Name,
-}
-
-impl Chain {
-    /// Looks for a header from a file; every place that was looked at is told.
-    pub(crate) fn search(
-        &self,
-        tree: &mut dyn Tree,
-        library: &Library,
-        request: Request,
-        from: (Option<DirectoryId>, Origin),
-        tell: &mut dyn FnMut(Probe),
-    ) -> Option<(Found, Origin)> {
-        let Request { name, .. } = request;
-        let mut look = |directory| {
-            tell(Probe { directory, name });
-            tree.find(directory, name, library)
-        };
-        if library.names.spelling(name).starts_with(b"/") {
-            let found = look(from.0.or(self.directories.first().copied())?);
-            return (found != Found::Nothing).then_some((found, Origin::Named));
-        }
-        let (beside, start) = match (request.is_next, from.1) {
-            (true, Origin::Chain(place)) => (None, place + 1),
-            (true, Origin::Beside) => (None, 0),
-            _ if request.is_angled => (None, self.angled),
-            _ if self.ignores_source_directory => (None, 0),
-            _ => (from.0, 0),
-        };
-        if let Some(directory) = beside {
-            let found = look(directory);
-            if found != Found::Nothing {
-                return Some((found, Origin::Beside));
-            }
-        }
-        let places = self.directories.iter().enumerate().skip(start);
-        for (place, directory) in places {
-            let found = look(*directory);
-            if found != Found::Nothing {
-                return Some((found, Origin::Chain(place)));
-            }
-        }
-        None
-    }
 }

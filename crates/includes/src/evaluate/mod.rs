@@ -1,19 +1,27 @@
 //! One source's way through its headers.
 
+mod files;
+mod memory;
+mod node;
+mod searches;
 mod source;
+#[cfg(test)]
+mod tests;
 mod view;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::block::{Block, Include, Library, Line, Operand, Test};
 use crate::compiler::Question;
-use crate::expression::{Doubt, World, holds};
+use crate::expression::{Doubt, holds};
 use crate::lex::{Kind, Token, tokens};
-use crate::macros::{Expander, MacroId, Place, Table, define};
+use crate::macros::{Expander, MacroId, Place, define};
 use crate::names::Name;
 use crate::search::{DirectoryId, FileId, Found, Origin, Request, Tree};
 use crate::words::Word;
+pub(crate) use memory::Memory;
+use memory::{ONCE, SEEN};
 pub use source::{Preset, Reached, Source, Unknown};
 use view::{Here, View};
 
@@ -32,28 +40,34 @@ pub fn evaluate(
     tree: &mut dyn Tree,
     library: &mut Library,
 ) -> Result<Reached, Unknown> {
+    let mut memory = std::mem::take(&mut library.memory);
+    memory.begin(&source, tree.epoch());
     let mut evaluator = Evaluator {
-        table: source.compiler.table.clone(),
         source,
         tree,
         library,
+        memory: &mut memory,
         reached: Reached::default(),
-        known: HashSet::new(),
-        seen: HashSet::new(),
-        once: HashSet::new(),
         pushed: HashMap::new(),
+        pushes: 0,
         asked: Vec::new(),
-        spelled: HashMap::new(),
+        made: Vec::new(),
         entered: 0,
         here: source.file,
     };
-    evaluator
-        .run()
-        .map_err(|doubt| Unknown::Doubt(doubt, evaluator.here))?;
-    if evaluator.asked.is_empty() {
-        Ok(evaluator.reached)
+    let ended = evaluator.run();
+    let Evaluator {
+        reached,
+        asked,
+        here,
+        ..
+    } = evaluator;
+    library.memory = memory;
+    ended.map_err(|doubt| Unknown::Doubt(doubt, here))?;
+    if asked.is_empty() {
+        Ok(reached)
     } else {
-        Err(Unknown::Ask(evaluator.asked))
+        Err(Unknown::Ask(asked))
     }
 }
 
@@ -61,16 +75,14 @@ struct Evaluator<'a> {
     source: Source<'a>,
     tree: &'a mut dyn Tree,
     library: &'a mut Library,
-    table: Table,
+    memory: &'a mut Memory,
     reached: Reached,
-    known: HashSet<FileId>,
-    /// Files that were entered, as [`Tree::once`] has them.
-    seen: HashSet<u64>,
-    /// Those of them that are never entered again.
-    once: HashSet<u64>,
-    pushed: HashMap<Name, Vec<Option<MacroId>>>,
+    /// Values by name, each with how many had been pushed before it.
+    pushed: HashMap<Name, Vec<(usize, u32)>>,
+    pushes: usize,
     asked: Vec<Question>,
-    spelled: HashMap<FileId, Name>,
+    /// Searches of a condition that are still to be told.
+    made: Vec<u32>,
     entered: usize,
     /// Where it is, for whoever asks why it ended.
     here: FileId,
@@ -87,7 +99,7 @@ impl Evaluator<'_> {
                 Preset::Define(text) => self.define(text)?,
                 Preset::Undefine(name) => {
                     let name = self.library.names.name(name);
-                    self.table.set(name, None);
+                    self.set(name, 0);
                 }
                 Preset::Macros(_) | Preset::Include(_) => {}
             }
@@ -106,6 +118,7 @@ impl Evaluator<'_> {
                 };
                 let from = (Some(self.source.directory), Origin::Named);
                 self.include(request, from, false, 1)?;
+                self.here = self.source.file;
             }
         }
         self.reach(self.source.file);
@@ -122,52 +135,65 @@ impl Evaluator<'_> {
         let tokens = tokens(&line, dialect, &mut self.library.names);
         let (name, made) = define(&tokens, &mut self.library.names).ok_or(Doubt::Condition)?;
         let id = self.library.keep(made);
-        self.table.set(name, Some(id));
+        self.set(name, MacroId::number(Some(id)));
         Ok(())
     }
 
+    fn set(&mut self, name: Name, definition: u32) {
+        self.memory.macros.set(name.index(), definition);
+    }
+
     fn reach(&mut self, file: FileId) {
-        if self.known.insert(file) {
+        if self.memory.files.reach(file) {
             self.reached.files.push(file);
         }
     }
 
     fn read(&mut self, file: FileId) -> Result<Arc<Block>, Doubt> {
-        let block = self
-            .tree
-            .block(file, self.library)
-            .ok_or(Doubt::Unreadable)?;
+        let files = &mut self.memory.files;
+        let block = files.block(file, self.tree, self.library);
+        let block = block.ok_or(Doubt::Unreadable)?;
         self.reached.facts = self.reached.facts.or(block.facts);
-        if self.reached.entered.insert(file) {
+        if self.memory.files.enter(file) {
+            self.reached.entered.insert(file);
             self.reached.blocks.push((file, Arc::clone(&block)));
         }
+        self.memory.enter(block.facts);
         Ok(block)
     }
 
     fn place(&mut self, file: FileId, depth: usize) -> Place {
+        let files = &mut self.memory.files;
         Place {
-            file: self.quoted(file),
-            base_file: self.quoted(self.source.file),
+            file: files.quoted(file, self.tree, self.library),
+            base_file: files.quoted(self.source.file, self.tree, self.library),
             is_renamed: false,
             depth,
         }
     }
 
-    fn quoted(&mut self, file: FileId) -> Name {
-        if let Some(name) = self.spelled.get(&file) {
-            return *name;
-        }
-        let mut text = vec![b'"'];
-        for byte in self.tree.spelled(file) {
-            if matches!(byte, b'"' | b'\\') {
-                text.push(b'\\');
+    /// Goes through a file that was included, or does what doing so has done before.
+    fn pass(&mut self, file: FileId, origin: Origin, depth: usize) -> Result<(), Doubt> {
+        if let Some(node) = self.memory.find(file, origin, self.tree, self.library) {
+            let entered = self.entered + node.extent.entered;
+            if depth + node.extent.depth < MOST_DEPTH && entered <= MOST_ENTERED {
+                self.entered = entered;
+                self.memory.repeat(&node, &mut self.reached);
+                return Ok(());
             }
-            text.push(byte);
         }
-        text.push(b'"');
-        let name = self.library.names.name(&text);
-        self.spelled.insert(file, name);
-        name
+        self.memory.open(self.pushes);
+        let asked = self.asked.len();
+        self.enter(file, origin, depth)?;
+        let began = self.memory.pushed();
+        let is_left = |(before, _): &(usize, u32)| *before >= began;
+        if self.asked.len() > asked
+            || self.pushes > began && self.pushed.values().flatten().any(is_left)
+        {
+            self.memory.lose_present();
+        }
+        self.memory.close(file, origin);
+        Ok(())
     }
 
     /// Reads a file that was found.
@@ -183,15 +209,15 @@ impl Evaluator<'_> {
         }
         let mut here = Here {
             origin,
-            directory: self.tree.parent(file),
+            directory: self.memory.files.parent(file, self.tree),
             place: self.place(file, depth),
         };
         let mut at = 0;
         while let Some(line) = block.lines.get(at) {
             at += 1;
             match line {
-                Line::Define(name, id) => self.table.set(*name, Some(*id)),
-                Line::Undefine(name) => self.table.set(*name, None),
+                Line::Define(name, id) => self.set(*name, MacroId::number(Some(*id))),
+                Line::Undefine(name) => self.set(*name, 0),
                 Line::If { test, next } => at = self.branch(&block, test, at, *next, &here)?,
                 // The end of a branch that was read.
                 Line::Elif { end, .. } | Line::Else { end } => at = *end,
@@ -207,18 +233,21 @@ impl Evaluator<'_> {
                     self.include(request, from, *kind == Include::Import, depth + 1)?;
                     self.here = file;
                 }
-                Line::PragmaOnce => {
-                    self.once.insert(self.tree.once(file));
-                }
+                Line::PragmaOnce => self.mark(file, ONCE),
                 Line::PushMacro(name) => {
-                    let now = self.table.get(*name);
-                    self.pushed.entry(*name).or_default().push(now);
+                    let now = self.memory.macros.read(name.index());
+                    let values = self.pushed.entry(*name).or_default();
+                    values.push((self.pushes, now));
+                    self.pushes += 1;
                 }
-                Line::PopMacro(name) => {
-                    if let Some(before) = self.pushed.get_mut(name).and_then(Vec::pop) {
-                        self.table.set(*name, before);
+                Line::PopMacro(name) => match self.pushed.get_mut(name).and_then(Vec::pop) {
+                    Some((before, value)) => {
+                        self.memory.lose(before);
+                        self.set(*name, value);
                     }
-                }
+                    // Elsewhere there may be one to pop.
+                    None => self.memory.lose_all(),
+                },
                 Line::Rename => here.place.is_renamed = true,
                 Line::Strange(strange) => return Err((*strange).into()),
             }
@@ -253,24 +282,30 @@ impl Evaluator<'_> {
     }
 
     fn holds(&mut self, test: &Test, here: &Here) -> Result<bool, Doubt> {
-        let mut view = View {
-            tree: self.tree,
-            source: self.source,
-            reached: &mut self.reached,
-            known: &mut self.known,
-            asked: &mut self.asked,
-            here,
-        };
-        let is_defined = |name: Name| {
-            self.table.get(name).is_some()
-                || Word::of(name).is_some_and(|word| view.is_predefined(word))
+        let compiler = self.source.compiler;
+        let mut is_defined = |name: Name| {
+            let is_told = |word: Word| compiler.predefined.contains(word.spelling());
+            self.memory.macros.read(name.index()) != 0 || Word::of(name).is_some_and(is_told)
         };
         match test {
             Test::Defined(name) => Ok(is_defined(*name)),
             Test::Undefined(name) => Ok(!is_defined(*name)),
             Test::Expression(line) => {
-                let expander = Expander::new(self.library, &self.table, here.place, line);
-                holds(expander, &mut view)
+                let mut view = View {
+                    tree: self.tree,
+                    source: self.source,
+                    searches: &mut self.memory.searches,
+                    made: &mut self.made,
+                    asked: &mut self.asked,
+                    here,
+                };
+                let macros = &mut self.memory.macros;
+                let expander = Expander::new(self.library, macros, here.place, line);
+                let holds = holds(expander, &mut view)?;
+                for number in self.made.drain(..) {
+                    self.memory.tell(number, &mut self.reached);
+                }
+                Ok(holds)
             }
         }
     }
@@ -281,7 +316,8 @@ impl Evaluator<'_> {
             Operand::Angled(name) => return Ok((*name, true)),
             Operand::Computed(line) => line,
         };
-        let found = Expander::new(self.library, &self.table, here.place, line).rest()?;
+        let found =
+            Expander::new(self.library, &mut self.memory.macros, here.place, line).rest()?;
         let (spelling, is_angled) = header_of(&found, self.library).ok_or(Doubt::Condition)?;
         Ok((self.library.names.name(&spelling), is_angled))
     }
@@ -294,27 +330,30 @@ impl Evaluator<'_> {
         depth: usize,
     ) -> Result<(), Doubt> {
         self.source.can_follow(request, from.1)?;
-        let probes = &mut self.reached.probes;
-        let mut tell = |probe| {
-            probes.insert(probe);
+        let (searches, chain) = (&mut self.memory.searches, self.source.chain);
+        let number = searches.search(chain, request, from, self.tree, self.library);
+        let origin = searches.origin(number);
+        let file = match searches.answer(number, self.tree, self.library).found {
+            Found::File(file) => file,
+            Found::Strange => return Err(Doubt::Unreadable),
+            Found::Nothing => return Err(Doubt::Missing),
         };
-        let chain = self.source.chain;
-        let found = chain.search(self.tree, self.library, request, from, &mut tell);
-        let (file, origin) = match found {
-            Some((Found::File(file), origin)) => (file, origin),
-            Some(_) => return Err(Doubt::Unreadable),
-            None => return Err(Doubt::Missing),
-        };
-        self.reach(file);
-        let once = self.tree.once(file);
-        let was_seen = !self.seen.insert(once);
-        if is_import {
-            self.once.insert(once);
-        }
-        if was_seen && self.once.contains(&once) {
+        self.memory.tell(number, &mut self.reached);
+        let once = self.memory.files.once(file, self.tree) as usize;
+        let before = self.memory.once.read(once);
+        let now = before | if is_import { ONCE } else { 0 };
+        self.memory.once.set(once, now | SEEN);
+        if before & SEEN != 0 && now & ONCE != 0 {
             return Ok(());
         }
-        self.enter(file, origin, depth)
+        self.pass(file, origin, depth)
+    }
+
+    /// The same file is not read again.
+    fn mark(&mut self, file: FileId, bit: u32) {
+        let once = self.memory.files.once(file, self.tree) as usize;
+        let before = self.memory.once.read(once);
+        self.memory.once.set(once, before | bit);
     }
 }
 

@@ -1,14 +1,13 @@
 //! What a condition may ask.
 
-use std::collections::HashSet;
-
-use super::source::{Reached, Source};
+use super::searches::Searches;
+use super::source::Source;
 use crate::block::Library;
 use crate::compiler::Question;
 use crate::expression::{Doubt, World};
 use crate::macros::Place;
 use crate::names::Name;
-use crate::search::{DirectoryId, FileId, Found, Origin, Request, Tree};
+use crate::search::{DirectoryId, Found, Origin, Request, Tree};
 use crate::words::Word;
 
 /// The file that is read.
@@ -22,8 +21,9 @@ pub(super) struct Here {
 pub(super) struct View<'v, 'a> {
     pub(super) tree: &'v mut (dyn Tree + 'a),
     pub(super) source: Source<'v>,
-    pub(super) reached: &'v mut Reached,
-    pub(super) known: &'v mut HashSet<FileId>,
+    pub(super) searches: &'v mut Searches,
+    /// Searches that have been made, to be told.
+    pub(super) made: &'v mut Vec<u32>,
     pub(super) asked: &'v mut Vec<Question>,
     pub(super) here: &'v Here,
 }
@@ -41,23 +41,18 @@ impl World for View<'_, '_> {
             is_angled,
             is_next,
         };
-        let probes = &mut self.reached.probes;
-        let mut tell = |probe| {
-            probes.insert(probe);
-        };
         self.source.can_follow(request, self.here.origin)?;
         let from = (Some(self.here.directory), self.here.origin);
         let chain = self.source.chain;
-        match chain.search(self.tree, library, request, from, &mut tell) {
-            // The compiler opens what it only tests, too.
-            Some((Found::File(file), _)) => {
-                if self.known.insert(file) {
-                    self.reached.files.push(file);
-                }
-                Ok(true)
-            }
-            Some(_) => Err(Doubt::Unreadable),
-            None => Ok(false),
+        let number = self
+            .searches
+            .search(chain, request, from, self.tree, library);
+        // The compiler opens what it only tests, too.
+        self.made.push(number);
+        match self.searches.answer(number, self.tree, library).found {
+            Found::File(_) => Ok(true),
+            Found::Strange => Err(Doubt::Unreadable),
+            Found::Nothing => Ok(false),
         }
     }
 

@@ -268,7 +268,7 @@ impl Parser<'_, '_> {
 
     fn is_defined(&mut self, macro_name: &[u8]) -> bool {
         let name = self.expander.library().names.name(macro_name);
-        self.expander.table().get(name).is_some()
+        self.expander.is_defined(name)
     }
 
     /// `defined X` and `defined(X)`, whose operand is no macro to be expanded.
@@ -287,7 +287,7 @@ impl Parser<'_, '_> {
                 return Err(Doubt::Condition);
             }
         }
-        let is_defined = self.expander.table().get(token.spelling).is_some()
+        let is_defined = self.expander.is_defined(token.spelling)
             || Library::word(token).is_some_and(|word| self.world.is_predefined(word));
         Ok(Value::truth(is_defined))
     }
@@ -344,8 +344,8 @@ impl Parser<'_, '_> {
                 Some(token) => token,
                 None => self.expander.raw()?.ok_or(Doubt::Condition)?,
             };
-            let is_macro = token.kind == Kind::Identifier
-                && self.expander.table().get(token.spelling).is_some();
+            let is_macro =
+                token.kind == Kind::Identifier && self.expander.is_defined(token.spelling);
             if is_macro {
                 return Err(Doubt::Condition);
             }

@@ -2,7 +2,7 @@
 
 use crate::names::Name;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Identifier,
     Number,
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     /// White space or a comment stood before it.

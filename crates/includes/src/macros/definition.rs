@@ -2,14 +2,17 @@
 
 use crate::lex::{Kind, Token};
 use crate::names::{Name, Names};
+use crate::words::Word;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Macro {
     /// The names of its arguments, if it takes any; of `...` the name is `__VA_ARGS__`.
     pub(crate) parameters: Option<Box<[Name]>>,
     /// The last parameter takes all arguments that are left.
     pub(crate) is_variadic: bool,
     pub(crate) body: Box<[Token]>,
+    /// Without arguments the body stays as it is: it has no `##` and no `__VA_OPT__`.
+    pub(crate) is_plain: bool,
 }
 
 /// Reads `NAME body` or `NAME(parameters) body`; `None` if the compiler would complain.
@@ -56,7 +59,12 @@ pub(crate) fn define(tokens: &[Token], names: &mut Names) -> Option<(Name, Macro
     if let Some(first) = body.first_mut() {
         first.is_spaced = false;
     }
+    let is_plain = !body.iter().any(|token| {
+        matches!(names.spelling(token.spelling), b"##" | b"%:%:")
+            || Word::of(token.spelling) == Some(Word::VariableOption)
+    });
     let made = Macro {
+        is_plain,
         parameters,
         is_variadic,
         body,

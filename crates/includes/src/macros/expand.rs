@@ -3,13 +3,16 @@
 //! As gcc and clang do it: each expansion is a context on a stack, a macro whose context is not
 //! read to its end is not expanded, and its name is painted when it is met there.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::substitute::Body;
-use super::{Macro, Table};
+use super::{Macro, MacroId};
 use crate::block::Library;
 use crate::lex::{Kind, Token};
 use crate::names::Name;
+use crate::variables::Variables;
 use crate::words::Word;
 
 /// More tokens than any directive needs; Boost's largest stay below a hundredth of it.
@@ -46,39 +49,65 @@ pub(crate) struct Place {
     pub(crate) depth: usize,
 }
 
-struct Context {
-    tokens: Vec<Token>,
+/// What is read.
+enum Tokens<'a> {
+    Line(&'a [Token]),
+    Body(Arc<Macro>),
+    Own(Vec<Token>),
+}
+
+struct Context<'a> {
+    tokens: Tokens<'a>,
     at: usize,
+    /// Of an expansion: whether the macro's name had a blank before it, which its first token gets.
+    is_spaced: bool,
     /// The macro that is expanded here.
     of: Option<Name>,
     /// What is below is not read on from here.
     is_bottom: bool,
 }
 
+impl Context<'_> {
+    fn next(&mut self) -> Option<Token> {
+        let tokens = match &self.tokens {
+            Tokens::Line(line) => *line,
+            Tokens::Body(made) => made.body.as_ref(),
+            Tokens::Own(tokens) => tokens.as_slice(),
+        };
+        let mut token = *tokens.get(self.at)?;
+        if self.at == 0 && self.of.is_some() {
+            token.is_spaced = self.is_spaced;
+        }
+        self.at += 1;
+        Some(token)
+    }
+}
+
 pub(crate) struct Expander<'a> {
     pub(super) library: &'a mut Library,
-    table: &'a Table,
+    macros: &'a mut Variables,
     place: Place,
-    stack: Vec<Context>,
+    stack: Vec<Context<'a>>,
     read: usize,
 }
 
 impl<'a> Expander<'a> {
     pub(crate) fn new(
         library: &'a mut Library,
-        table: &'a Table,
+        macros: &'a mut Variables,
         place: Place,
-        line: &[Token],
+        line: &'a [Token],
     ) -> Self {
         let line = Context {
-            tokens: line.to_vec(),
+            tokens: Tokens::Line(line),
             at: 0,
+            is_spaced: false,
             of: None,
             is_bottom: true,
         };
         Self {
             library,
-            table,
+            macros,
             place,
             stack: vec![line],
             read: 0,
@@ -89,8 +118,12 @@ impl<'a> Expander<'a> {
         self.library
     }
 
-    pub(crate) fn table(&self) -> &Table {
-        self.table
+    pub(crate) fn is_defined(&mut self, name: Name) -> bool {
+        self.definition(name).is_some()
+    }
+
+    fn definition(&mut self, name: Name) -> Option<MacroId> {
+        MacroId::told(self.macros.read(name.index()))
     }
 
     /// The next token as it stands there.
@@ -100,9 +133,7 @@ impl<'a> Expander<'a> {
             return Err(Lack::Endless);
         }
         while let Some(top) = self.stack.last_mut() {
-            if let Some(token) = top.tokens.get(top.at) {
-                top.at += 1;
-                let mut token = *token;
+            if let Some(mut token) = top.next() {
                 if token.kind == Kind::Identifier && self.is_disabled(token.spelling) {
                     token.is_painted = true;
                 }
@@ -125,19 +156,19 @@ impl<'a> Expander<'a> {
             if token.kind != Kind::Identifier || token.is_painted {
                 return Ok(Some(token));
             }
-            let Some(id) = self.table.get(token.spelling) else {
+            let Some(id) = self.definition(token.spelling) else {
                 return self.dynamic(token).map(Some);
             };
             let made = self.library.definition(id);
             if made.parameters.is_some() {
-                if !self.takes(b"(")? {
+                if !self.takes(Word::Open)? {
                     return Ok(Some(token));
                 }
                 let arguments = self.arguments(&made)?;
-                let body = self.substitute(&made, &arguments)?;
+                let body = self.substitute(made, &arguments)?;
                 self.push(body, token)?;
             } else {
-                let body = self.substitute(&made, &[])?;
+                let body = self.substitute(made, &[])?;
                 self.push(body, token)?;
             }
         }
@@ -156,16 +187,14 @@ impl<'a> Expander<'a> {
         self.stack.iter().any(|context| context.of == Some(name))
     }
 
-    fn push(&mut self, mut body: Vec<Token>, name: Token) -> Result<(), Lack> {
+    fn push(&mut self, tokens: Tokens<'a>, name: Token) -> Result<(), Lack> {
         if self.stack.len() >= MOST_CONTEXTS {
             return Err(Lack::Endless);
         }
-        if let Some(first) = body.first_mut() {
-            first.is_spaced = name.is_spaced;
-        }
         self.stack.push(Context {
-            tokens: body,
+            tokens,
             at: 0,
+            is_spaced: name.is_spaced,
             of: Some(name.spelling),
             is_bottom: false,
         });
@@ -174,7 +203,10 @@ impl<'a> Expander<'a> {
 
     /// Names that the compiler defines anew at each place.
     fn dynamic(&mut self, token: Token) -> Result<Token, Lack> {
-        let (kind, spelling) = match Word::of(token.spelling) {
+        let word = Word::of(token.spelling);
+        // Another way to the same file has another answer.
+        self.macros.has_lost |= matches!(word, Some(Word::BaseFile | Word::IncludeLevel));
+        let (kind, spelling) = match word {
             Some(Word::File) if self.place.is_renamed => return Err(Lack::File),
             Some(Word::File) => (Kind::Text, self.place.file),
             Some(Word::BaseFile) => (Kind::Text, self.place.base_file),
@@ -195,11 +227,11 @@ impl<'a> Expander<'a> {
     }
 
     /// Takes the next token if it is this one.
-    fn takes(&mut self, wanted: &[u8]) -> Result<bool, Lack> {
+    fn takes(&mut self, wanted: Word) -> Result<bool, Lack> {
         let Some(token) = self.raw()? else {
             return Ok(false);
         };
-        if self.library.names.spelling(token.spelling) == wanted && token.kind == Kind::Punctuator {
+        if Word::of(token.spelling) == Some(wanted) && token.kind == Kind::Punctuator {
             return Ok(true);
         }
         // It was read from the topmost context that has any, which is on top now.
@@ -254,8 +286,9 @@ impl<'a> Expander<'a> {
             return Err(Lack::Endless);
         }
         self.stack.push(Context {
-            tokens: argument.to_vec(),
+            tokens: Tokens::Own(argument.to_vec()),
             at: 0,
+            is_spaced: false,
             of: None,
             is_bottom: true,
         });
@@ -265,22 +298,21 @@ impl<'a> Expander<'a> {
     }
 
     /// A macro's body with its arguments in their places.
-    fn substitute(&mut self, made: &Macro, arguments: &[Vec<Token>]) -> Result<Vec<Token>, Lack> {
-        let is_simple = arguments.is_empty()
-            && !made.body.iter().any(|token| {
-                matches!(self.library.names.spelling(token.spelling), b"##" | b"%:%:")
-                    || Word::of(token.spelling) == Some(Word::VariableOption)
-            });
-        if is_simple {
-            return Ok(made.body.to_vec());
+    fn substitute(
+        &mut self,
+        made: Arc<Macro>,
+        arguments: &[Vec<Token>],
+    ) -> Result<Tokens<'a>, Lack> {
+        if arguments.is_empty() && made.is_plain {
+            return Ok(Tokens::Body(made));
         }
         let mut body = Body {
-            made,
+            made: &made,
             arguments,
             out: Vec::new(),
             pastes: false,
         };
         body.fill(&made.body, self)?;
-        Ok(body.out)
+        Ok(Tokens::Own(body.out))
     }
 }

@@ -15,20 +15,27 @@ impl MacroId {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// What a name's number says of its definition: 0 is undefined.
+    pub(crate) fn told(number: u32) -> Option<Self> {
+        number.checked_sub(1).map(Self)
+    }
+
+    pub(crate) fn number(definition: Option<Self>) -> u32 {
+        definition.map_or(0, |id| id.0 + 1)
+    }
 }
 
-/// Definitions by name. Cloning one costs four bytes for each name ever met: that is how a compile
-/// starts from the compiler's own macros.
+/// Definitions by name: what a compiler knows before it reads anything.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    /// By the name's number; 0 is undefined, else the definition's number and one.
+    /// By the name's number.
     defined: Vec<u32>,
 }
 
 impl Table {
     pub(crate) fn get(&self, name: Name) -> Option<MacroId> {
-        let number = *self.defined.get(name.index())?;
-        number.checked_sub(1).map(MacroId)
+        MacroId::told(*self.defined.get(name.index())?)
     }
 
     /// Defines or undefines.
@@ -40,6 +47,11 @@ impl Table {
             }
             self.defined.resize(index + 1, 0);
         }
-        self.defined[index] = definition.map_or(0, |id| id.0 + 1);
+        self.defined[index] = MacroId::number(definition);
+    }
+
+    /// The definitions' numbers by the names'.
+    pub(crate) fn values(&self) -> &[u32] {
+        &self.defined
     }
 }

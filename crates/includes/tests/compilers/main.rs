@@ -4,5 +4,6 @@ mod cases;
 mod corpus;
 mod disk;
 mod headers;
+mod memory;
 mod run;
 mod speed;
