@@ -46,6 +46,11 @@ impl Stamp {
         std::fs::metadata(path).ok().map(|meta| Self::of(&meta))
     }
 
+    /// Whether it is of another file, and not of the same at another time.
+    pub fn is_of_another(&self, other: &Self) -> bool {
+        (self.device, self.inode) != (other.device, other.inode)
+    }
+
     /// Whether the file may change after `now` without a new time. So may one from the future. The
     /// modification time, which anybody can set, says nothing about it. Whoever is going to believe
     /// what was read of the file takes `now` before reading it.

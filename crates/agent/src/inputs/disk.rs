@@ -122,6 +122,24 @@ impl Disk {
         self.files.paths.len() + self.directories.paths.len() + self.names.size()
     }
 
+    /// Whether the names of the directory that a path is in do not say that nothing is there.
+    fn may_be_there(&mut self, directory: DirectoryId, path: &Path, spelling: &[u8]) -> bool {
+        let (Some(above), Some(last)) = (path.parent(), path.file_name()) else {
+            return true;
+        };
+        let is_plain = spelling.ends_with(last.as_bytes()) && !spelling.starts_with(b"/");
+        if !is_plain {
+            return true;
+        }
+        let above = above.to_owned();
+        let directory = match spelling.contains(&b'/') {
+            true => self.directory(&above),
+            false => directory,
+        };
+        let above = self.start.join(&above);
+        self.names.may_have(directory, &above, last.as_bytes())
+    }
+
     fn look(&mut self, path: &Path) -> Found {
         match fs::metadata(self.start.join(path)) {
             Ok(meta) if meta.is_file() => Found::File(FileId(self.files.number(path))),
@@ -208,17 +226,13 @@ impl Tree for Disk {
             return *found;
         }
         let spelling = library.spelling(name);
-        let above = self.directories.path(directory.0);
-        let first = spelling.split(|byte| *byte == b'/').next();
-        let found = match first.filter(|first| !first.is_empty()) {
-            Some(first)
-                if !self
-                    .names
-                    .may_have(directory, &self.start.join(above), first) =>
-            {
-                Found::Nothing
-            }
-            _ => self.look(&above.join(OsStr::from_bytes(spelling))),
+        let path = self
+            .directories
+            .path(directory.0)
+            .join(OsStr::from_bytes(spelling));
+        let found = match self.may_be_there(directory, &path, spelling) {
+            true => self.look(&path),
+            false => Found::Nothing,
         };
         self.found.insert((directory, name), found);
         found
