@@ -7,7 +7,7 @@ use crate::reader::Kind;
 use crate::reading::{Reading, Sent};
 
 /// One option of the preprocessor that concerns a source directly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Preset {
     /// `-D`, as it is written behind it.
     Define(OsString),

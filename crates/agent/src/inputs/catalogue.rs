@@ -166,6 +166,12 @@ impl Catalogue {
         }
     }
 
+    /// Whether nothing of these was lost.
+    pub(crate) fn is_current(&self, ids: &Ids) -> bool {
+        let mut known = ids.iter().map(|id| self.known.get(id.0 as usize));
+        known.all(|known| known.is_some_and(|known| !known.is_gone))
+    }
+
     /// What stands for a job's entries.
     pub(crate) fn digest(&self, ids: &Ids) -> Option<Digest> {
         digest(ids, |id| Some(self.known.get(id.0 as usize)?.key))

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::names::Names;
-use includes::{Block, DirectoryId, FileId, Found, Library, Name, Tree};
+use super::names::{Names, State};
+use includes::{Block, DirectoryId, FileId, Found, Library, Name, Probe, Tree};
 use job::Digest;
 use toolchain::Stamp;
 use wire::view::{Body, Modified};
@@ -31,6 +31,8 @@ pub(crate) struct Disk {
     contents: HashMap<FileId, Contents>,
     /// Files that were looked at for the source that is read now: they are not looked at again.
     looked_at: HashSet<FileId>,
+    /// How often a file was read.
+    readings: u64,
     /// The directory that the compiler runs in.
     start: PathBuf,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Contents {
     pub(crate) body: Body,
     /// It may change without a new stamp.
     is_racy: bool,
+    /// The number of the reading.
+    reading: u64,
     block: Option<Arc<Block>>,
     inode: (u64, u64),
 }
@@ -117,6 +121,48 @@ impl Disk {
         self.contents.get(&file)
     }
 
+    /// Which reading was the last.
+    pub(crate) fn readings(&self) -> u64 {
+        self.readings
+    }
+
+    /// Whether a file's stamp tells whether it is the one that was read.
+    pub(crate) fn is_settled(&self, file: FileId) -> bool {
+        let contents = self.contents.get(&file);
+        contents.is_some_and(|contents| !contents.is_racy)
+    }
+
+    /// Whether a file is as it was when so many readings had been done.
+    pub(crate) fn is_as_before(&self, file: FileId, readings: u64) -> bool {
+        let path = self.start.join(self.path(file));
+        let contents = self.contents.get(&file);
+        contents.is_some_and(|contents| {
+            contents.reading <= readings && Stamp::at(&path) == Some(contents.stamp)
+        })
+    }
+
+    pub(crate) fn start(&self) -> &Path {
+        &self.start
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// What holds of a directory now.
+    pub(crate) fn state(&mut self, directory: DirectoryId) -> State {
+        let path = self.start.join(self.directories.path(directory.0));
+        self.names.state(directory, &path)
+    }
+
+    /// Whether something of the name is there, whatever it leads to.
+    pub(crate) fn is_named(&mut self, probe: Probe, library: &Library) -> bool {
+        let spelling = library.spelling(probe.name);
+        let path = self.directories.path(probe.directory.0);
+        let path = path.join(OsStr::from_bytes(spelling));
+        self.may_be_there(probe.directory, &path, spelling)
+    }
+
     /// How many paths are remembered.
     pub(crate) fn size(&self) -> usize {
         self.files.paths.len() + self.directories.paths.len() + self.names.size()
@@ -166,7 +212,9 @@ impl Disk {
                 body,
                 bytes,
             } = read(&path)?;
+            self.readings += 1;
             let contents = Contents {
+                reading: self.readings,
                 stamp,
                 body,
                 inode,

@@ -10,7 +10,7 @@ use wire::view::{EntryId, Ids};
 
 use super::catalogue::{Catalogue, NotTold, inode};
 use super::disk::Disk;
-use super::places::{Physical, Place, Places};
+use super::places::{Physical, Place, Places, Way};
 
 /// The files of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Listed<'_> {
         disk: &mut Disk,
         library: &Library,
         catalogue: &mut Catalogue,
-    ) -> Result<Listing, NotListed> {
+    ) -> Result<(Listing, Way), NotListed> {
         let facts = self.reached.facts;
         if facts.names_time || facts.names_timestamp {
             return Err(NotListed::Time(self.source.to_owned()));
@@ -115,11 +115,12 @@ impl Listed<'_> {
         way(&places, catalogue, &mut ids)?;
         let entries = Ids::new(ids).map_err(|_| NotListed::TooMany)?;
         let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
-        Ok(Listing {
+        let listing = Listing {
             entries,
             digest,
             files,
-        })
+        };
+        Ok((listing, places.way))
     }
 
     /// Files that are there, that nothing reads, and that some branch names: reading one shows that what was found

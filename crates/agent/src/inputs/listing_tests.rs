@@ -12,7 +12,7 @@ use wire::view::What;
 use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::listing::Listing;
-use super::scanner::{NotKnown, Scanner};
+use super::scanner::{Level, NotKnown, Scanner};
 
 struct Project {
     home: tempfile::TempDir,
@@ -44,6 +44,10 @@ impl Project {
     }
 
     fn list(&mut self, options: &[&str]) -> Result<Listing, NotKnown> {
+        self.list_at(options).map(|(listing, _)| listing)
+    }
+
+    fn list_at(&mut self, options: &[&str]) -> Result<(Listing, Level), NotKnown> {
         let mut question = vec!["-nostdinc".into()];
         question.extend(options.iter().map(Into::into));
         let asked = Asked {
@@ -205,4 +209,33 @@ fn old_directories_are_believed_and_new_ones_looked_at() {
     let first = project.list(&options).unwrap();
     project.write("one/x.h", "");
     assert_ne!(project.list(&options).unwrap(), first);
+}
+
+#[test]
+fn what_has_not_changed_is_not_read_again() {
+    // The clock of files cannot be turned back, so the files are those of this host.
+    let mut project = Project::new(&[]);
+    project.root = PathBuf::from("/usr/include");
+    let list = |project: &mut Project, source: &str| {
+        let asked = Asked {
+            program: PathBuf::from("/usr/bin/gcc"),
+            language: Language::C,
+            options: Vec::new(),
+            directory: PathBuf::from("/usr/include"),
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        };
+        let inputs = Inputs::default();
+        let scanner = &mut project.scanner;
+        scanner.listing(&asked, &inputs, Path::new(source), &project.catalogue)
+    };
+    let (first, level) = list(&mut project, "stdio.h").unwrap();
+    assert_eq!(level, Level::Evaluated);
+    assert!(first.files > 10, "{}", first.files);
+    let (second, level) = list(&mut project, "stdio.h").unwrap();
+    assert_eq!((second, level), (first, Level::Recorded));
+    // A moment ago is too lately.
+    let mut project = Project::new(&[("a.c", "int a;\n")]);
+    for _ in 0..2 {
+        assert_eq!(project.list_at(&[]).unwrap().1, Level::Evaluated);
+    }
 }

@@ -13,6 +13,7 @@ mod listing;
 mod listing_tests;
 mod names;
 mod places;
+mod recorded;
 mod scanner;
 mod shadow;
 mod trust;
@@ -29,7 +30,7 @@ pub(crate) use shadow::{Shadow, Watched};
 
 use crate::job::Outline;
 use compiler::Asked;
-use scanner::{NotKnown, Scanner};
+use scanner::{Level, NotKnown, Scanner};
 use trust::{Standing, Trust};
 
 /// Variables that name directories or tools. No other changes which files are read.
@@ -115,9 +116,12 @@ impl Inputs {
             let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
             scanner.listing(&asked, &inputs, &source, &catalogue)
         });
-        let listing: Result<Listing, NotKnown> = listing.await.ok()?;
+        let listing: Result<(Listing, Level), NotKnown> = listing.await.ok()?;
         match listing {
-            Ok(listing) => Some(listing),
+            Ok((listing, level)) => {
+                tracing::debug!("{}: {level:?}", plan.source.display());
+                Some(listing)
+            }
             Err(why) => {
                 let source = plan.source.display();
                 tracing::info!("{source} travels as text: {why}");

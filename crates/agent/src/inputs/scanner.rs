@@ -14,6 +14,7 @@ use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::disk::Disk;
 use super::listing::{Listed, Listing, NotListed};
+use super::recorded::Recorded;
 
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
 const MAX_SIZE: usize = 4_000_000;
@@ -35,6 +36,16 @@ struct Kind {
     disk: Disk,
     chain: Chain,
     spellings: Spellings,
+    recorded: HashMap<(Vec<invocation::Preset>, PathBuf), Recorded>,
+}
+
+/// How a source's files came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// As the last time: nothing of it has changed.
+    Recorded,
+    /// By evaluating directives.
+    Evaluated,
 }
 
 /// Why a source's files are not known.
@@ -75,8 +86,18 @@ impl Scanner {
         inputs: &Inputs,
         source: &Path,
         catalogue: &Mutex<Catalogue>,
-    ) -> Result<Listing, NotKnown> {
+    ) -> Result<(Listing, Level), NotKnown> {
         let kind = self.kind(asked)?;
+        kind.disk.begin(&asked.directory);
+        let key = (inputs.presets.clone(), source.to_owned());
+        if let Some(recorded) = kind.recorded.get(&key)
+            && recorded.holds(
+                &mut kind.disk,
+                &catalogue.lock().unwrap_or_else(PoisonError::into_inner),
+            )
+        {
+            return Ok((recorded.listing.clone(), Level::Recorded));
+        }
         let reached = kind.reached(asked, inputs, source)?;
         let searched = kind.compiler.directories.iter();
         let searched: Vec<PathBuf> = searched.map(|path| as_path(path).to_owned()).collect();
@@ -94,7 +115,13 @@ impl Scanner {
             source,
         };
         let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(listed.list(&mut kind.disk, &kind.library, &mut catalogue)?)
+        let (listing, way) = listed.list(&mut kind.disk, &kind.library, &mut catalogue)?;
+        let recorded = Recorded::of(&reached, &way, &listing, &mut kind.disk, &kind.library);
+        match recorded {
+            Some(recorded) => kind.recorded.insert(key, recorded),
+            None => kind.recorded.remove(&key),
+        };
+        Ok((listing, Level::Evaluated))
     }
 
     fn kind(&mut self, asked: &Asked) -> Result<&mut Kind, NotKnown> {
@@ -128,6 +155,7 @@ impl Kind {
             disk,
             chain,
             spellings: Spellings::default(),
+            recorded: HashMap::new(),
         })
     }
 
