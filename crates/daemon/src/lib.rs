@@ -29,6 +29,7 @@ mod sockets;
 pub mod status;
 mod supply;
 mod toolchains;
+mod views;
 mod wire;
 
 pub use config::{Config, Find, SCHEDULER_PORT};

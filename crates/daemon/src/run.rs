@@ -101,6 +101,9 @@ pub async fn run(
     };
     desk.run(ending, front.as_deref()).await;
 
+    if let Some(front) = front {
+        front.clear().await;
+    }
     watching.shutdown().await;
     if timeout(FAREWELL, line).await.is_err() {
         tracing::debug!("the scheduler did not take the farewell in time");

@@ -23,6 +23,7 @@ use crate::session::answer::{evicted, refusal};
 use crate::session::{End, Order, Said};
 use crate::shop::Shop;
 use crate::toolchains::InUse;
+use crate::views::Lease;
 pub(crate) use account::shown;
 use account::{count, finished_usage, log_result, millis, peak};
 pub(crate) use ready::Unready;
@@ -48,6 +49,8 @@ pub(crate) struct Task {
     /// For the log.
     pub(crate) flags: String,
     pub(crate) toolchain: InUse,
+    /// The toolchain with the files that the compile reads, if it reads files.
+    pub(crate) tree: Option<Lease>,
     pub(crate) executor: Executor,
     /// Its client wants it to have no more than this.
     pub(crate) most_memory: Option<u64>,
@@ -264,7 +267,10 @@ impl Post {
         let bounds = self.bounds(task, memory);
         let mut unpacker = packed.unpacker().map_err(Failure::Files)?;
         let (pieces, inbox) = mpsc::channel(PIECES);
-        let toolchain = task.toolchain.toolchain();
+        let toolchain = match &task.tree {
+            Some(tree) => tree.root().to_path_buf().into(),
+            None => task.toolchain.toolchain(),
+        };
         let (evict, evicted) = oneshot::channel();
         let (used, mut uses) = watch::channel(0);
         let overseer = Overseer { used, evicted };
@@ -348,14 +354,21 @@ impl Post {
         if sandbox_is_lost(&task, failure).await {
             self.tell(Said::SandboxLost).await;
         }
-        let Task { job, toolchain, .. } = task;
+        let Task {
+            job,
+            toolchain,
+            tree,
+            ..
+        } = task;
         tracing::warn!("job {job}: {failure}");
         tracing::info!(
             "Remote compilation aborted with exit code {} (job {job})",
             failure.code()
         );
         self.ended_with(usage, failure.code()).await;
-        if failure.toolchain_is_foreign() {
+        if tree.is_some() {
+            // What others put beside the toolchain says nothing about it.
+        } else if failure.toolchain_is_foreign() {
             let why = failure.to_string();
             self.shop.toolchains.refuse(toolchain, why).await;
             self.tell(Said::ToolchainsChanged).await;

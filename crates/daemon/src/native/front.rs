@@ -7,7 +7,7 @@ use job::{EnvironmentName, JobId};
 use membership::{Live, MemberId, Peer, Role, UnixTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use transport::{Exchange, Link, Stream, TOOLCHAINS, hello_of};
+use transport::{Exchange, FILES, Link, Stream, TOOLCHAINS, hello_of};
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
@@ -23,6 +23,7 @@ use crate::guard::Guard;
 use crate::listen::Ticket;
 use crate::shop::{Entry, Shop};
 use crate::supply::Supply;
+use crate::views::{self, Lease, Views};
 
 /// Where members' connections arrive. There is one.
 pub(crate) struct Front {
@@ -38,6 +39,17 @@ pub(crate) struct Front {
     /// Connections that are served.
     open: watch::Sender<usize>,
     supply: Arc<Supply>,
+    /// None where jobs cannot be shown files.
+    views: Option<Views>,
+}
+
+/// What the jobs of one connection share.
+#[derive(Clone)]
+struct OfLink {
+    /// Closed when it is over.
+    open: watch::Receiver<()>,
+    pace: Pace,
+    views: views::OfLink,
 }
 
 /// What a refusal is, for the log: grants' own kinds come before these.
@@ -97,6 +109,7 @@ impl Front {
         let live = shop.config.gate.live()?.clone();
         let me = live.member()?;
         let supply = Supply::open(shop, live.clone(), me).await;
+        let views = open_views(shop).await;
         Some(Arc::new(Self {
             shop: Arc::clone(shop),
             live,
@@ -109,6 +122,7 @@ impl Front {
             leaving: watch::Sender::new(false),
             open: watch::Sender::new(0),
             supply,
+            views,
         }))
     }
 
@@ -117,6 +131,13 @@ impl Front {
         self.leaving.send_replace(true);
         // It cannot fail: the other end is here.
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
+    /// Nobody comes any more, and all jobs have ended.
+    pub(crate) async fn clear(&self) {
+        if let Some(views) = &self.views {
+            views.clear().await;
+        }
     }
 
     /// Toolchains by content.
@@ -149,7 +170,10 @@ impl Front {
         let (link, mut arrivals) = Link::start(
             stream,
             Side::Accepting,
-            &hello_of(&[TOOLCHAINS]),
+            &hello_of(match self.views {
+                Some(_) => &[TOOLCHAINS, FILES],
+                None => &[TOOLCHAINS],
+            }),
             Limits::USUAL,
         );
         let mut link = Some(link);
@@ -157,16 +181,25 @@ impl Front {
         // Dropping it ends all jobs of the connection.
         let (_open, is_open) = watch::channel(());
         let (distrust, distrusted) = watch::channel(false);
-        let pace = Pace::default();
+        let of_link = OfLink {
+            open: is_open,
+            pace: Pace::default(),
+            views: views::OfLink::default(),
+        };
         let peer = Arc::new(peer);
         let mut asking = JoinSet::new();
+        let mut viewing = JoinSet::new();
         loop {
             tokio::select! {
                 arrived = arrivals.next() => match arrived {
                     Some((Message::Compile(compile), exchange)) => {
                         let (front, peer) = (Arc::clone(&self), Arc::clone(&peer));
-                        let link = (is_open.clone(), pace.clone());
-                        asking.spawn(front.ask(peer, compile, exchange, link));
+                        asking.spawn(front.ask(peer, compile, exchange, of_link.clone()));
+                    }
+                    Some((Message::View(view), exchange)) => {
+                        // At once: jobs that name it may be right behind.
+                        let opened = self.open_view(&peer, &view, &of_link);
+                        viewing.spawn(views::listen(opened, exchange));
                     }
                     Some((message, exchange)) if Supply::takes(&message) => {
                         let (supply, peer) = (Arc::clone(&self.supply), Arc::clone(&peer));
@@ -187,10 +220,13 @@ impl Front {
                     return tracing::warn!("{who} may not go on: {why}; its jobs are ended");
                 }
                 Some(_) = asking.join_next() => {}
+                Some(_) = viewing.join_next() => {}
                 () = told(&mut leaving), if link.is_some() => {
                     // Without this handle the connection ends with its last job.
                     // Files that are on their way are for the next daemon.
                     distrust.send_replace(true);
+                    // Jobs that have their files keep them.
+                    viewing.abort_all();
                     if let Some(link) = link.take() {
                         link.go_away("this host's daemon is being stopped").await;
                     }
@@ -205,9 +241,9 @@ impl Front {
         peer: Arc<Peer>,
         compile: Compile,
         mut exchange: Exchange,
-        (link, pace): (watch::Receiver<()>, Pace),
+        of_link: OfLink,
     ) {
-        match self.take(&peer, &compile).await {
+        match self.take(&peer, &compile, &of_link.views).await {
             Ok((task, seat)) => {
                 let ordered = Ordered {
                     from: peer.name.to_string(),
@@ -216,12 +252,12 @@ impl Front {
                     manner: Manner {
                         wanted: compile.wanted.to_vec(),
                         zstd: compile.accepted.contains(&Packing::Zstd),
-                        pace,
+                        pace: of_link.pace,
                         level: self.shop.config.compression,
                         key: ProofKey::of(&compile.grant),
                     },
-                    stream: order::Stream::new(exchange),
-                    link,
+                    stream: order::Stream::new(exchange, compile.input),
+                    link: of_link.open,
                     seat,
                 };
                 // Fails only when the daemon is ending.
@@ -249,6 +285,7 @@ impl Front {
         &self,
         peer: &Peer,
         compile: &Compile,
+        views: &views::OfLink,
     ) -> Result<(Task, super::members::Seat), No> {
         if let Err(why) = peer.needs(Role::Submit) {
             let text = why.to_string();
@@ -258,7 +295,8 @@ impl Front {
         self.ledger(|ledger, now| ledger.check(&permit, now))?;
         let seat = self.members.job(peer.member).map_err(refused::excess)?;
         let order = Order::try_from(compile).map_err(|bad| refused::order(&bad))?;
-        let task = self.task(peer.member, permit.job, order, compile).await?;
+        let mut task = self.task(peer.member, permit.job, order, compile).await?;
+        task.tree = tree(&task, compile, views).await?;
         // Only now: a job that comes again once its toolchain is here has the same grant.
         self.ledger(|ledger, now| ledger.enter(&permit, now))?;
         Ok((task, seat))
@@ -324,6 +362,7 @@ impl Front {
             order,
             flags: shown(compile.arguments.iter().map(|flag| flag.as_bytes())),
             toolchain,
+            tree: None,
             executor,
             most_memory: limits.memory.map(|bytes| bytes.get()),
             most_time: limits
@@ -332,9 +371,66 @@ impl Front {
         })
     }
 
+    fn open_view(
+        &self,
+        peer: &Peer,
+        told: &wire::message::View,
+        of_link: &OfLink,
+    ) -> Result<views::Open, views::Lost> {
+        if let Err(why) = peer.needs(Role::Submit) {
+            return Err(views::Lost::new(Refusal::Forbidden, why.to_string()));
+        }
+        match &self.views {
+            Some(views) => of_link.views.open(views, peer.member, told),
+            None => {
+                let text = "this host lays out no files";
+                Err(views::Lost::new(Refusal::NoSandbox, text))
+            }
+        }
+    }
+
     fn ledger<T>(&self, work: impl FnOnce(&mut Ledger, UnixTime) -> T) -> T {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut ledger, UnixTime::now())
+    }
+}
+
+/// What a job of files reads. Waits for what was not told yet, before the job has a slot.
+async fn tree(
+    task: &Task,
+    compile: &Compile,
+    views: &views::OfLink,
+) -> Result<Option<Lease>, Refused> {
+    let Some(inputs) = &compile.inputs else {
+        return Ok(None);
+    };
+    let Some(view) = views.get(inputs.view) else {
+        let text = "the view that it names is over, or never was";
+        return Err(refused::files(&views::Lost::new(
+            Refusal::FilesMissing,
+            text,
+        )));
+    };
+    let tools = task.toolchain.toolchain().root;
+    let directory = compile.directory.as_bytes();
+    let tree = view.tree(&compile.toolchain, &tools, inputs, directory);
+    tree.await.map(Some).map_err(|lost| refused::files(&lost))
+}
+
+async fn open_views(shop: &Shop) -> Option<Views> {
+    let executor = shop.executor.as_ref()?;
+    if !executor.rung().has_mounts() {
+        return None;
+    }
+    let base = shop.toolchains.store().root().to_path_buf();
+    let cache = shop.config.cache_limit_bytes;
+    let opened = tokio::task::spawn_blocking(move || Views::open(&base, cache)).await;
+    match opened.map_err(std::io::Error::other).flatten() {
+        Ok(views) => Some(views),
+        Err(error) => {
+            tracing::warn!("members' jobs get no files here, only text: {error}");
+            None
+        }
     }
 }
 

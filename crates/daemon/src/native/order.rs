@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use transport::{Exchange, Incoming};
 use wire::ResetCode;
 use wire::field::List;
-use wire::message::{Accepted, Finished, Refused, Started, Usage};
+use wire::message::{Accepted, Finished, InputKind, Refused, Started, Usage};
 use wire::name::{Count, ExitCode, Micros, Size};
 
 use super::members::Seat;
@@ -36,13 +36,15 @@ pub(crate) struct Ordered {
 /// The job's stream.
 pub(super) struct Stream {
     pub(super) exchange: Exchange,
+    input: InputKind,
     started: bool,
 }
 
 impl Stream {
-    pub(super) fn new(exchange: Exchange) -> Self {
+    pub(super) fn new(exchange: Exchange, input: InputKind) -> Self {
         Self {
             exchange,
+            input,
             started: false,
         }
     }
@@ -54,6 +56,10 @@ impl Client for Stream {
             return Err(self.exchange.broken().await.into());
         }
         match self.exchange.next().await? {
+            Some(Incoming::Data(_)) if self.input == InputKind::Files => {
+                let text = "text for a job whose input is files";
+                return Err(End::BadInput(text.to_owned()));
+            }
             Some(Incoming::Data(bytes)) => source.take_bytes(bytes),
             Some(Incoming::Message(_)) => return Err(End::OutOfPlace),
             None => source.complete = true,
@@ -92,7 +98,7 @@ impl Ordered {
             let queued = Count::new(waiting).unwrap_or(Count::MOST);
             stream.exchange.send(Accepted { queued }).await?;
             let outcome = post.compile_from(task, &mut stream, source, packed).await;
-            deliver(&mut stream.exchange, outcome, &manner).await
+            deliver(&mut stream, outcome, &manner).await
         };
         let (end, code) = tokio::select! {
             end = work => match end {
@@ -115,9 +121,19 @@ impl Ordered {
     }
 }
 
-async fn deliver(exchange: &mut Exchange, outcome: Outcome, manner: &Manner) -> Result<(), End> {
+async fn deliver(stream: &mut Stream, outcome: Outcome, manner: &Manner) -> Result<(), End> {
+    let Stream {
+        exchange, input, ..
+    } = stream;
     if matches!(outcome, Outcome::Refused(Refusal::Leaving)) {
         return Err(End::Leaving);
+    }
+    if let Outcome::Failed(failure) = &outcome
+        && *input == InputKind::Files
+        && failure.toolchain_is_broken()
+    {
+        // Its files may be to blame.
+        return refuse(exchange, refused::unstarted(failure)).await;
     }
     if let Some(refused) = refused::outcome(&outcome) {
         return refuse(exchange, refused).await;

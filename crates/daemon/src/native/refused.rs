@@ -12,6 +12,7 @@ use crate::core;
 use crate::executor::{BadOrder, Failure, Setback};
 use crate::load::Lack;
 use crate::session::answer::{evicted, refusal, told};
+use crate::views::Lost;
 
 pub(super) fn say(reason: Refusal, retry: Retry, text: &str) -> Refused {
     Refused {
@@ -51,6 +52,16 @@ pub(super) fn order(bad: &BadOrder) -> Refused {
         _ => Refusal::BadInput,
     };
     say(reason, Retry::Never, &bad.to_string())
+}
+
+/// A job that is not told why its view is lost is none that could be done as files.
+pub(super) fn files(lost: &Lost) -> Refused {
+    say(Refusal::FilesMissing, lost.retry, &lost.text)
+}
+
+/// A compiler that did not start among the files of its job.
+pub(super) fn unstarted(failure: &Failure) -> Refused {
+    say(Refusal::FilesMissing, Retry::Never, &failure.to_string())
 }
 
 pub(super) fn input(bad: &str) -> Refused {

@@ -72,6 +72,7 @@ impl Session {
             order,
             flags,
             toolchain,
+            tree: None,
             executor,
             most_memory: None,
             most_time: None,

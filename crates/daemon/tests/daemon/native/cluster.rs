@@ -130,7 +130,7 @@ pub(crate) struct Executor {
     pub(crate) me: MemberId,
     pub(crate) line: Channel,
     pub(crate) listener: FakeScheduler,
-    toolchain: job::Digest,
+    pub(crate) toolchain: job::Digest,
     numbers: AtomicU64,
 }
 

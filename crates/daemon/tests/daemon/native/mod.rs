@@ -2,6 +2,7 @@
 
 mod cluster;
 mod endings;
+mod files;
 mod refusals;
 mod socket;
 mod supply;
