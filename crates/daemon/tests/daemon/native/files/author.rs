@@ -187,6 +187,11 @@ impl<'a> Author<'a> {
         author
     }
 
+    /// The number of the next entry.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
     pub(super) fn marker(&self) -> String {
         MARKER.iter().map(|byte| format!("{byte:02x}")).collect()
     }
