@@ -215,7 +215,7 @@ impl Memory {
         self.files.note(node);
         for (file, block) in &node.entered {
             if self.files.enter_again(*file) {
-                reached.entered.insert(*file);
+                reached.entered.push(*file);
                 reached.blocks.push((*file, Arc::clone(block)));
             }
         }
@@ -228,7 +228,7 @@ impl Memory {
     pub(super) fn tell(&mut self, number: u32, reached: &mut Reached) {
         use crate::search::Found;
         let answer = self.searches.tell(number, |probe| {
-            reached.probes.insert(probe);
+            reached.probes.push(probe);
         });
         if let Found::File(file) = answer.found
             && self.files.reach(file)

@@ -155,7 +155,7 @@ impl Evaluator<'_> {
         let block = block.ok_or(Doubt::Unreadable)?;
         self.reached.facts = self.reached.facts.or(block.facts);
         if self.memory.files.enter(file) {
-            self.reached.entered.insert(file);
+            self.reached.entered.push(file);
             self.reached.blocks.push((file, Arc::clone(&block)));
         }
         self.memory.enter(block.facts);

@@ -1,6 +1,5 @@
 //! What is to be read, and what comes of it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::block::Block;
@@ -50,9 +49,9 @@ pub struct Reached {
     /// Every file that is opened, once, in the order of the first time.
     pub files: Vec<FileId>,
     /// Those of them that are read, and not only asked for or passed over as read before.
-    pub entered: HashSet<FileId>,
-    /// Every place that was looked at, found or not.
-    pub probes: HashSet<Probe>,
+    pub entered: Vec<FileId>,
+    /// Every place that was looked at, found or not, once.
+    pub probes: Vec<Probe>,
     pub facts: Facts,
     /// What is in the files of `entered`, each once.
     pub blocks: Vec<(FileId, Arc<Block>)>,

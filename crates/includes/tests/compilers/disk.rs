@@ -17,6 +17,8 @@ pub(crate) struct Disk {
     blocks: HashMap<FileId, Option<Arc<Block>>>,
     /// The directory that relative paths begin at.
     pub(crate) start: PathBuf,
+    /// If nothing changes, as the evaluator is told.
+    pub(crate) epoch: Option<u64>,
 }
 
 impl Disk {
@@ -84,6 +86,10 @@ impl Tree for Disk {
 
     fn once(&mut self, file: FileId) -> u64 {
         fs::metadata(self.start.join(self.path(file))).map_or(0, |what| what.ino())
+    }
+
+    fn epoch(&mut self) -> Option<u64> {
+        self.epoch
     }
 
     fn spelled(&mut self, file: FileId) -> Vec<u8> {

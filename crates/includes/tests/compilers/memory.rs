@@ -44,7 +44,7 @@ fn files(directory: &Path, ends: &[&str]) -> Vec<PathBuf> {
 }
 
 /// Sources that include standard headers in other orders.
-fn mixed(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn mixed(directory: &Path) -> Vec<PathBuf> {
     let headers = files(Path::new("/usr/include/c++/12"), &[""]);
     let mut state = 1_u64;
     let mut sources = Vec::new();
