@@ -218,7 +218,7 @@ impl Parser<'_, '_> {
         }
         let token = self.take()?.ok_or(Doubt::Condition)?;
         match token.kind {
-            Kind::Number => number(&self.spelled(token)),
+            Kind::Number => number(self.expander.library().names.spelling(token.spelling)),
             Kind::Character => {
                 let spelling = self.spelled(token);
                 self.character(&spelling)
@@ -274,7 +274,7 @@ impl Parser<'_, '_> {
     /// `defined X` and `defined(X)`, whose operand is no macro to be expanded.
     fn defined(&mut self) -> Result<Value, Doubt> {
         let mut token = self.expander.raw()?.ok_or(Doubt::Condition)?;
-        let is_enclosed = self.spelled(token) == b"(";
+        let is_enclosed = Word::of(token.spelling) == Some(Word::Open);
         if is_enclosed {
             token = self.expander.raw()?.ok_or(Doubt::Condition)?;
         }
@@ -283,7 +283,7 @@ impl Parser<'_, '_> {
         }
         if is_enclosed {
             let close = self.expander.raw()?.ok_or(Doubt::Condition)?;
-            if self.spelled(close) != b")" {
+            if Word::of(close.spelling) != Some(Word::Close) {
                 return Err(Doubt::Condition);
             }
         }

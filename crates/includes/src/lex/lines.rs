@@ -120,12 +120,17 @@ impl<'a> Lines<'a> {
                 return;
             };
             let star = from + star;
-            let there = Lines {
-                at: self.at + star,
-                line: Vec::new(),
-                ..*self
+            let (next, distance) = match rest.get(star + 1) {
+                Some(b'\\') => {
+                    let there = Lines {
+                        at: self.at + star,
+                        line: Vec::new(),
+                        ..*self
+                    };
+                    there.byte_after_splices(1)
+                }
+                next => (next.copied().unwrap_or(0), 1),
             };
-            let (next, distance) = there.byte_after_splices(1);
             if next == b'/' {
                 self.at += star + distance + 1;
                 return;
@@ -164,7 +169,14 @@ impl<'a> Lines<'a> {
                     _ => self.at += 1,
                 },
                 b'\\' => self.at += self.splice().unwrap_or(1),
-                _ => self.at += 1,
+                _ => {
+                    let rest = self.rest();
+                    let means_something =
+                        |byte: &u8| matches!(byte, b'\n' | b'"' | b'\'' | b'/' | b'\\');
+                    // What is here means nothing, be it the apostrophe in a number.
+                    let next = rest[1..].iter().position(means_something);
+                    self.at += next.map_or(rest.len(), |next| next + 1);
+                }
             }
         }
     }

@@ -105,11 +105,13 @@ impl<'a> Expander<'a> {
             of: None,
             is_bottom: true,
         };
+        let mut stack = Vec::with_capacity(8);
+        stack.push(line);
         Self {
             library,
             macros,
             place,
-            stack: vec![line],
+            stack,
             read: 0,
         }
     }
