@@ -19,5 +19,5 @@ pub use id::{ClientId, HostId, JobId};
 pub use name::{EnvironmentName, InvalidName, NodeName};
 pub use platform::Platform;
 pub use reason::Reason;
-pub use record::{Compiled, JobRecord, Phase};
+pub use record::{Compiled, Input, JobRecord, Phase};
 pub use trouble::Trouble;

@@ -76,6 +76,32 @@ pub enum Compiled {
     Nowhere = 2,
 }
 
+/// What the executor was sent of a job's input, and how that came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Input {
+    /// It was compiled here, or nowhere.
+    Nothing = 0,
+    /// Preprocessed text.
+    Text = 1,
+    /// Files, the same as the last time: none of them has changed.
+    Recorded = 2,
+    /// Files, found by evaluating directives.
+    Evaluated = 3,
+}
+
+impl Input {
+    /// The name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Text => "text",
+            Self::Recorded => "recorded",
+            Self::Evaluated => "evaluated",
+        }
+    }
+}
+
 /// How long one phase took.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct PhaseTime {
@@ -154,6 +180,14 @@ pub struct JobRecord {
     /// [`JobRecord::MAX_ARGUMENTS`] bytes.
     #[prost(bytes = "vec", repeated, tag = "18")]
     pub arguments: Vec<Vec<u8>>,
+    #[prost(enumeration = "Input", tag = "19")]
+    pub input: i32,
+    /// How many files the compiler was to read.
+    #[prost(uint32, tag = "20")]
+    pub files: u32,
+    /// Why its input was text, where files were wanted.
+    #[prost(string, tag = "21")]
+    pub why_text: String,
 }
 
 impl JobRecord {

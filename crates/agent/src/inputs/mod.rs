@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use invocation::Remote;
+use job::Input;
 
 pub(crate) use catalogue::{Catalogue, NotTold, push};
 pub(crate) use listing::Listing;
@@ -98,17 +99,29 @@ impl Inputs {
     }
 
     /// The files of a job that may travel without text.
-    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Option<Listing> {
-        let inputs = plan.inputs.clone()?;
-        plan.with_files.as_ref()?;
-        let asked = asked(outline, plan)?;
-        let follow = match wanted(outline) {
-            Wanted::Headers => true,
-            Wanted::Auto => self.trust.standing(&asked) == Standing::Trusted,
-            Wanted::Text | Wanted::Shadow => false,
-        };
-        if !follow {
-            return None;
+    ///
+    /// # Errors
+    ///
+    /// Why it has to be text; empty where nobody wanted anything else.
+    pub(crate) async fn listing(
+        &self,
+        outline: &Outline,
+        plan: &Remote,
+    ) -> Result<(Listing, Input), String> {
+        let wanted = wanted(outline);
+        if matches!(wanted, Wanted::Text | Wanted::Shadow) {
+            return Err(String::new());
+        }
+        let followed = plan.with_files.as_ref().and(plan.inputs.clone());
+        let inputs = followed.ok_or("options of the command are not followed")?;
+        let asked = asked(outline, plan).ok_or("options of the command are not followed")?;
+        match self.trust.standing(&asked) {
+            _ if wanted == Wanted::Headers => {}
+            Standing::Trusted => {}
+            Standing::New => return Err("the compiler is new here and compared first".to_owned()),
+            Standing::Fallen => {
+                return Err("the compiler was seen to read other files than were found".to_owned());
+            }
         }
         let (scanner, catalogue) = (Arc::clone(&self.scanner), Arc::clone(&self.catalogue));
         let source = plan.source.clone();
@@ -116,18 +129,14 @@ impl Inputs {
             let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
             scanner.listing(&asked, &inputs, &source, &catalogue)
         });
-        let listing: Result<(Listing, Level), NotKnown> = listing.await.ok()?;
-        match listing {
-            Ok((listing, level)) => {
-                tracing::debug!("{}: {level:?}", plan.source.display());
-                Some(listing)
-            }
-            Err(why) => {
-                let source = plan.source.display();
-                tracing::info!("{source} travels as text: {why}");
-                None
-            }
-        }
+        let listing: Result<(Listing, Level), NotKnown> =
+            listing.await.map_err(|error| error.to_string())?;
+        let (listing, level) = listing.map_err(|why| why.to_string())?;
+        let input = match level {
+            Level::Recorded => Input::Recorded,
+            Level::Evaluated => Input::Evaluated,
+        };
+        Ok((listing, input))
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Mutex<Catalogue>> {

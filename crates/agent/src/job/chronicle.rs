@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use handover::Run;
 use job::record::{FailedTry, PhaseTime};
-use job::{Compiled, JobRecord, Phase, Reason};
+use job::{Compiled, Input, JobRecord, Phase, Reason};
 use tokio::sync::watch;
 
 use super::progress::Stage;
@@ -113,6 +113,17 @@ impl Chronicle {
 
     pub(crate) fn toolchain(&mut self, name: &str) {
         name.clone_into(&mut self.record.toolchain);
+    }
+
+    /// What the executor is sent.
+    pub(crate) fn input(&mut self, input: Input, files: usize) {
+        self.record.input = input.into();
+        self.record.files = u32::try_from(files).unwrap_or(u32::MAX);
+    }
+
+    /// Files were wanted, and text is what there is.
+    pub(crate) fn why_text(&mut self, why: String) {
+        self.record.why_text = why;
     }
 
     pub(crate) fn sent(&mut self, bytes: u64) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use invocation::{Family, Language, Plan, Remote};
 use job::Reason;
 
+use super::chronicle::Chronicle;
 use super::outline::Outline;
 use super::versions;
 use crate::cluster::{Effort, Failure, Files, Toolchain, Wish, Work, own_platform};
@@ -221,13 +222,25 @@ pub(crate) async fn files(
     shared: &Shared,
     plan: &Remote,
     toolchains: &[Toolchain],
+    chronicle: &mut Chronicle,
 ) -> Option<Files> {
-    let with_files = plan.with_files.as_ref()?;
+    let with_files = plan.with_files.as_ref();
     // What else a user's archive or a compiler of another place would find is not known.
-    if outline.environment.versions().is_some() || toolchains.len() != 1 {
-        return None;
-    }
-    let listing = shared.inputs.listing(outline, plan).await?;
+    let is_users = outline.environment.versions().is_some() || toolchains.len() != 1;
+    let listing = match is_users {
+        true => Err("the toolchain is the user's own archive".to_owned()),
+        false => shared.inputs.listing(outline, plan).await,
+    };
+    let (listing, with_files) = match (listing, with_files) {
+        (Ok((listing, input)), Some(with_files)) => {
+            chronicle.input(input, listing.files);
+            (listing, with_files)
+        }
+        (listing, _) => {
+            chronicle.why_text(listing.err().unwrap_or_default());
+            return None;
+        }
+    };
     let variables = FOR_FILES.iter().filter_map(|name| {
         let mut variable = format!("{name}=").into_bytes();
         variable.extend(outline.environment.get(name)?.as_bytes());

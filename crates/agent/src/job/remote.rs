@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use invocation::{Plan, Remote};
-use job::{Phase, Reason};
+use job::{Input, Phase, Reason};
 
 use super::hold::Hold;
 use super::local::{self, find_daemon};
@@ -70,12 +70,15 @@ pub(crate) async fn compile(
     let mut work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
     if matches!(way, Way::Native(_)) {
-        work.files = prepare::files(outline, shared, plan, &kit.toolchains).await;
+        work.files = prepare::files(outline, shared, plan, &kit.toolchains, chronicle).await;
     }
     chronicle.enter(Phase::Queue);
     let text = match work.files {
         Some(_) => Text::none(&shared.text_budget),
-        None => text(outline, shared, plan).await,
+        None => {
+            chronicle.input(Input::Text, 0);
+            text(outline, shared, plan).await
+        }
     };
     let mut travel = Travel {
         outline,
@@ -194,6 +197,8 @@ impl Travel<'_> {
                     drop(seat);
                     chronicle.failed(&host, failure.reason, &failure.detail);
                     self.work.files = None;
+                    chronicle.input(Input::Text, 0);
+                    chronicle.why_text(format!("{host}: {}", failure.detail));
                     self.text = text(self.outline, self.shared, self.plan).await;
                 }
                 // No executor is to blame for a text that there is not.

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use job::record::{FailedTry, JobRecord, PhaseTime};
-use job::{Compiled, Phase, Reason};
+use job::{Compiled, Input, Phase, Reason};
 use serde::Serialize;
 
 use super::complain;
@@ -114,6 +114,9 @@ struct Story {
     total_us: u64,
     sent_bytes: u64,
     received_bytes: u64,
+    input: &'static str,
+    files: u32,
+    why_text: String,
     toolchain: String,
     phases: Vec<StoryPhase>,
     failed_tries: Vec<StoryTry>,
@@ -153,6 +156,9 @@ impl Story {
             total_us: record.total_us,
             sent_bytes: record.sent_bytes,
             received_bytes: record.received_bytes,
+            input: record.input().name(),
+            files: record.files,
+            why_text: record.why_text.clone(),
             toolchain: record.toolchain.clone(),
             phases: record.phases.iter().map(StoryPhase::of).collect(),
             failed_tries: record.failed_tries.iter().map(StoryTry::of).collect(),
@@ -259,6 +265,22 @@ fn long(record: &JobRecord) -> String {
             let _infallible = writeln!(text, "  {:<10} {:>9.1} ms", phase.name(), millis(spent));
         }
     }
+    let _infallible = match record.input() {
+        Input::Recorded => writeln!(
+            text,
+            "  it reads {} files, as the last time: none of them has changed",
+            record.files
+        ),
+        Input::Evaluated => writeln!(
+            text,
+            "  it reads {} files, found by their directives",
+            record.files
+        ),
+        Input::Text if !record.why_text.is_empty() => {
+            writeln!(text, "  it was sent as text: {}", record.why_text)
+        }
+        Input::Text | Input::Nothing => Ok(()),
+    };
     if record.sent_bytes > 0 {
         let _infallible = writeln!(
             text,
