@@ -5,6 +5,7 @@ mod archives;
 mod cluster;
 mod doctor;
 mod faults;
+mod files;
 mod first_hour;
 mod hosts;
 mod inputs;

@@ -74,6 +74,25 @@ fn floe(cluster: &Cluster, host: &Host) -> Result<Jobs> {
     Ok(jobs)
 }
 
+/// How many remote jobs had what for input, and why text, where floe is the client.
+pub fn inputs(host: &Host) -> Result<(BTreeMap<String, usize>, Vec<String>)> {
+    let mut inputs = BTreeMap::<String, usize>::new();
+    let mut why = Vec::new();
+    for record in settled(&host.home().join(".local/state/floe"))? {
+        let name = match record.compiled() {
+            Compiled::Remote => record.input().name(),
+            _ => "here",
+        };
+        *inputs.entry(name.to_owned()).or_default() += 1;
+        if !record.why_text.is_empty() {
+            why.push(record.why_text);
+        }
+    }
+    why.sort();
+    why.dedup();
+    Ok((inputs, why))
+}
+
 /// The job log when nothing has been added to it for a while: records may follow the answers that
 /// they tell of.
 fn settled(state: &Path) -> Result<Vec<JobRecord>> {

@@ -48,6 +48,29 @@ pub const REDIS_LIBRARIES: Project = Project {
     objects: 40,
 };
 
+/// The same with debug information that nothing may be lost of.
+pub const REDIS_FILES: Project = Project {
+    name: "redis-files",
+    source: "redis",
+    prepare: ":",
+    build: "make -j$JOBS -C deps hiredis linenoise lua hdr_histogram CC=\"$CC\" CXX=\"$CXX\" OPTIMIZATION=-O1 DEBUG=-g",
+    rule: Rule::Bytes,
+    objects: 40,
+};
+
+/// C++ with debug information and dependency files.
+pub const XERCES_FILES: Project = Project {
+    name: "xerces-files",
+    source: "xerces-c",
+    prepare: "./configure -q --disable-static --disable-network --without-icu CXXFLAGS='-O0 -g' CFLAGS=-O0 >configure.log 2>&1",
+    build: "
+        cd src
+        files=$(ls xercesc/util/regx/*.cpp)
+        make -s -j$JOBS CC=\"$CC\" CXX=\"$CXX\" $(echo $files | sed 's/[.]cpp/.lo/g')",
+    rule: Rule::Bytes,
+    objects: 24,
+};
+
 /// C++ with heavy headers: the library for the oldest and the newest standard.
 pub const FMTLIB: Project = Project {
     name: "fmtlib",
@@ -221,6 +244,15 @@ impl Tree {
             "tar -C '{}' -xf '{}'",
             self.base.display(),
             self.pristine().display()
+        ))
+    }
+
+    /// Removes what a build made, and leaves all else untouched.
+    pub fn clean(&self) -> Result<()> {
+        let tree = self.path();
+        shell(&format!(
+            "find '{}' -name '*.[ao]' -delete -o -name '*.lo' -delete",
+            tree.display()
         ))
     }
 

@@ -63,8 +63,12 @@ pub(super) fn compile(
             Some(_) => InputKind::Files,
             None => InputKind::Text,
         },
+        // An empty stream of zstd is not empty.
+        packing: match &inputs {
+            Some(_) => Packing::Plain,
+            None => Packing::Zstd,
+        },
         inputs,
-        packing: Packing::Zstd,
         wanted: List::new(wanted(work))?,
         accepted: List::new(vec![Packing::Plain, Packing::Zstd])?,
         limits: JobLimits {
