@@ -34,7 +34,7 @@ pub struct Compiler {
     pub directories: Vec<Vec<u8>>,
     /// How many of them are for quoted names only.
     pub quoted_only: usize,
-    pub(crate) is_clang: bool,
+    pub is_clang: bool,
 }
 
 /// The answer cannot be read.

@@ -194,6 +194,10 @@ pub(crate) struct Files {
     pub(crate) catalogue: Arc<Mutex<Catalogue>>,
     /// Instead of those of [`Work`].
     pub(crate) arguments: Vec<Vec<u8>>,
+    /// The working directory by the name that the compiler would give it.
+    pub(crate) directory: PathBuf,
+    /// What the compiler says there is what it would say here.
+    pub(crate) speaks_alike: bool,
     /// `NAME=value`.
     pub(crate) environment: Vec<Vec<u8>>,
     /// Rules for make are wanted.

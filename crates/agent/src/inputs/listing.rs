@@ -19,6 +19,8 @@ pub(crate) struct Listing {
     pub(crate) digest: Digest,
     /// How many of them are files that the compiler opens.
     pub(crate) files: usize,
+    /// Arguments before all others.
+    pub(crate) arguments: Vec<Vec<u8>>,
 }
 
 /// Why there is none. The job travels as text.
@@ -48,6 +50,9 @@ pub(crate) struct Listed<'a> {
     pub(crate) spelled: &'a [Probe],
     /// Directories that are searched, and other names of `start`.
     pub(crate) searched: &'a [PathBuf],
+    /// Files that need only be there.
+    pub(crate) marks: &'a [PathBuf],
+    pub(crate) arguments: &'a [Vec<u8>],
     pub(crate) source: &'a Path,
 }
 
@@ -116,6 +121,7 @@ impl Listed<'_> {
         let entries = Ids::new(ids).map_err(|_| NotListed::TooMany)?;
         let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
         let listing = Listing {
+            arguments: self.arguments.to_vec(),
             entries,
             digest,
             files,
@@ -134,11 +140,13 @@ impl Listed<'_> {
         read: &HashSet<Physical>,
         ids: &mut Vec<EntryId>,
     ) -> Result<(), NotListed> {
-        for probe in self.spelled {
-            let path = match disk.find(probe.directory, probe.name, library) {
-                Found::File(file) => disk.path(file).to_owned(),
-                Found::Nothing | Found::Strange => continue,
-            };
+        let spelled = self.spelled.iter().filter_map(|probe| {
+            match disk.find(probe.directory, probe.name, library) {
+                Found::File(file) => Some(disk.path(file).to_owned()),
+                Found::Nothing | Found::Strange => None,
+            }
+        });
+        for path in spelled.chain(self.marks.iter().cloned()) {
             match places.find(self.start, &path) {
                 // One file may be reached by several names.
                 Place::File(place) if read.contains(&place) => {}

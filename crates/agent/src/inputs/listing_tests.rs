@@ -12,7 +12,7 @@ use wire::view::What;
 use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::listing::Listing;
-use super::scanner::{Level, NotKnown, Scanner};
+use super::scanner::{Beside, Level, NotKnown, Scanner};
 
 struct Project {
     home: tempfile::TempDir,
@@ -58,8 +58,13 @@ impl Project {
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         };
         let inputs = Inputs::default();
-        self.scanner
-            .listing(&asked, &inputs, Path::new("a.c"), &self.catalogue)
+        self.scanner.listing(
+            &asked,
+            &inputs,
+            Path::new("a.c"),
+            &self.catalogue,
+            &Beside::default(),
+        )
     }
 
     /// What a listing says, by name below the project.
@@ -226,7 +231,13 @@ fn what_has_not_changed_is_not_read_again() {
         };
         let inputs = Inputs::default();
         let scanner = &mut project.scanner;
-        scanner.listing(&asked, &inputs, Path::new(source), &project.catalogue)
+        scanner.listing(
+            &asked,
+            &inputs,
+            Path::new(source),
+            &project.catalogue,
+            &Beside::default(),
+        )
     };
     let (first, level) = list(&mut project, "stdio.h").unwrap();
     assert_eq!(level, Level::Evaluated);

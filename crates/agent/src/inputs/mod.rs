@@ -11,7 +11,9 @@ mod disk;
 mod listing;
 #[cfg(test)]
 mod listing_tests;
+mod locale;
 mod names;
+mod own;
 mod places;
 mod recorded;
 mod scanner;
@@ -19,11 +21,12 @@ mod shadow;
 mod trust;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use invocation::Remote;
 use job::Input;
+use toolchain::Stamp;
 
 pub(crate) use catalogue::{Catalogue, NotTold, push};
 pub(crate) use listing::Listing;
@@ -31,7 +34,8 @@ pub(crate) use shadow::{Shadow, Watched};
 
 use crate::job::Outline;
 use compiler::Asked;
-use scanner::{Level, NotKnown, Scanner};
+use locale::Locale;
+use scanner::{Beside, Level, NotKnown, Scanner};
 use trust::{Standing, Trust};
 
 /// Variables that name directories or tools. No other changes which files are read.
@@ -103,11 +107,7 @@ impl Inputs {
     /// # Errors
     ///
     /// Why it has to be text; empty where nobody wanted anything else.
-    pub(crate) async fn listing(
-        &self,
-        outline: &Outline,
-        plan: &Remote,
-    ) -> Result<(Listing, Input), String> {
+    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Result<Found, String> {
         let wanted = wanted(outline);
         if matches!(wanted, Wanted::Text | Wanted::Shadow) {
             return Err(String::new());
@@ -123,11 +123,12 @@ impl Inputs {
                 return Err("the compiler was seen to read other files than were found".to_owned());
             }
         }
+        let (beside, speaks_alike) = beside(outline);
         let (scanner, catalogue) = (Arc::clone(&self.scanner), Arc::clone(&self.catalogue));
         let source = plan.source.clone();
         let listing = tokio::task::spawn_blocking(move || {
             let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
-            scanner.listing(&asked, &inputs, &source, &catalogue)
+            scanner.listing(&asked, &inputs, &source, &catalogue, &beside)
         });
         let listing: Result<(Listing, Level), NotKnown> =
             listing.await.map_err(|error| error.to_string())?;
@@ -136,7 +137,16 @@ impl Inputs {
             Level::Recorded => Input::Recorded,
             Level::Evaluated => Input::Evaluated,
         };
-        Ok((listing, input))
+        Ok(Found {
+            listing,
+            input,
+            directory: working_directory(outline),
+            locale: match speaks_alike {
+                true => locale(outline),
+                false => Locale::default(),
+            },
+            speaks_alike,
+        })
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Mutex<Catalogue>> {
@@ -144,9 +154,50 @@ impl Inputs {
     }
 }
 
+/// The files of a job.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) listing: Listing,
+    pub(crate) input: Input,
+    /// As the compiler would call it.
+    pub(crate) directory: PathBuf,
+    pub(crate) locale: Locale,
+    /// What the compiler says there is what it would say here.
+    pub(crate) speaks_alike: bool,
+}
+
 /// What is told of files, for a moment.
 pub(crate) fn open(catalogue: &Mutex<Catalogue>) -> MutexGuard<'_, Catalogue> {
     catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the compile reads besides its source and headers, and whether that is all that decides how it speaks.
+fn beside(outline: &Outline) -> (Beside, bool) {
+    let files = locale(outline).files();
+    let directory = working_directory(outline);
+    let beside = Beside {
+        directory: (directory != outline.directory).then_some(directory),
+        files: files.clone().unwrap_or_default(),
+    };
+    (beside, files.is_some())
+}
+
+fn locale(outline: &Outline) -> Locale {
+    Locale::of(|name| outline.environment.get(name))
+}
+
+/// What compilers write into debug information: `PWD` as long as it leads to where they are.
+fn working_directory(outline: &Outline) -> PathBuf {
+    let said = outline.environment.get("PWD").map(PathBuf::from);
+    let said = said.filter(|said| {
+        let same = |said: &Path| {
+            Stamp::at(said)
+                .zip(Stamp::at(&outline.directory))
+                .is_some_and(|(one, other)| !one.is_of_another(&other))
+        };
+        said.is_absolute() && same(said)
+    });
+    said.unwrap_or_else(|| outline.directory.clone())
 }
 
 fn wanted(outline: &Outline) -> Wanted {

@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use toolchain::Stamp;
+
 use includes::{
     Chain, Compiler, Dialect, Library, Preset, Probe, Reached, Source, Spellings, Unknown, evaluate,
 };
@@ -14,6 +16,7 @@ use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::disk::Disk;
 use super::listing::{Listed, Listing, NotListed};
+use super::own::Own;
 use super::recorded::Recorded;
 
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
@@ -36,7 +39,19 @@ struct Kind {
     disk: Disk,
     chain: Chain,
     spellings: Spellings,
-    recorded: HashMap<(Vec<invocation::Preset>, PathBuf), Recorded>,
+    recorded: HashMap<(Vec<invocation::Preset>, PathBuf, Beside), Recorded>,
+    own: Own,
+    program: Option<Stamp>,
+    /// Directories that were not there when the compiler was asked.
+    passed_over: Vec<PathBuf>,
+}
+
+/// What a compile reads besides the source and what that includes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Beside {
+    pub(crate) files: Vec<PathBuf>,
+    /// Another name of the directory that it runs in.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// How a source's files came to be known.
@@ -86,10 +101,11 @@ impl Scanner {
         inputs: &Inputs,
         source: &Path,
         catalogue: &Mutex<Catalogue>,
+        beside: &Beside,
     ) -> Result<(Listing, Level), NotKnown> {
         let kind = self.kind(asked)?;
         kind.disk.begin(&asked.directory);
-        let key = (inputs.presets.clone(), source.to_owned());
+        let key = (inputs.presets.clone(), source.to_owned(), beside.clone());
         if let Some(recorded) = kind.recorded.get(&key)
             && recorded.holds(
                 &mut kind.disk,
@@ -98,9 +114,17 @@ impl Scanner {
         {
             return Ok((recorded.listing.clone(), Level::Recorded));
         }
-        let reached = kind.reached(asked, inputs, source)?;
+        let mut reached = kind.reached(asked, inputs, source)?;
+        for path in &beside.files {
+            let file = kind.disk.file(path);
+            reached
+                .files
+                .push(file.ok_or_else(|| NotKnown::NoFile(path.clone()))?);
+        }
         let searched = kind.compiler.directories.iter();
-        let searched: Vec<PathBuf> = searched.map(|path| as_path(path).to_owned()).collect();
+        let searched = searched.map(|path| as_path(path).to_owned());
+        let searched: Vec<PathBuf> = searched.chain(beside.directory.clone()).collect();
+        let marks = kind.own.marks.iter().filter(|mark| mark.is_file());
         let spellings = &mut kind.spellings;
         let spelled = spellings.of(&reached, &kind.chain, &mut kind.disk, &kind.library);
         let spelled: Vec<Probe> = spelled
@@ -112,6 +136,8 @@ impl Scanner {
             reached: &reached,
             spelled: &spelled,
             searched: &searched,
+            marks: &marks.cloned().collect::<Vec<_>>(),
+            arguments: &kind.own.arguments,
             source,
         };
         let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +155,7 @@ impl Scanner {
         if self.kinds.get(asked).is_some_and(is_full) || self.kinds.len() > MAX_KINDS {
             self.kinds.clear();
         }
-        if !self.kinds.contains_key(asked) {
+        if self.kinds.get(asked).is_none_or(|kind| !kind.holds(asked)) {
             self.kinds.insert(asked.clone(), Kind::of(asked)?);
         }
         self.kinds.get_mut(asked).ok_or(NotKnown::Endless)
@@ -137,10 +163,18 @@ impl Scanner {
 }
 
 impl Kind {
+    /// Whether the compiler would still answer as it did.
+    fn holds(&self, asked: &Asked) -> bool {
+        let path = |path: &PathBuf| asked.directory.join(path).exists();
+        Stamp::at(&asked.program) == self.program && !self.passed_over.iter().any(path)
+    }
+
     fn of(asked: &Asked) -> Result<Self, NotKnown> {
+        let program = Stamp::at(&asked.program);
         let said = asked.ask(&[])?;
         let mut library = Library::new(Dialect::told(&said.stdout));
         let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut library)?;
+        let own = Own::of(&compiler);
         let mut disk = Disk::default();
         let directories = compiler.directories.iter();
         let directories = directories.map(|path| disk.directory(as_path(path)));
@@ -156,6 +190,9 @@ impl Kind {
             chain,
             spellings: Spellings::default(),
             recorded: HashMap::new(),
+            own,
+            program,
+            passed_over: passed_over(&said.stderr),
         })
     }
 
@@ -198,6 +235,16 @@ impl Kind {
         }
         Err(NotKnown::Endless)
     }
+}
+
+/// Directories of the command line that the compiler says it does not search.
+fn passed_over(said: &[u8]) -> Vec<PathBuf> {
+    let lines = said.split(|byte| *byte == b'\n');
+    let named = lines.filter_map(|line| {
+        let name = line.strip_prefix(b"ignoring nonexistent directory \"")?;
+        name.strip_suffix(b"\"")
+    });
+    named.map(|name| as_path(name).to_owned()).collect()
 }
 
 fn as_path(bytes: &[u8]) -> &Path {

@@ -42,20 +42,6 @@ impl Environment {
         found.map(|(_, value)| value.as_os_str())
     }
 
-    /// Whether compilers speak as they do without any locale.
-    pub(crate) fn speaks_plainly(&self) -> bool {
-        // The first that is set and not empty decides.
-        let of = |category: &str| {
-            ["LC_ALL", category, "LANG"]
-                .into_iter()
-                .filter_map(|name| self.get(name))
-                .find(|value| !value.is_empty())
-        };
-        let is_plain =
-            |value: Option<&OsStr>| value.is_none_or(|value| value == "C" || value == "POSIX");
-        is_plain(of("LC_CTYPE")) && is_plain(of("LC_MESSAGES"))
-    }
-
     /// The variable's text, if it is set and readable as text.
     fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.to_str()

@@ -231,27 +231,36 @@ pub(crate) async fn files(
         true => Err("the toolchain is the user's own archive".to_owned()),
         false => shared.inputs.listing(outline, plan).await,
     };
-    let (listing, with_files) = match (listing, with_files) {
-        (Ok((listing, input)), Some(with_files)) => {
-            chronicle.input(input, listing.files);
-            (listing, with_files)
+    let (found, with_files) = match (listing, with_files) {
+        (Ok(found), Some(with_files)) => {
+            chronicle.input(found.input, found.listing.files);
+            (found, with_files)
         }
         (listing, _) => {
             chronicle.why_text(listing.err().unwrap_or_default());
             return None;
         }
     };
-    let variables = FOR_FILES.iter().filter_map(|name| {
+    let variable = |name: &str, value: &OsStr| {
         let mut variable = format!("{name}=").into_bytes();
-        variable.extend(outline.environment.get(name)?.as_bytes());
-        Some(variable)
-    });
-    let arguments = with_files.arguments.iter();
+        variable.extend(value.as_bytes());
+        variable
+    };
+    let of_files = FOR_FILES
+        .iter()
+        .filter_map(|name| Some(variable(name, outline.environment.get(name)?)));
+    let locale = found.locale.variables.iter();
+    let of_locale = locale.map(|(name, value)| variable(name, value));
+    let mut arguments = found.listing.arguments.clone();
+    let own = with_files.arguments.iter();
+    arguments.extend(own.map(|word| word.as_bytes().to_vec()));
     Some(Files {
-        listing,
         catalogue: shared.inputs.catalogue(),
-        arguments: arguments.map(|word| word.as_bytes().to_vec()).collect(),
-        environment: variables.collect(),
+        arguments,
+        environment: of_files.chain(of_locale).collect(),
+        directory: found.directory,
+        speaks_alike: found.speaks_alike,
+        listing: found.listing,
         dependencies: with_files.dependencies.is_some(),
     })
 }

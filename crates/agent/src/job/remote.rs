@@ -383,7 +383,7 @@ fn judge_of_files(
             "no dependency rules came",
         ));
     }
-    let speaks_alike = !outline.stderr_is_terminal && outline.environment.speaks_plainly();
+    let speaks_alike = !outline.stderr_is_terminal && files.speaks_alike;
     if verdict.status == 0 && speaks_alike && !verdict.has_dwo {
         return Ok(true);
     }

@@ -57,7 +57,10 @@ pub(super) fn compile(
         },
         arguments: List::new(arguments?)?,
         source: path(&work.source)?,
-        directory: path(&work.directory)?,
+        directory: match (&work.files, &inputs) {
+            (Some(files), Some(_)) => path(&files.directory)?,
+            _ => path(&work.directory)?,
+        },
         output: path(&work.output)?,
         input: match &inputs {
             Some(_) => InputKind::Files,
