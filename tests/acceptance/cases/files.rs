@@ -8,6 +8,7 @@ use acceptance::jobs;
 use acceptance::need;
 use acceptance::project::{Project, REDIS_FILES, REDIS_LIBRARIES, Tree, XERCES_FILES};
 use acceptance::skip::Need;
+use acceptance::written::COMPILERS;
 use anyhow::{Context, Result, ensure};
 use lab::Cluster;
 use lab::Suite::Floe;
@@ -71,6 +72,25 @@ fn files_give_the_local_compilers_bytes() -> Result<()> {
     let inputs = build(&cluster, &XERCES_FILES, "headers")?;
     let evaluated = inputs.get("evaluated").copied().unwrap_or(0);
     ensure!(evaluated >= XERCES_FILES.objects, "{inputs:?}");
+    Ok(())
+}
+
+#[test]
+fn every_compiler_reads_files() -> Result<()> {
+    need!(
+        Need::Namespaces,
+        Need::Suite(Floe),
+        Need::Program("gcc"),
+        Need::Program("clang")
+    );
+    let cluster = Cluster::builder()
+        .members()
+        .executor("executor", Floe, 2)
+        .submitter("submit", Floe, 0)
+        .start()?;
+    let inputs = build(&cluster, &COMPILERS, "headers")?;
+    let evaluated = inputs.get("evaluated").copied().unwrap_or(0);
+    ensure!(evaluated == COMPILERS.objects, "{inputs:?}");
     Ok(())
 }
 

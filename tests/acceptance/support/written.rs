@@ -24,6 +24,36 @@ int part$n(const char *text) { return printf(\"%s %s %zu\", __FILE__, text, strl
     objects: 12,
 };
 
+/// C and C++ by gcc and clang, with debug information, rules for make and warnings.
+pub const COMPILERS: Project = Project {
+    name: "compilers",
+    source: "",
+    prepare: r##"
+        mkdir -p inc
+        echo '#pragma once
+#define TWICE(x) ((x) + (x))' >inc/twice.h
+        for n in 1 2 3; do
+            echo "#include <stdio.h>
+#include \"twice.h\"
+int part$n(unsigned u) { int unused; return printf(\"%s\", __FILE__) + TWICE(1) + (u < -1); }" >part$n.c
+            echo "#include <string>
+#include <vector>
+#include \"twice.h\"
+std::vector<std::string> part$n(int x) { int unused; return {TWICE(2), std::to_string(x)}; }" >whole$n.cc
+        done
+        echo 'CLANG = $(patsubst %gcc,%clang,$(CC))
+CLANGXX = $(patsubst %g++,%clang++,$(CXX))
+FLAGS = -O1 -g -Wall -Wextra -Iinc -MMD
+all: $(foreach n,1 2 3,gcc$n.o clang$n.o gxx$n.o clangxx$n.o)
+gcc%.o: part%.c; $(CC) $(FLAGS) -c -o $@ $<
+clang%.o: part%.c; $(CLANG) $(FLAGS) -c -o $@ $<
+gxx%.o: whole%.cc; $(CXX) $(FLAGS) -c -o $@ $<
+clangxx%.o: whole%.cc; $(CLANGXX) $(FLAGS) -c -o $@ $<' >Makefile"##,
+    build: "make -j$JOBS CC=\"$CC\" CXX=\"$CXX\"",
+    rule: Rule::Bytes,
+    objects: 12,
+};
+
 /// C++ files that are short to send and long to compile.
 macro_rules! slow {
     ($name:literal, $files:literal, $rounds:literal) => {
