@@ -15,6 +15,10 @@ const BENCHES: &[(&str, &str)] = &[
         "what distance and encryption cost: members beside Debian's icecc and distcc",
     ),
     (
+        "submit",
+        "what a job costs its submit host: text beside files, the first build and later ones",
+    ),
+    (
         "sandbox",
         "what it costs to run a foreign job apart from the host",
     ),

@@ -23,6 +23,11 @@ pub(crate) fn redis(options: &Options, table: &mut Table) -> Result<()> {
 
 /// Files of a large C++ program's size: some 3 MB of preprocessed text, seconds of compiling.
 pub(crate) fn cxx(options: &Options, table: &mut Table) -> Result<()> {
+    let compiles = large(options)?;
+    measure("large C++ files", "C++", &compiles, options, table)
+}
+
+pub(crate) fn large(options: &Options) -> Result<Recording> {
     let directory = acceptance::project::workshop("cxx")?;
     let mut commands = Vec::new();
     for number in 0..options.jobs.min(60) {
@@ -35,8 +40,7 @@ pub(crate) fn cxx(options: &Options, table: &mut Table) -> Result<()> {
         let words = ["g++", "-std=c++17", "-O1", "-c", "-o", &object, &source];
         commands.push(words.map(str::to_owned).to_vec());
     }
-    let compiles = Recording::written(&directory, commands)?;
-    measure("large C++ files", "C++", &compiles, options, table)
+    Recording::written(&directory, commands)
 }
 
 const LARGE: &str = r#"#include <bits/stdc++.h>
@@ -155,7 +159,7 @@ fn measure(
 }
 
 /// CPU seconds so far of the submit host, and of all hosts.
-fn cpu(cluster: &Cluster) -> Result<(f64, f64)> {
+pub(crate) fn cpu(cluster: &Cluster) -> Result<(f64, f64)> {
     let submit = cluster.host("submit")?.cpu()?.as_secs_f64();
     let hosts = cluster.lab().hosts().iter();
     let all = hosts.map(|host| Ok(host.cpu()?.as_secs_f64()));
@@ -163,7 +167,7 @@ fn cpu(cluster: &Cluster) -> Result<(f64, f64)> {
 }
 
 /// One host, without any distribution.
-fn plain_lab() -> Result<Lab> {
+pub(crate) fn plain_lab() -> Result<Lab> {
     let mut lab = Lab::with(Kind::Namespaces, LabOptions::default())?;
     lab.host(&HostSpec::new("local"))?;
     Ok(lab)

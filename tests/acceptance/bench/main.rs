@@ -10,6 +10,7 @@ mod rig;
 mod sandbox;
 mod scheduler;
 mod single;
+mod submit;
 mod table;
 mod toolchain;
 
@@ -36,6 +37,7 @@ fn run() -> Result<()> {
         Some("note") => replay::note(&words[1..]),
         Some("replay") => replay::run(&words[1..]),
         Some("overhead") => table(ROWS, &Options::read(&words[1..])?),
+        Some("submit") => table(SUBMIT, &Options::read(&words[1..])?),
         Some("distance") => table(DISTANCE, &Options::read(&words[1..])?),
         Some("sandbox") => {
             let mut options = Options::read(&words[1..])?;
@@ -104,6 +106,9 @@ const DISTANCE: &[(&str, Row)] = &[
     ("build", distance::build),
     ("toolchain", toolchain::measure),
 ];
+
+/// Of `bench submit`.
+const SUBMIT: &[(&str, Row)] = &[("c", submit::c), ("cxx", submit::cxx)];
 
 fn table(rows: &[(&str, Row)], options: &Options) -> Result<()> {
     if let Some(unknown) = options

@@ -116,7 +116,7 @@ fn there(cluster: &Cluster) -> Result<usize> {
 }
 
 /// Bytes that a host has sent, with all headers.
-fn uplink(host: &Host) -> Result<u64> {
+pub(crate) fn uplink(host: &Host) -> Result<u64> {
     let text = host
         .shell("cat /proc/self/net/dev")
         .run(Duration::from_secs(20))?
