@@ -41,8 +41,8 @@ pub(crate) fn cxx(options: &Options, table: &mut Table) -> Result<()> {
 
 fn measure(
     what: &str,
-    warm_goal: &str,
-    first_goal: &str,
+    warm_goal: &'static str,
+    first_goal: &'static str,
     compiles: &Recording,
     options: &Options,
     table: &mut Table,
@@ -91,37 +91,37 @@ fn measure(
     let ms = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1e3 / jobs);
     let kb = |bytes: Option<f64>| bytes.map(|bytes| bytes / 1e3 / jobs);
     for (way, sent) in [(text, "text"), (files, "files")] {
-        let goal = |goal: &str| match sent {
-            "files" => goal.to_owned(),
-            _ => String::new(),
+        let goal = |goal: &'static str| match sent {
+            "files" => goal,
+            _ => "",
         };
         table.row(
             format!("CPU on the submit host per job, {what}, later builds, {sent}"),
             "ms",
             ms(warm(&debian.submit)),
             ms(warm(&way.submit)),
-            &goal(warm_goal),
+            goal(warm_goal),
         );
         table.row(
             format!("CPU on the submit host per job, {what}, first build, {sent}"),
             "ms",
             ms(debian.submit.first().copied()),
             ms(way.submit.first().copied()),
-            &goal(first_goal),
+            goal(first_goal),
         );
         table.row(
             format!("bytes up per job, {what}, later builds, {sent}"),
             "kB",
             kb(warm(&debian.up)),
             kb(warm(&way.up)),
-            &goal("≤ 3"),
+            goal("≤ 3"),
         );
         table.row(
             format!("executors' CPU per job beside a local compile, {what}, {sent}"),
             "ms",
             ms(warm(&debian.executors).map(|all| all - local)),
             ms(warm(&way.executors).map(|all| all - local)),
-            &goal("≤ 4"),
+            goal("≤ 4"),
         );
     }
     Ok(())
