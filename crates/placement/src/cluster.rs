@@ -47,6 +47,9 @@ impl Node {
     }
 }
 
+/// A toolchain, and the member if it is one whose jobs wanted it.
+type Regretted = (Option<Member>, Toolchain);
+
 /// All hosts and jobs that the scheduler knows.
 #[derive(Debug)]
 pub struct Cluster {
@@ -73,7 +76,7 @@ pub struct Cluster {
     /// The average speed that the hosts' paces were last compared with.
     compared_with: f64,
     /// How much time was lost so far because a toolchain was not on a better host.
-    regrets: HashMap<Toolchain, u32>,
+    regrets: HashMap<Regretted, u32>,
 }
 
 impl Cluster {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use job::{ClientId, HostId, JobId, NodeName, Platform};
 
+use crate::shown::Shown;
 use crate::speed::{Pace, Records, Way};
 use crate::{Load, Login, Member, Time, Toolchain, Wants};
 
@@ -23,6 +24,14 @@ pub(crate) struct Installing {
     pub(crate) job: JobId,
 }
 
+/// What a host can run a job with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usable<'a> {
+    pub(crate) runs_on: &'a Platform,
+    pub(crate) toolchain: &'a Toolchain,
+    pub(crate) has: bool,
+}
+
 /// A host and everything that decides whether it gets work.
 #[derive(Debug)]
 pub struct Host {
@@ -39,6 +48,7 @@ pub struct Host {
     pub member: Option<Member>,
     pub reach: Reach,
     pub(crate) toolchains: HashSet<Toolchain>,
+    pub(crate) shown: Shown,
     pub(crate) load: Option<Load>,
     /// Since when no other host's job would be given to it; `None` while one would.
     pub(crate) unwilling_since: Option<Time>,
@@ -89,6 +99,7 @@ impl Host {
                 .into_iter()
                 .take(Self::MAX_TOOLCHAINS)
                 .collect(),
+            shown: Shown::default(),
             load: None,
             unwilling_since: Some(now),
             installing: None,
@@ -189,33 +200,55 @@ impl Host {
         self.name.as_str() == wanted || wanted.parse() == Ok(self.address)
     }
 
-    /// Of the offered toolchains, the platform of the one to use here for a job of `submitter`,
-    /// and whether it is installed.
-    pub(crate) fn usable<'a>(
-        &self,
-        wants: &'a Wants,
-        submitter: &Self,
-    ) -> Option<(&'a Platform, bool)> {
+    /// Of the offered toolchains, the one to use here for a job of `submitter`, with its platform, and
+    /// whether it is installed as far as that submitter may know.
+    pub(crate) fn usable<'a>(&self, wants: &'a Wants, submitter: &Self) -> Option<Usable<'a>> {
         let own = submitter.id == self.id;
         let mut missing = None;
+        let usable = |runs_on, toolchain, has| Usable {
+            runs_on,
+            toolchain,
+            has,
+        };
         for (runs_on, toolchain) in wants.offers() {
             if !self.platform.runs(runs_on) {
                 continue;
             }
             if own {
-                return Some((runs_on, true));
+                return Some(usable(runs_on, toolchain, true));
             }
             if !submitter.distrusts.is_empty()
                 && submitter.distrusts.contains(&(self.id, toolchain.clone()))
             {
                 continue;
             }
-            if self.toolchains.contains(toolchain) {
-                return Some((runs_on, true));
+            let has = match (wants.native, submitter.member) {
+                (false, _) => self.toolchains.contains(toolchain),
+                (true, Some(member)) => self.shown.has(member, toolchain),
+                (true, None) => false,
+            };
+            if has {
+                return Some(usable(runs_on, toolchain, true));
             }
-            missing = missing.or(Some((runs_on, false)));
+            missing = missing.or(Some(usable(runs_on, toolchain, false)));
         }
         missing
+    }
+
+    /// Whether a job that would bring the toolchain may come now, if there is a slot for it. Of icecream's
+    /// clients one of all, since the host installs in one go; of members a few of each, who learn nothing of
+    /// what others bring.
+    pub(crate) fn may_be_brought(
+        &self,
+        wants: &Wants,
+        submitter: &Self,
+        toolchain: &Toolchain,
+    ) -> bool {
+        match (wants.native, submitter.member) {
+            (false, _) => self.installing.is_none(),
+            (true, Some(member)) => self.shown.coming(member, toolchain) < Shown::MOST_AT_ONCE,
+            (true, None) => true,
+        }
     }
 
     /// Whether it has the version and features that the job asks for.

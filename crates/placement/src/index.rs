@@ -45,7 +45,10 @@ struct Entry {
 pub(crate) struct Index {
     entries: HashMap<HostId, Entry>,
     all: Vec<HostId>,
+    /// Those that may be given a toolchain.
     by_platform: HashMap<Platform, BTreeSet<Rank>>,
+    /// All of them.
+    ranked: HashMap<Platform, BTreeSet<Rank>>,
     by_toolchain: HashMap<Toolchain, BTreeSet<Rank>>,
     /// Of the hosts that take work, with room or without: the slots that they have for it.
     slots: HashMap<HostId, u32>,
@@ -74,6 +77,7 @@ impl Index {
             if old == rank {
                 return;
             }
+            replace(&mut self.ranked, &entry.platform, old, rank);
             if installs {
                 replace(&mut self.by_platform, &entry.platform, old, rank);
             }
@@ -91,6 +95,8 @@ impl Index {
             at: self.all.len(),
         };
         self.all.push(host.id);
+        let ranked = self.ranked.entry(entry.platform.clone());
+        ranked.or_default().insert(rank);
         if installs {
             self.by_platform
                 .entry(entry.platform.clone())
@@ -142,6 +148,7 @@ impl Index {
         {
             moved.at = entry.at;
         }
+        take(&mut self.ranked, &entry.platform, entry.rank);
         if entry.installs {
             take(&mut self.by_platform, &entry.platform, entry.rank);
         }
@@ -168,11 +175,16 @@ impl Index {
             .map(|(_, ranks)| ranks)
     }
 
-    /// The rank of a host that can take work, and whether it may be given a toolchain.
-    pub(crate) fn rank_of(&self, host: HostId) -> Option<(Rank, bool)> {
-        self.entries
-            .get(&host)
-            .map(|entry| (entry.rank, entry.installs))
+    /// Hosts that run tools of `platform`, with a free slot or beyond; for each kind of host best first.
+    pub(crate) fn ranked(&self, platform: &Platform) -> impl Iterator<Item = &BTreeSet<Rank>> {
+        let all = self.ranked.iter();
+        let fit = all.filter(|(host, _)| host.runs(platform));
+        fit.map(|(_, ranks)| ranks)
+    }
+
+    /// The rank of a host that can take work.
+    pub(crate) fn rank_of(&self, host: HostId) -> Option<Rank> {
+        self.entries.get(&host).map(|entry| entry.rank)
     }
 
     /// The slots for jobs of the cluster, free or not, of the hosts that take work and run tools of one of `platforms`.

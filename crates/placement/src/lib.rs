@@ -19,6 +19,7 @@
 //!   its slots. Only a second installation waits for the first.
 //! - The end of a job also ends its installation, so a client that dies before it sends the
 //!   toolchain does not get a healthy host disconnected after two minutes.
+//! - Jobs that members ask for themselves know of toolchains only what their own jobs showed; see `shown`.
 //! - A new host gets jobs once its port has been reached, not before.
 
 mod algorithm;
@@ -27,6 +28,7 @@ mod event;
 mod host;
 mod index;
 mod queue;
+mod shown;
 mod speed;
 mod task;
 mod wants;

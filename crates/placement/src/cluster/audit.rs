@@ -95,6 +95,9 @@ impl Cluster {
                     host.id
                 );
             }
+            for job in host.shown.bringing() {
+                assert!(host.placed.contains(&job), "job {job} brings nothing");
+            }
             let other: Vec<_> = host
                 .distrusts
                 .iter()
@@ -175,10 +178,10 @@ impl Cluster {
             for host in self.hosts.values().filter(|host| host.id != from.id) {
                 let free =
                     host.is_willing() && host.reach == Reach::Open && host.occupied() < host.slots;
-                let has = host.usable(&placed.wants, from).is_some_and(|(_, has)| has);
-                let able = free
-                    && host.could_ever(&placed.wants, from)
-                    && (has || host.installing.is_none());
+                let admits = host.usable(&placed.wants, from).is_some_and(|usable| {
+                    usable.has || host.may_be_brought(&placed.wants, from, usable.toolchain)
+                });
+                let able = free && host.could_ever(&placed.wants, from) && admits;
                 assert!(!able, "job {} waits and host {} idles", task.id, host.id);
             }
             let home = placed.wants.preferred.is_empty()

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use job::{EnvironmentName, HostId, JobId, Platform};
+use job::{HostId, JobId, Platform};
 
 use super::Cluster;
 use crate::host::Host;
@@ -29,7 +29,7 @@ pub(super) struct Pick {
     pub(super) host: HostId,
     pub(super) platform: Platform,
     /// The toolchain to use; `None` at home, where the client uses its own compiler.
-    pub(super) toolchain: Option<EnvironmentName>,
+    pub(super) toolchain: Option<Toolchain>,
     pub(super) has_toolchain: bool,
     pub(super) home: Option<WhyHome>,
 }
@@ -144,13 +144,8 @@ impl Cluster {
             if host.id == submitter {
                 return self.home(wants, submitter).is_some();
             }
-            let Some((_, installs)) = self.index.rank_of(host.id) else {
-                return false;
-            };
-            host.fulfils(wants)
-                && host
-                    .usable(wants, from)
-                    .is_some_and(|(_, has)| has || installs)
+            let rank = self.index.rank_of(host.id);
+            rank.is_some_and(|rank| host.fulfils(wants) && admits(host, rank, wants, from))
         })?;
         if able.id == submitter {
             return self.pick_home(wants, submitter, WhyHome::Best);
@@ -172,6 +167,7 @@ impl Cluster {
     /// The best host by rank, with the toolchain weighed as the algorithm has it.
     fn best(&mut self, wants: &Wants, submitter: HostId) -> Option<Rank> {
         let from = self.hosts.get(&submitter)?;
+        let whose = from.member.filter(|_| wants.native);
         let able = |rank: &Rank| {
             let host = self
                 .hosts
@@ -180,12 +176,36 @@ impl Cluster {
             if !host.fulfils(wants) || !from.trusts(host) {
                 return None;
             }
-            host.usable(wants, from).map(|(_, has)| has)
+            let usable = host.usable(wants, from)?;
+            let brought = usable.has || host.may_be_brought(wants, from, usable.toolchain);
+            brought.then_some(usable.has)
         };
         let mut with: Option<(Rank, &Toolchain)> = None;
         let mut open: Option<(Rank, bool)> = None;
         let mut seen = BTreeSet::new();
         for (runs_on, toolchain) in wants.offers() {
+            if wants.native {
+                if !seen.insert(runs_on) {
+                    continue;
+                }
+                for ranks in self.index.ranked(runs_on) {
+                    let mut able = ranks.iter().filter_map(|rank| Some((*rank, able(rank)?)));
+                    let free = |(rank, has): &(Rank, bool)| rank.room == Room::Free || *has;
+                    let Some(first) = able.find(free) else {
+                        continue;
+                    };
+                    if open.is_none_or(|(best, _)| first.0 < best) {
+                        open = Some(first);
+                    }
+                    let had = std::iter::once(first).chain(able).find(|(_, has)| *has);
+                    if let Some((rank, _)) = had
+                        && with.is_none_or(|(best, _)| rank < best)
+                    {
+                        with = Some((rank, toolchain));
+                    }
+                }
+                continue;
+            }
             if let Some(rank) = self
                 .index
                 .with(toolchain)
@@ -227,12 +247,13 @@ impl Cluster {
         if self.regrets.len() >= MAX_REGRETS {
             self.regrets.clear();
         }
-        let regret = self.regrets.entry(toolchain.clone()).or_default();
+        let regretted = (whose, toolchain.clone());
+        let regret = self.regrets.entry(regretted.clone()).or_default();
         *regret = regret.saturating_add(lost);
         if *regret < INSTALL_COST {
             return Some(with);
         }
-        self.regrets.remove(toolchain);
+        self.regrets.remove(&regretted);
         Some(open)
     }
 
@@ -241,6 +262,16 @@ impl Cluster {
         let Some(from) = self.hosts.get(&submitter) else {
             return false;
         };
+        if let (true, Some(member)) = (wants.native, from.member) {
+            return self.index.all().iter().any(|id| {
+                self.hosts.get(id).is_some_and(|host| {
+                    let mut offered = wants.offers().iter();
+                    host.occupied() < host.slots
+                        && offered.any(|(_, offer)| host.shown.coming(member, offer) > 0)
+                        && host.could_ever(wants, from)
+                })
+            });
+        }
         let brings = |job: &JobId| {
             let task = self.tasks.get(job)?;
             let Kind::Placed(placed) = &task.kind else {
@@ -286,14 +317,13 @@ impl Cluster {
     }
 
     fn able(&self, host: HostId, wants: &Wants, submitter: HostId) -> Option<Rank> {
-        let (rank, installs) = self.index.rank_of(host)?;
+        let rank = self.index.rank_of(host)?;
         let from = self.hosts.get(&submitter)?;
         let host = self
             .hosts
             .get(&host)
             .filter(|host| host.id != submitter && host.fulfils(wants) && from.trusts(host))?;
-        let (_, has) = host.usable(wants, from)?;
-        (has || installs).then_some(rank)
+        admits(host, rank, wants, from).then_some(rank)
     }
 
     /// The rank of the submitter for its own job, if it can take it as any other host.
@@ -325,30 +355,35 @@ impl Cluster {
 
     fn pick(&self, id: HostId, wants: &Wants, submitter: HostId) -> Option<Pick> {
         let host = self.hosts.get(&id)?;
-        let (platform, has_toolchain) = host.usable(wants, self.hosts.get(&submitter)?)?;
-        let named = wants.offers().iter().find(|(runs_on, toolchain)| {
-            runs_on == platform && host.toolchains.contains(toolchain) == has_toolchain
-        });
+        let usable = host.usable(wants, self.hosts.get(&submitter)?)?;
         Some(Pick {
             host: id,
-            platform: platform.clone(),
-            toolchain: named.map(|(_, toolchain)| toolchain.name.clone()),
-            has_toolchain,
+            platform: usable.runs_on.clone(),
+            toolchain: Some(usable.toolchain.clone()),
+            has_toolchain: usable.has,
             home: None,
         })
     }
 
     fn pick_home(&self, wants: &Wants, submitter: HostId, why: WhyHome) -> Option<Pick> {
         let from = self.hosts.get(&submitter)?;
-        let (platform, _) = from.usable(wants, from)?;
+        let usable = from.usable(wants, from)?;
         Some(Pick {
             host: submitter,
-            platform: platform.clone(),
+            platform: usable.runs_on.clone(),
             toolchain: None,
             has_toolchain: true,
             home: Some(why),
         })
     }
+}
+
+/// Whether the host, which can take work, takes this job with the toolchain or is to be brought it.
+fn admits(host: &Host, rank: Rank, wants: &Wants, from: &Host) -> bool {
+    host.usable(wants, from).is_some_and(|usable| {
+        let brought = rank.room == Room::Free;
+        usable.has || brought && host.may_be_brought(wants, from, usable.toolchain)
+    })
 }
 
 /// How gladly a submitter compiles its own job: the more clients it has, the more it has to

@@ -102,6 +102,11 @@ impl Cluster {
         {
             other.distrusts.retain(|(distrusted, _)| *distrusted != id);
         }
+        if let Some(member) = host.member {
+            for other in self.hosts.values_mut() {
+                other.shown.forget(member);
+            }
+        }
         actions.push(Action::Notice(Notice::HostGone { host: id }));
         let jobs: Vec<JobId> = host.placed.union(&host.submitted).copied().collect();
         for job in jobs {

@@ -84,7 +84,7 @@ impl Cluster {
                     host: pick.host,
                     address: host.address,
                     port: host.port,
-                    platform: pick.platform,
+                    platform: pick.platform.clone(),
                     has_toolchain: pick.has_toolchain,
                 }
             }
@@ -94,12 +94,15 @@ impl Cluster {
             ..
         } = place
         {
-            self.begin_install(now, pick.host, next.job);
+            match next.wants.native {
+                false => self.begin_install(now, pick.host, next.job),
+                true => self.begin_bringing(next, &pick),
+            }
         }
         self.queue.placed(next);
         self.hand_over(now, next.job, pick.host, actions, place);
-        if let Some(name) = pick.toolchain {
-            self.bind_siblings(next.job, &name);
+        if let Some(toolchain) = pick.toolchain {
+            self.bind_siblings(next.job, &toolchain.name);
         }
     }
 
@@ -201,9 +204,22 @@ impl Cluster {
         }
     }
 
-    pub(super) fn waits(&self, host: HostId, job: JobId, actions: &mut Vec<Action>) {
+    /// The host knows from now on what its job of a member brings.
+    fn begin_bringing(&mut self, next: &Next, pick: &Pick) {
+        let from = self.hosts.get(&next.submitter);
+        let (Some(member), Some(toolchain)) = (from.and_then(|it| it.member), &pick.toolchain)
+        else {
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(&pick.host) {
+            host.shown.brings(next.job, member, toolchain.clone());
+        }
+    }
+
+    pub(super) fn waits(&mut self, host: HostId, job: JobId, actions: &mut Vec<Action>) {
         let is_its = |task: &Task| task.stage() == Stage::Assigned { host };
         if self.tasks.get(&job).is_some_and(is_its) {
+            self.arrived(host, job);
             actions.push(Action::Notice(Notice::Waits { job }));
         }
     }
@@ -245,6 +261,15 @@ impl Cluster {
             self.installed(id);
             self.state += 1;
             self.reindex(id);
+        }
+        self.arrived(id, begin.job);
+    }
+
+    /// Its member knows from now on that the toolchain is there, if the job was to bring one.
+    fn arrived(&mut self, id: HostId, job: JobId) {
+        let host = self.hosts.get_mut(&id);
+        if host.is_some_and(|host| host.shown.arrived(job)) {
+            self.state += 1;
         }
     }
 
@@ -303,6 +328,7 @@ impl Cluster {
         };
         if let Some(host) = self.hosts.get_mut(&id) {
             host.placed.remove(&job);
+            host.shown.ended(job);
             if host
                 .installing
                 .is_some_and(|installing| installing.job == job)

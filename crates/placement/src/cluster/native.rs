@@ -129,6 +129,18 @@ impl Cluster {
         self.state += 1;
     }
 
+    /// `submitter` was told that `executor` has none of the toolchains that `wants` offers.
+    pub fn missing(&mut self, submitter: HostId, executor: HostId, wants: &Wants) {
+        let Some(member) = self.hosts.get(&submitter).and_then(|from| from.member) else {
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(&executor) {
+            for (_, toolchain) in wants.offers() {
+                host.shown.lacks(member, toolchain);
+            }
+        }
+    }
+
     /// The host of a member, while it is logged in.
     pub fn host_of(&self, member: Member) -> Option<HostId> {
         self.nodes.get(&Node::Member(member)).copied()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use placement::{Action, Cluster, Member, Time, Unasked};
 
-use super::ledger::{Ledger, Retry};
+use super::ledger::{Fault, Ledger, Retry};
 use super::words::{StreamKey, Why};
 
 /// How often members that want more than they may have are looked at although nothing of theirs changed: the
@@ -43,13 +43,14 @@ impl Ledger {
 
     /// Which executors are avoided, and which no more.
     fn judge(&mut self, cluster: &mut Cluster) {
-        for (member, executor, unusable) in std::mem::take(&mut self.blamed) {
+        for (member, executor, fault) in std::mem::take(&mut self.blamed) {
             let Some(host) = cluster.host_of(member) else {
                 continue;
             };
-            match unusable {
-                Some(wants) => cluster.unusable(host, executor, &wants),
-                None => cluster.avoid(host, executor, true),
+            match fault {
+                Fault::Failed => cluster.avoid(host, executor, true),
+                Fault::Missing(wants) => cluster.missing(host, executor, &wants),
+                Fault::Unusable(wants) => cluster.unusable(host, executor, &wants),
             }
         }
         for (member, executor) in std::mem::take(&mut self.forgiven) {

@@ -59,6 +59,19 @@ fn need() -> Need {
     Need::of(&want())
 }
 
+/// Whether it tells of that job only.
+fn of(job: JobId, action: &Action) -> bool {
+    match action {
+        Action::Assign(assignment) => assignment.job == job,
+        Action::Notice(
+            Notice::Queued { job: one, .. }
+            | Notice::Began { job: one, .. }
+            | Notice::Ended { job: one, .. },
+        ) => *one == job,
+        _ => false,
+    }
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         let algorithm = Algorithm::Fastest;
@@ -85,7 +98,14 @@ impl World {
     }
 
     fn log_in(&mut self, number: u8, slots: u32) {
+        self.log_in_alone(number, slots);
+        self.learn(number);
+    }
+
+    /// It announces the toolchain, and no member has seen it there.
+    fn log_in_alone(&mut self, number: u8, slots: u32) {
         let host = HostId(self.cluster.last_job() + 1000 * u32::from(number));
+        let name: String = Digest::from_bytes([7; 32]).to_string()[..32].to_owned();
         let login = Login {
             name: NodeName::display(&format!("host{number}")),
             address: IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + u32::from(number))),
@@ -96,7 +116,10 @@ impl World {
             no_remote: slots == 0,
             features: 3,
             version: 44,
-            toolchains: Vec::new(),
+            toolchains: vec![placement::Toolchain {
+                target: Platform::parse("x86_64").unwrap(),
+                name: job::EnvironmentName::parse(&name).unwrap(),
+            }],
             member: Some(member(number)),
         };
         self.event(Event::Login { host, login });
@@ -106,22 +129,47 @@ impl World {
             reachable: true,
         });
         self.load(number, 10);
-        self.learn(number);
     }
 
-    /// It has the toolchain now.
+    /// A job of each other host has shown it the toolchain, and one of its own showed it to them, as far as
+    /// there is room for one.
     fn learn(&mut self, number: u8) {
         let Some(host) = self.host(number) else {
             return;
         };
-        let name: String = Digest::from_bytes([7; 32]).to_string()[..32].to_owned();
-        self.event(Event::Toolchains {
-            host,
-            toolchains: vec![placement::Toolchain {
-                target: Platform::parse("x86_64").unwrap(),
-                name: job::EnvironmentName::parse(&name).unwrap(),
-            }],
-        });
+        let all = self.cluster.hosts();
+        let others: Vec<_> = all.iter().map(|other| (other.id, other.slots)).collect();
+        for (other, _) in others {
+            for (from, to) in [(host, other), (other, host)] {
+                self.show(from, to);
+            }
+        }
+    }
+
+    /// Behind the ledger's back.
+    fn show(&mut self, from: HostId, to: HostId) {
+        let Some(name) = self.cluster.host(to).map(|host| host.name.to_string()) else {
+            return;
+        };
+        let mut wants = need().wants(&Platform::parse("x86_64").unwrap());
+        wants.preferred = name;
+        let mut actions = Vec::new();
+        let wanted = (from, 0);
+        let asked = self
+            .cluster
+            .wanted(self.now, wanted, &mut Arc::new(wants), &mut actions);
+        self.cluster.place(self.now, &mut actions);
+        let job = asked.unwrap();
+        let begin = Begin {
+            job,
+            start_time: 1,
+            client_count: 0,
+        };
+        let began = Event::Began { host: to, begin };
+        self.cluster.apply(self.now, began, &mut actions);
+        self.cluster.given_up(job, &mut actions);
+        actions.retain(|action| !of(job, action));
+        self.perform(actions);
     }
 
     fn load(&mut self, number: u8, load: u32) {

@@ -75,6 +75,8 @@ pub(super) enum Blame {
     Nothing,
     /// It may fail the next job as well, for a while.
     Failed,
+    /// It has none of the toolchains that were offered.
+    Missing,
     /// It cannot use the toolchain.
     Unusable,
 }
@@ -84,10 +86,10 @@ impl Told {
         match (self.ending, self.refusal) {
             (Ending::Done | Ending::Cancelled | Ending::Other, _) => Blame::Nothing,
             (Ending::Refused, Some(Refusal::ToolchainUnusable)) => Blame::Unusable,
-            // The next one goes with the toolchain, or the next executor says the same.
-            (Ending::Refused, Some(Refusal::ToolchainMissing | Refusal::BadInput)) => {
-                Blame::Nothing
-            }
+            // The next one goes with the toolchain.
+            (Ending::Refused, Some(Refusal::ToolchainMissing)) => Blame::Missing,
+            // The next executor says the same.
+            (Ending::Refused, Some(Refusal::BadInput)) => Blame::Nothing,
             (Ending::Refused | Ending::Unreachable | Ending::Lost | Ending::Broken, _) => {
                 Blame::Failed
             }

@@ -6,7 +6,7 @@ use membership::{Context, Role, Signature, UnixTime};
 use wire::field::Line;
 use wire::message::{Ending, Lack, Want};
 
-use crate::rig::{Rig, TOOLCHAIN, want, want_of};
+use crate::rig::{Rig, want};
 
 const BUILDER: &[Role] = &[Role::Execute];
 const DESK: &[Role] = &[Role::Submit];
@@ -37,7 +37,6 @@ async fn a_grant_is_for_one_job_of_this_member_at_that_executor() {
         assert_eq!((grant.jobs.get(), grant.slots.get()), (1, 1));
         assert_eq!(grant.expires.get() - grant.not_before.get(), 60);
         assert!(grant.is_current(now.as_secs(), 10));
-        assert!(job.placed.has_toolchain);
         assert_eq!(job.placed.addresses[0].host.as_str(), "127.0.0.1");
     }
     let nonces: BTreeSet<_> = jobs.iter().map(|job| job.grant.nonce.0).collect();
@@ -85,15 +84,21 @@ async fn without_any_host_waiting_is_useless() {
 }
 
 #[tokio::test]
-async fn a_host_without_the_toolchain_is_said_to_lack_it() {
+async fn whether_the_toolchain_is_there_is_told_to_members_whose_jobs_it_ran() {
     let mut rig = Rig::start().await;
-    let (builder, desk) = (rig.host("builder", BUILDER), rig.host("desk", DESK));
-    let _executor = rig.executor(&builder, 2).await;
-    let _line = rig.submitter(&desk).await;
-    let agent = rig.agent(&desk).await;
-    let other = job::Digest::from_bytes([9; 32]);
-    assert_ne!(other, TOOLCHAIN);
-    let mut wants = agent.open(want_of(1, other)).await;
+    let builder = rig.host("builder", BUILDER);
+    let (desk, other) = (rig.host("desk", DESK), rig.host("other", DESK));
+    // It announces the toolchain.
+    let mut executor = rig.executor(&builder, 2).await;
+    let _lines = (rig.submitter(&desk).await, rig.submitter(&other).await);
+    let mut wants = rig.agent(&desk).await.want(1).await;
+    let job = wants.grants(1).await.remove(0);
+    assert!(!job.placed.has_toolchain);
+    executor.begins(&job).await;
+    executor.ends_job(&job).await;
+    wants.report(job.grant.number, Ending::Done).await;
+    assert!(wants.grants(1).await[0].placed.has_toolchain);
+    let mut wants = rig.agent(&other).await.want(1).await;
     assert!(!wants.grants(1).await[0].placed.has_toolchain);
 }
 

@@ -68,6 +68,16 @@ impl Wanted {
     }
 }
 
+/// Why an executor did not do a job.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Failed,
+    /// It has none of these toolchains.
+    Missing(Arc<Wants>),
+    /// It cannot use them.
+    Unusable(Arc<Wants>),
+}
+
 /// The member has as many streams as it may have.
 #[derive(Debug)]
 pub(crate) struct TooMany;
@@ -87,8 +97,8 @@ pub(crate) struct Ledger {
     pub(super) hungry: BTreeSet<Member>,
     /// When those are to be looked at again.
     pub(super) again: Option<Time>,
-    /// Executors that failed a member's job, not yet told to placement; with what they cannot use, if that is it.
-    pub(super) blamed: Vec<(Member, HostId, Option<Arc<Wants>>)>,
+    /// Executors that failed a member's job, not yet told to placement.
+    pub(super) blamed: Vec<(Member, HostId, Fault)>,
     /// Until when others are preferred.
     avoided: BTreeSet<(Time, Member, HostId)>,
     /// For whom that time is over.

@@ -8,7 +8,7 @@ use wire::message::Ending;
 
 use super::super::words::{Blame, StreamKey, Told, Why};
 use super::jobs::{Entry, Stage};
-use super::{AVOID, GRACE, Ledger};
+use super::{AVOID, Fault, GRACE, Ledger};
 
 impl Ledger {
     /// What streams without a grant are to be told.
@@ -41,13 +41,17 @@ impl Ledger {
                 Blame::Nothing => {}
                 Blame::Failed => {
                     let until = Time(now.0 + AVOID);
-                    self.blamed.push((member, executor, None));
+                    self.blamed.push((member, executor, Fault::Failed));
                     self.avoided.insert((until, member, executor));
                 }
-                Blame::Unusable => {
+                blame @ (Blame::Missing | Blame::Unusable) => {
                     let wanted = self.wants.get(&stream);
                     if let Some(wants) = wanted.and_then(|wanted| wanted.wants.clone()) {
-                        self.blamed.push((member, executor, Some(wants)));
+                        let fault = match blame {
+                            Blame::Missing => Fault::Missing(wants),
+                            _ => Fault::Unusable(wants),
+                        };
+                        self.blamed.push((member, executor, fault));
                     }
                 }
             }

@@ -290,3 +290,35 @@ fn nice_jobs_wait_for_the_others() {
     }
     assert_eq!((world.held(third).len(), world.held(OTHER).len()), (1, 0));
 }
+
+#[test]
+fn a_grant_says_of_toolchains_what_its_member_has_seen() {
+    let mut world = World::with(2, &[]);
+    world.log_in_alone(100, 4);
+    world.open(1, ONE, 1);
+    let first = world.held(ONE)[0].clone();
+    assert!(!first.has_toolchain, "although the host announces it");
+    world.begin(&first);
+    world.end(&first);
+    world.report(ONE, first.job, Ending::Done);
+    let second = world.held(ONE)[0].clone();
+    assert!(second.has_toolchain);
+    world.open(2, OTHER, 1);
+    assert!(!world.held(OTHER)[0].has_toolchain, "another member");
+    // It was dropped there, and the member is told so.
+    world.drop_held(ONE, second.job);
+    let told = Told {
+        job: second.job,
+        ending: Ending::Refused,
+        refusal: Some(wire::message::Refusal::ToolchainMissing),
+    };
+    let reports = vec![told];
+    world.said(
+        ONE,
+        Said {
+            reports,
+            ..Said::default()
+        },
+    );
+    assert!(!world.held(ONE)[0].has_toolchain);
+}
