@@ -5,12 +5,13 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, Mode};
 use sandbox::privileges::{self, PrivilegeError};
+use store::{Base, OpenError};
 
 use crate::config::Config;
 use crate::credentials::Users;
@@ -117,18 +118,13 @@ fn socket_path(config: &Config, root: bool) -> Result<PathBuf, DaemonError> {
 /// Makes the base directory if it is missing. What is in it stays; only a directory that is new or
 /// empty is handed to the daemon's account.
 fn prepare_base_dir(path: &Path, owner: Option<(u32, u32)>) -> Result<(), DaemonError> {
-    let failed = |cause| base_dir(path, cause);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .map_err(failed)?;
-    let empty = fs::read_dir(path).map_err(failed)?.next().is_none();
-    if let Some((uid, gid)) = owner
-        && empty
-        && fs::metadata(path).map_err(failed)?.uid() != uid
-    {
-        std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(failed)?;
+    let account = owner.map_or_else(|| rustix::process::geteuid().as_raw(), |(user, _)| user);
+    let base = Base::open(path, account).map_err(|error| match error {
+        OpenError::Unusable { source, .. } => base_dir(path, source),
+        error => error.into(),
+    })?;
+    if let Some((user, group)) = owner {
+        (base.give_to(user, group)).map_err(|cause| base_dir(path, cause))?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@
 //! | `tmp/` | what is being written or removed |
 //! | `scratch/` | for the owner's jobs; not counted, emptied when opened |
 
+mod base;
 mod boot;
 mod clear;
 mod entry;
@@ -41,6 +42,7 @@ mod store;
 mod tree;
 mod verify;
 
+pub use base::Base;
 pub use clear::clear;
 pub use entry::{Entry, Kind};
 pub use error::{OpenError, StoreError};

@@ -12,6 +12,7 @@ use job::Digest;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::base::{Base, open_directory, unusable};
 use crate::entry::Key;
 use crate::error::OpenError;
 
@@ -46,24 +47,27 @@ pub(crate) struct Place {
 impl Place {
     /// Takes possession. Changes nothing unless the directory is floe's or empty, and free.
     pub(crate) fn take(base: &Path, patience: Duration) -> Result<Self, OpenError> {
-        let base = std::path::absolute(base).map_err(|error| unusable(base, error))?;
-        let root = base.join(DIRECTORY);
+        // Whoever may rename it could put another in its place.
+        let base = Base::open(base, rustix::process::geteuid().as_raw())?;
+        let root = base.path().join(DIRECTORY);
         let failed = |error| unusable(&root, error);
-        fs::create_dir_all(&base).map_err(|error| unusable(&base, error))?;
         match make(&root, 0o755) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed(error));
             }
             _ => {}
         }
-        let meta = fs::metadata(&root).map_err(failed)?;
-        if !meta.is_dir() {
-            return Err(OpenError::NotOurs { path: root });
-        }
+        let meta = fs::symlink_metadata(&root).map_err(failed)?;
         let exposed = |why| OpenError::Exposed {
             path: root.clone(),
             why,
         };
+        if meta.is_symlink() {
+            return Err(exposed("is a symbolic link"));
+        }
+        if !meta.is_dir() {
+            return Err(OpenError::NotOurs { path: root });
+        }
         if meta.uid() != rustix::process::geteuid().as_raw() {
             return Err(exposed("belongs to another user than the daemon's"));
         }
@@ -210,7 +214,7 @@ fn marker_text() -> String {
 fn lock(root: &Path, patience: Duration) -> Result<File, OpenError> {
     let failed = |error| unusable(root, error);
     // Of the directory itself: a file in it could be deleted, and made and locked anew by another.
-    let directory = File::open(root).map_err(failed)?;
+    let directory = open_directory(root).map_err(failed)?;
     let path = root.join(LOCK);
     if !locked(&directory, patience).map_err(|error| failed(error.into()))? {
         let holder = fs::read_to_string(&path).ok();
@@ -234,12 +238,5 @@ fn locked(file: &File, patience: Duration) -> Result<bool, Errno> {
             Err(Errno::WOULDBLOCK) => return Ok(false),
             Err(error) => return Err(error),
         }
-    }
-}
-
-fn unusable(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Unusable {
-        path: path.to_path_buf(),
-        source,
     }
 }

@@ -124,7 +124,7 @@ complete -c floe -n "__fish_floe_using_subcommand daemon" -s m -l max-processes 
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s N -l name -d 'This host\'s name in the cluster [default: its host name]' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l nice -d 'Niceness added to foreign compiles, 0 to 19' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s s -l scheduler-host -d 'Scheduler to use, instead of looking for one on the network' -r
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays' -r -F
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s b -l env-basedir -d 'Directory in which toolchains and scratch files are kept, in floe/; what else is there stays [default for root: /var/cache/floe, and /var/tmp/icecc-envs under icecream\'s name; for others floe/daemon in their cache]' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l cache-limit -d 'Disk space for toolchains of other hosts, never exceeded' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s p -l port -d 'TCP port for foreign jobs' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l idle-only -d 'Give foreign jobs only processor time and disk time that nothing else wants' -r -f -a "true\t''

@@ -156,7 +156,7 @@ fn a_full_disk_costs_one_executor_its_jobs_and_no_build() -> Result<()> {
     let mut cluster = cluster()?;
     cluster.kill_daemon("executor1")?;
     let small =
-        "mkdir -p /var/tmp/floe-envs; mount -t tmpfs -o size=2m,mode=1777 none /var/tmp/floe-envs";
+        "mkdir -p /var/tmp/icecc-envs; mount -t tmpfs -o size=2m,mode=1777 none /var/tmp/icecc-envs";
     cluster.host("executor1")?.shell(small).run(SOON)?.ok()?;
     cluster.start_daemon("executor1")?;
     cluster.wait_ready()?;
@@ -172,7 +172,7 @@ fn a_full_disk_costs_one_executor_its_jobs_and_no_build() -> Result<()> {
     let log = cluster.daemon("executor1")?.log();
     ensure!(cluster.daemon("executor1")?.is_running(), "{log}");
     ensure!(
-        log.contains("the disk of /var/tmp/floe-envs is nearly full"),
+        log.contains("the disk of /var/tmp/icecc-envs is nearly full"),
         "{log}"
     );
     Ok(())

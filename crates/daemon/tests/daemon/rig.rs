@@ -32,8 +32,11 @@ impl Rig {
     pub(crate) fn spawn(scheduler: SocketAddr, options: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Started by root, the daemon becomes somebody else.
-        let open = std::fs::Permissions::from_mode(0o777);
+        let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).unwrap();
+        if let Some((user, group)) = daemon::usual_account().unwrap() {
+            std::os::unix::fs::chown(directory.path(), Some(user), Some(group)).unwrap();
+        }
         let address = own_address();
         let at = |name: &str| directory.path().join(name).into_os_string();
         let log = std::fs::File::create(at("log")).unwrap();

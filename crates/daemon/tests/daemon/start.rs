@@ -1,7 +1,7 @@
 //! Starting, logging in, ending.
 
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
 use icecream::Message;
@@ -146,7 +146,7 @@ async fn what_lies_in_a_wrong_base_directory_stays() {
         std::fs::write(at(name), "precious").unwrap();
     }
     // As root the daemon becomes somebody who may write there only in the second case.
-    for mode in [0o755, 0o777] {
+    for mode in [0o755, 0o1777] {
         std::fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
         let base = directory.path().to_str().unwrap().to_owned();
         let mut rig = Rig::spawn(nobody(), &["--base", &base, "--no-remote"]);
@@ -170,6 +170,42 @@ async fn what_lies_in_a_wrong_base_directory_stays() {
         .collect();
     names.sort();
     assert_eq!(names, ["floe", "native", "scratch", "target=x86_64", "tmp"]);
+}
+
+#[tokio::test]
+async fn a_base_directory_that_others_have_a_hand_in_is_refused_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let at = |name: &str| directory.path().join(name);
+    for name in ["open", "target", "theirs"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    std::fs::set_permissions(at("open"), Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::symlink(at("target"), at("link")).unwrap();
+    let mut cases = vec![("open", "may be written"), ("link", "symbolic link")];
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(at("theirs"), Some(4242), None).unwrap();
+        cases.push(("theirs", "belongs to another user"));
+    } else {
+        eprintln!("SKIPPED: other users' directories: that needs root");
+    }
+    let stood = |name: &str| {
+        let meta = std::fs::metadata(at(name)).unwrap();
+        (meta.uid(), meta.mode())
+    };
+    for (name, why) in cases {
+        let before = (stood(name), stood("target"));
+        let base = at(name).to_str().unwrap().to_owned();
+        let mut rig = Rig::spawn(nobody(), &["--base", &base, "--no-remote"]);
+        assert_eq!(rig.ended().await.code(), Some(1), "{name}");
+        let log = rig.log();
+        assert!(
+            log.contains(&base) && log.contains(why) && log.contains("-b"),
+            "{name}: {log}"
+        );
+        assert_eq!((stood(name), stood("target")), before, "{name}");
+        assert_eq!(std::fs::read_dir(at(name)).unwrap().count(), 0);
+    }
 }
 
 #[tokio::test]

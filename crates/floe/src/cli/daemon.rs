@@ -14,14 +14,16 @@ use super::service;
 use super::standing::{self, Part, warn_of_openness};
 use crate::log::Origin;
 
-/// Where toolchains are kept when nobody says otherwise: the service's own directory for root.
-const ROOT_BASE_DIR: &str = "/var/tmp/floe-envs";
+/// Where root's service keeps toolchains when nobody says otherwise: nobody else can have made it.
+const ROOT_BASE_DIR: &str = "/var/cache/floe";
+/// Under icecream's names: where icecream does.
+const ICECREAM_BASE_DIR: &str = "/var/tmp/icecc-envs";
 
 pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
     let name = origin.name("floe daemon", "iceccd");
     service::run(&options.service, origin, name, |ready| {
         let part = Part::of(origin, options.icecream)?;
-        let mut config = config(options)?;
+        let mut config = config(options, origin)?;
         if let Part::Alone { place } = &part {
             alone(&mut config, place)?;
         }
@@ -94,13 +96,13 @@ fn zygote(user: Option<(u32, u32)>) -> Option<sandbox::Zygote> {
     }
 }
 
-fn config(options: &DaemonOptions) -> anyhow::Result<daemon::Config> {
+fn config(options: &DaemonOptions, origin: Origin) -> anyhow::Result<daemon::Config> {
     let base_dir = match &options.base_dir {
         // Under icecream's name it may be any.
         Some(dir) if !dir.as_os_str().is_empty() => {
             std::path::absolute(dir).with_context(|| format!("-b {}", dir.display()))?
         }
-        _ => default_base_dir()?,
+        _ => default_base_dir(origin)?,
     };
     let mut config = daemon::Config::new(base_dir);
     if let Some(netname) = &options.netname {
@@ -158,9 +160,9 @@ fn scheduler(option: Option<&str>) -> anyhow::Result<Find> {
     Find::parse(&named.unwrap_or_default()).map_err(anyhow::Error::msg)
 }
 
-fn default_base_dir() -> io::Result<PathBuf> {
+fn default_base_dir(origin: Origin) -> io::Result<PathBuf> {
     if sandbox::privileges::is_root() {
-        return Ok(PathBuf::from(ROOT_BASE_DIR));
+        return Ok(origin.name(ROOT_BASE_DIR, ICECREAM_BASE_DIR).into());
     }
     let directory = |name| {
         let named = std::env::var_os(name).map(PathBuf::from);

@@ -181,7 +181,7 @@ pub(crate) struct DaemonOptions {
     /// Scheduler to use, instead of looking for one on the network
     #[arg(short = 's', long = "scheduler-host", value_name = "HOST[:PORT]", value_parser = values::scheduler)]
     pub(crate) scheduler: Option<String>,
-    /// Directory in which toolchains and scratch files are kept, in floe/; what else is there stays
+    /// Directory in which toolchains and scratch files are kept, in floe/; what else is there stays [default for root: /var/cache/floe, and /var/tmp/icecc-envs under icecream's name; for others floe/daemon in their cache]
     #[arg(short = 'b', long = "env-basedir", value_name = "DIR", value_parser = values::absolute())]
     pub(crate) base_dir: Option<PathBuf>,
     /// Disk space for toolchains of other hosts, never exceeded

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use store::{OpenError, Store};
+use store::{Base, OpenError, Store};
 
 use crate::support::{build, is_whole, open, open_found, options};
 
@@ -138,4 +138,66 @@ fn scratch_of_dead_jobs_is_cleared_away() {
     assert_eq!(fs::read_dir(store.scratch()).unwrap().count(), 0);
     is_whole(&tree, 4).unwrap();
     assert_eq!(store.usage().trees, 1);
+}
+
+fn exposed(base: &Path) -> String {
+    match Store::open(base, options(1 << 20)) {
+        Err(error @ OpenError::Exposed { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_way_that_others_may_change_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let rights = |name: &str, mode| {
+        fs::create_dir_all(at(name)).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    rights("open", 0o777);
+    rights("many", 0o1777);
+    rights("group", 0o775);
+    fs::create_dir(at("many/own")).unwrap();
+    for base in ["open", "open/base", "group", "many/../open/base"] {
+        let text = exposed(&at(base));
+        assert!(text.contains("may be written"), "{base}: {text}");
+    }
+    assert_eq!(fs::read_dir(at("open")).unwrap().count(), 0);
+    symlink(at("many/own"), at("link")).unwrap();
+    symlink(at("many"), at("way")).unwrap();
+    symlink(at("open"), at("lure")).unwrap();
+    assert!(exposed(&at("link")).contains("symbolic link"));
+    assert!(exposed(&at("lure/base")).contains("/open may be"));
+    // Our own links on the way are followed, and in a sticky directory nobody touches what is ours.
+    drop(open(&at("way/own"), 1 << 20));
+    drop(open(&at("many"), 1 << 20));
+    drop(open(&at("new/and/deep"), 1 << 20));
+    // A link in the place of our own directory.
+    fs::rename(at("many/floe"), at("elsewhere")).unwrap();
+    symlink(at("elsewhere"), at("many/floe")).unwrap();
+    assert!(exposed(&at("many")).contains("symbolic link"));
+}
+
+#[test]
+fn what_belongs_to_somebody_else_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: other users' directories: that needs root");
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    fs::create_dir_all(at("theirs/base")).unwrap();
+    symlink(place.path(), at("way")).unwrap();
+    lchown(at("theirs"), Some(4242), None).unwrap();
+    lchown(at("way"), Some(4242), None).unwrap();
+    for base in ["theirs", "theirs/base", "way/base"] {
+        let text = exposed(&at(base));
+        assert!(text.contains("another user"), "{base}: {text}");
+    }
+    // It may be the daemon's user.
+    let base = Base::open(&at("theirs/base"), 4242).unwrap();
+    base.give_to(4242, 4243).unwrap();
+    let meta = fs::metadata(base.path()).unwrap();
+    assert_eq!((meta.uid(), meta.gid()), (4242, 4243));
 }
