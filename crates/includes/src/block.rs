@@ -174,6 +174,12 @@ impl Library {
         self.compilers
     }
 
+    /// Goes on with what another chain or compiler left, and leaves what there is. Whoever changes between
+    /// several keeps one of these for each.
+    pub fn exchange(&mut self, memory: &mut Memory) {
+        std::mem::swap(&mut self.memory, memory);
+    }
+
     /// Evaluates every file anew from now on, to compare with.
     pub fn forget(&mut self) {
         self.memory = Memory::default();

@@ -22,7 +22,7 @@ mod words;
 pub use block::{Block, Library, Strange};
 pub use compiler::{Compiler, Question, Unanswered, question};
 pub use dialect::Dialect;
-pub use evaluate::{Preset, Reached, Source, Unknown, evaluate};
+pub use evaluate::{Memory, Preset, Reached, Source, Unknown, evaluate};
 pub use expression::Doubt;
 pub use facts::Facts;
 pub use macros::Lack;

@@ -33,8 +33,12 @@ pub(crate) struct Disk {
     looked_at: HashSet<FileId>,
     /// How often a file was read.
     readings: u64,
+    /// Of files that were found for it.
+    inodes: HashMap<FileId, u64>,
     /// The directory that the compiler runs in.
     start: PathBuf,
+    /// It takes files for one by their inode, and not by what is in them.
+    goes_by_inode: bool,
 }
 
 /// What one reading of a file found.
@@ -47,6 +51,8 @@ pub(crate) struct Contents {
     /// The number of the reading.
     reading: u64,
     block: Option<Arc<Block>>,
+    /// Until somebody wants the block.
+    bytes: Option<Vec<u8>>,
     inode: (u64, u64),
 }
 
@@ -57,43 +63,67 @@ impl Contents {
     }
 }
 
-/// Paths by number.
+/// Paths by number, as compilers in some directory spell them.
 #[derive(Debug, Default)]
 struct Numbered {
-    paths: Vec<PathBuf>,
-    numbers: HashMap<PathBuf, u32>,
+    paths: Vec<Numbering>,
+    numbers: HashMap<Vec<u8>, u32>,
+}
+
+#[derive(Debug)]
+struct Numbering {
+    spelled: PathBuf,
+    whole: PathBuf,
 }
 
 impl Numbered {
-    fn number(&mut self, path: &Path) -> u32 {
-        if let Some(number) = self.numbers.get(path) {
+    fn number(&mut self, start: &Path, path: &Path) -> u32 {
+        let key = match path.is_absolute() {
+            true => path.as_os_str().as_bytes().to_vec(),
+            // No path has this byte.
+            false => [start.as_os_str().as_bytes(), path.as_os_str().as_bytes()].join(&0),
+        };
+        if let Some(number) = self.numbers.get(&key) {
             return *number;
         }
         // So many paths do not fit into any memory.
         let number = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
-        self.paths.push(path.to_owned());
-        self.numbers.insert(path.to_owned(), number);
+        self.paths.push(Numbering {
+            spelled: path.to_owned(),
+            whole: start.join(path),
+        });
+        self.numbers.insert(key, number);
         number
     }
 
-    fn path(&self, number: u32) -> &Path {
-        self.paths
-            .get(number as usize)
-            .map_or(Path::new(""), PathBuf::as_path)
+    fn spelled(&self, number: u32) -> &Path {
+        let path = self.paths.get(number as usize);
+        path.map_or(Path::new(""), |path| &path.spelled)
+    }
+
+    fn whole(&self, number: u32) -> &Path {
+        let path = self.paths.get(number as usize);
+        path.map_or(Path::new(""), |path| &path.whole)
     }
 }
 
 impl Disk {
+    /// How its compiler takes files for one: by their inode, or by what is in them.
+    pub(crate) fn goes_by_inode(&mut self, does: bool) {
+        self.goes_by_inode = does;
+    }
+
     /// Forgets where files are, for a compile in `start`.
     pub(crate) fn begin(&mut self, start: &Path) {
         self.found.clear();
         self.names.begin();
         self.looked_at.clear();
+        self.inodes.clear();
         start.clone_into(&mut self.start);
     }
 
     pub(crate) fn directory(&mut self, path: &Path) -> DirectoryId {
-        DirectoryId(self.directories.number(path))
+        DirectoryId(self.directories.number(&self.start, path))
     }
 
     /// The file at a path that is named without a search.
@@ -106,17 +136,17 @@ impl Disk {
 
     /// A file's path as the compiler would name it.
     pub(crate) fn path(&self, file: FileId) -> &Path {
-        self.files.path(file.0)
+        self.files.spelled(file.0)
     }
 
     pub(crate) fn directory_path(&self, directory: DirectoryId) -> &Path {
-        self.directories.path(directory.0)
+        self.directories.spelled(directory.0)
     }
 
     /// What is in a file, as it was when it was read for this source.
     pub(crate) fn contents(&mut self, file: FileId) -> Option<&Contents> {
         if !self.looked_at.contains(&file) {
-            self.look_at(file, None)?;
+            self.look_at(file)?;
         }
         self.contents.get(&file)
     }
@@ -134,10 +164,10 @@ impl Disk {
 
     /// Whether a file is as it was when so many readings had been done.
     pub(crate) fn is_as_before(&self, file: FileId, readings: u64) -> bool {
-        let path = self.start.join(self.path(file));
+        let path = self.files.whole(file.0);
         let contents = self.contents.get(&file);
         contents.is_some_and(|contents| {
-            contents.reading <= readings && Stamp::at(&path) == Some(contents.stamp)
+            contents.reading <= readings && Stamp::at(path) == Some(contents.stamp)
         })
     }
 
@@ -151,14 +181,14 @@ impl Disk {
 
     /// What holds of a directory now.
     pub(crate) fn state(&mut self, directory: DirectoryId) -> State {
-        let path = self.start.join(self.directories.path(directory.0));
-        self.names.state(directory, &path)
+        let path = self.directories.whole(directory.0);
+        self.names.state(directory, path)
     }
 
     /// Whether something of the name is there, whatever it leads to.
     pub(crate) fn is_named(&mut self, probe: Probe, library: &Library) -> bool {
         let spelling = library.spelling(probe.name);
-        let path = self.directories.path(probe.directory.0);
+        let path = self.directories.spelled(probe.directory.0);
         let path = path.join(OsStr::from_bytes(spelling));
         self.may_be_there(probe.directory, &path, spelling)
     }
@@ -170,25 +200,29 @@ impl Disk {
 
     /// Whether the names of the directory that a path is in do not say that nothing is there.
     fn may_be_there(&mut self, directory: DirectoryId, path: &Path, spelling: &[u8]) -> bool {
+        if !spelling.contains(&b'/') {
+            let above = self.directories.whole(directory.0);
+            return self.names.may_have(directory, above, spelling);
+        }
         let (Some(above), Some(last)) = (path.parent(), path.file_name()) else {
             return true;
         };
-        let is_plain = spelling.ends_with(last.as_bytes()) && !spelling.starts_with(b"/");
-        if !is_plain {
+        if !spelling.ends_with(last.as_bytes()) || spelling.starts_with(b"/") {
             return true;
         }
-        let above = above.to_owned();
-        let directory = match spelling.contains(&b'/') {
-            true => self.directory(&above),
-            false => directory,
-        };
-        let above = self.start.join(&above);
-        self.names.may_have(directory, &above, last.as_bytes())
+        let directory = self.directories.number(&self.start, above);
+        let above = self.directories.whole(directory);
+        self.names
+            .may_have(DirectoryId(directory), above, last.as_bytes())
     }
 
     fn look(&mut self, path: &Path) -> Found {
         match fs::metadata(self.start.join(path)) {
-            Ok(meta) if meta.is_file() => Found::File(FileId(self.files.number(path))),
+            Ok(meta) if meta.is_file() => {
+                let file = FileId(self.files.number(&self.start, path));
+                self.inodes.insert(file, meta.ino());
+                Found::File(file)
+            }
             Ok(meta) if meta.is_dir() => Found::Nothing,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => Found::Nothing,
@@ -197,21 +231,22 @@ impl Disk {
     }
 
     /// Reads a file unless it is as it was.
-    fn look_at(&mut self, file: FileId, library: Option<&mut Library>) -> Option<()> {
+    fn look_at(&mut self, file: FileId) -> Option<()> {
         // Before anything is read: what is written from now on must not be taken for known.
         let now = SystemTime::now();
-        let path = self.start.join(self.path(file));
-        let stamp = Stamp::at(&path)?;
-        let known = self.contents.get(&file).filter(|known| {
-            known.stamp == stamp && !known.is_racy && (known.block.is_some() || library.is_none())
-        });
-        if known.is_none() {
+        let path = self.files.whole(file.0);
+        let stamp = Stamp::at(path)?;
+        let before = self.contents.get(&file);
+        if before.is_none_or(|known| known.stamp != stamp || known.is_racy) {
             let Reading {
                 stamp,
                 inode,
                 body,
                 bytes,
-            } = read(&path)?;
+            } = read(path)?;
+            // What was only written again is the same to whoever has read it.
+            let same = before.filter(|known| known.body.digest == body.digest);
+            let block = same.and_then(|known| known.block.clone());
             self.readings += 1;
             let contents = Contents {
                 reading: self.readings,
@@ -219,7 +254,8 @@ impl Disk {
                 body,
                 inode,
                 is_racy: stamp.is_racy(now),
-                block: library.map(|library| Arc::new(library.block(&bytes))),
+                bytes: block.is_none().then_some(bytes),
+                block,
             };
             self.contents.insert(file, contents);
         }
@@ -276,7 +312,7 @@ impl Tree for Disk {
         let spelling = library.spelling(name);
         let path = self
             .directories
-            .path(directory.0)
+            .spelled(directory.0)
             .join(OsStr::from_bytes(spelling));
         let found = match self.may_be_there(directory, &path, spelling) {
             true => self.look(&path),
@@ -298,25 +334,34 @@ impl Tree for Disk {
     }
 
     fn block(&mut self, file: FileId, library: &mut Library) -> Option<Arc<Block>> {
-        let block = |disk: &Self| disk.contents.get(&file)?.block.clone();
-        match self
-            .looked_at
-            .contains(&file)
-            .then(|| block(self))
-            .flatten()
-        {
-            Some(block) => Some(block),
-            None => {
-                self.look_at(file, Some(library))?;
-                block(self)
-            }
+        if !self.looked_at.contains(&file) {
+            self.look_at(file)?;
         }
+        let contents = self.contents.get_mut(&file)?;
+        if let Some(bytes) = contents.bytes.take() {
+            contents.block = Some(Arc::new(library.block(&bytes)));
+        }
+        contents.block.clone()
     }
 
     fn once(&mut self, file: FileId) -> u64 {
-        // clang's rule. gcc takes equal contents of equal time for one file: such a copy is found here as
-        // one file more, which the comparison shows.
-        fs::metadata(self.start.join(self.path(file))).map_or(0, |meta| meta.ino())
+        if self.goes_by_inode {
+            return match self.inodes.get(&file) {
+                Some(inode) => *inode,
+                None => fs::metadata(self.files.whole(file.0)).map_or(0, |meta| meta.ino()),
+            };
+        }
+        // gcc takes copies of the same time for one file.
+        let body = self.contents(file).map(|contents| contents.body);
+        body.map_or(0, |body| {
+            let (start, _) = body
+                .digest
+                .as_bytes()
+                .split_first_chunk()
+                .unwrap_or((&[0; 8], &[]));
+            let seconds = body.modified.seconds.cast_unsigned().rotate_left(32);
+            u64::from_le_bytes(*start) ^ seconds ^ u64::from(body.modified.nanoseconds)
+        })
     }
 
     fn spelled(&mut self, file: FileId) -> Vec<u8> {

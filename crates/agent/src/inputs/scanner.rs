@@ -8,9 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use toolchain::Stamp;
 
 use includes::{
-    Chain, Compiler, Dialect, Library, Preset, Probe, Reached, Source, Spellings, Unknown, evaluate,
+    Chain, Compiler, Dialect, Library, Memory, Preset, Probe, Reached, Source, Spellings, Unknown,
+    evaluate,
 };
-use invocation::Inputs;
+use invocation::{Inputs, Language};
 
 use super::catalogue::Catalogue;
 use super::compiler::Asked;
@@ -22,22 +23,35 @@ use super::recorded::Recorded;
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
 const MAX_SIZE: usize = 4_000_000;
 /// Kinds of compiles that are remembered.
-const MAX_KINDS: usize = 64;
+const MAX_KINDS: usize = 1000;
+/// Of those, how many remember how sources went through their headers: up to some 24 MB each.
+const MAX_MEMORIES: usize = 12;
 /// How often a compiler is asked for one source before it is given up.
 const MAX_ROUNDS: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
+    grounds: HashMap<(PathBuf, Language, Dialect), Ground>,
     kinds: HashMap<Asked, Kind>,
+    turn: u64,
+}
+
+/// What compiles have in common that read files in the same way, whatever directories they search.
+#[derive(Debug)]
+struct Ground {
+    library: Library,
+    disk: Disk,
 }
 
 /// Compiles that a compiler answers alike.
 #[derive(Debug)]
 struct Kind {
+    ground: (PathBuf, Language, Dialect),
     compiler: Compiler,
-    library: Library,
-    disk: Disk,
     chain: Chain,
+    /// While another kind is on the ground.
+    memory: Memory,
+    used: u64,
     spellings: Spellings,
     recorded: HashMap<(Vec<invocation::Preset>, PathBuf, Beside), Recorded>,
     own: Own,
@@ -88,10 +102,12 @@ impl Scanner {
         inputs: &Inputs,
         source: &Path,
     ) -> Result<Vec<PathBuf>, NotKnown> {
-        let kind = self.kind(asked)?;
-        let reached = kind.reached(asked, inputs, source)?;
+        let (kind, ground) = self.kind(asked)?;
+        let reached = kind.reached(ground, asked, inputs, source)?;
         let files = reached.entered.iter();
-        Ok(files.map(|file| kind.disk.path(*file).to_owned()).collect())
+        Ok(files
+            .map(|file| ground.disk.path(*file).to_owned())
+            .collect())
     }
 
     /// What an executor must be told for a source.
@@ -103,20 +119,21 @@ impl Scanner {
         catalogue: &Mutex<Catalogue>,
         beside: &Beside,
     ) -> Result<(Listing, Level), NotKnown> {
-        let kind = self.kind(asked)?;
-        kind.disk.begin(&asked.directory);
+        let (kind, ground) = self.kind(asked)?;
+        ground.disk.begin(&asked.directory);
         let key = (inputs.presets.clone(), source.to_owned(), beside.clone());
         if let Some(recorded) = kind.recorded.get(&key)
             && recorded.holds(
-                &mut kind.disk,
+                &mut ground.disk,
                 &catalogue.lock().unwrap_or_else(PoisonError::into_inner),
             )
         {
             return Ok((recorded.listing.clone(), Level::Recorded));
         }
-        let mut reached = kind.reached(asked, inputs, source)?;
+        let mut reached = kind.reached(ground, asked, inputs, source)?;
+        let Ground { library, disk } = ground;
         for path in &beside.files {
-            let file = kind.disk.file(path);
+            let file = disk.file(path);
             reached
                 .files
                 .push(file.ok_or_else(|| NotKnown::NoFile(path.clone()))?);
@@ -126,39 +143,51 @@ impl Scanner {
         let searched: Vec<PathBuf> = searched.chain(beside.directory.clone()).collect();
         let marks = kind.own.marks.iter().filter(|mark| mark.is_file());
         let spellings = &mut kind.spellings;
-        let spelled = spellings.of(&reached, &kind.chain, &mut kind.disk, &kind.library);
-        let spelled: Vec<Probe> = spelled
-            .into_iter()
-            .filter_map(|at| spellings.place(at))
-            .collect();
+        let spelled = spellings.of(&reached, &kind.chain, disk, library);
+        let places = spelled.into_iter().filter_map(|at| spellings.place(at));
         let listed = Listed {
             start: &asked.directory,
             reached: &reached,
-            spelled: &spelled,
+            spelled: &places.collect::<Vec<Probe>>(),
             searched: &searched,
             marks: &marks.cloned().collect::<Vec<_>>(),
             arguments: &kind.own.arguments,
             source,
         };
         let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
-        let (listing, way) = listed.list(&mut kind.disk, &kind.library, &mut catalogue)?;
-        let recorded = Recorded::of(&reached, &way, &listing, &mut kind.disk, &kind.library);
-        match recorded {
+        let (listing, way) = listed.list(disk, library, &mut catalogue)?;
+        match Recorded::of(&reached, &way, &listing, disk, library) {
             Some(recorded) => kind.recorded.insert(key, recorded),
             None => kind.recorded.remove(&key),
         };
         Ok((listing, Level::Evaluated))
     }
 
-    fn kind(&mut self, asked: &Asked) -> Result<&mut Kind, NotKnown> {
-        let is_full = |kind: &Kind| kind.library.size() + kind.disk.size() > MAX_SIZE;
-        if self.kinds.get(asked).is_some_and(is_full) || self.kinds.len() > MAX_KINDS {
+    fn kind(&mut self, asked: &Asked) -> Result<(&mut Kind, &mut Ground), NotKnown> {
+        let is_full = |ground: &Ground| ground.library.size() + ground.disk.size() > MAX_SIZE;
+        if self.grounds.values().any(is_full) || self.kinds.len() > MAX_KINDS {
+            self.grounds.clear();
             self.kinds.clear();
         }
         if self.kinds.get(asked).is_none_or(|kind| !kind.holds(asked)) {
-            self.kinds.insert(asked.clone(), Kind::of(asked)?);
+            let kind = Kind::of(asked, &mut self.grounds)?;
+            self.kinds.insert(asked.clone(), kind);
         }
-        self.kinds.get_mut(asked).ok_or(NotKnown::Endless)
+        self.turn += 1;
+        let mut remembering: Vec<u64> = self.kinds.values().map(|kind| kind.used).collect();
+        if remembering.len() > MAX_MEMORIES {
+            let place = remembering.len() - MAX_MEMORIES;
+            let (_, oldest, _) = remembering.select_nth_unstable(place);
+            let forgotten = self.kinds.values_mut().filter(|kind| kind.used < *oldest);
+            forgotten.for_each(|kind| kind.memory = Memory::default());
+        }
+        let kind = self.kinds.get_mut(asked).ok_or(NotKnown::Endless)?;
+        kind.used = self.turn;
+        let ground = self
+            .grounds
+            .get_mut(&kind.ground)
+            .ok_or(NotKnown::Endless)?;
+        Ok((kind, ground))
     }
 }
 
@@ -169,25 +198,35 @@ impl Kind {
         Stamp::at(&asked.program) == self.program && !self.passed_over.iter().any(path)
     }
 
-    fn of(asked: &Asked) -> Result<Self, NotKnown> {
+    fn of(
+        asked: &Asked,
+        grounds: &mut HashMap<(PathBuf, Language, Dialect), Ground>,
+    ) -> Result<Self, NotKnown> {
         let program = Stamp::at(&asked.program);
         let said = asked.ask(&[])?;
-        let mut library = Library::new(Dialect::told(&said.stdout));
-        let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut library)?;
+        let dialect = Dialect::told(&said.stdout);
+        let key = (asked.program.clone(), asked.language, dialect);
+        let ground = grounds.entry(key.clone()).or_insert_with(|| Ground {
+            library: Library::new(dialect),
+            disk: Disk::default(),
+        });
+        let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut ground.library)?;
+        ground.disk.goes_by_inode(compiler.is_clang);
+        ground.disk.begin(&asked.directory);
         let own = Own::of(&compiler);
-        let mut disk = Disk::default();
         let directories = compiler.directories.iter();
-        let directories = directories.map(|path| disk.directory(as_path(path)));
+        let directories = directories.map(|path| ground.disk.directory(as_path(path)));
         let chain = Chain {
             directories: directories.collect(),
             angled: compiler.quoted_only,
             ignores_source_directory: false,
         };
         Ok(Self {
+            ground: key,
             compiler,
-            library,
-            disk,
             chain,
+            memory: Memory::default(),
+            used: 0,
             spellings: Spellings::default(),
             recorded: HashMap::new(),
             own,
@@ -198,19 +237,21 @@ impl Kind {
 
     fn reached(
         &mut self,
+        ground: &mut Ground,
         asked: &Asked,
         inputs: &Inputs,
         source: &Path,
     ) -> Result<Reached, NotKnown> {
-        self.disk.begin(&asked.directory);
+        let Ground { library, disk } = ground;
+        disk.begin(&asked.directory);
         let presets: Vec<Preset> = inputs.presets.iter().map(preset).collect();
         let missing = |path: &Path| NotKnown::NoFile(path.to_owned());
-        let file = self.disk.file(source).ok_or_else(|| missing(source))?;
-        let directory = self.disk.directory(Path::new(""));
+        let file = disk.file(source).ok_or_else(|| missing(source))?;
+        let directory = disk.directory(Path::new(""));
         let mut preincluded = Vec::new();
         for path in &self.compiler.preincluded {
             let path = as_path(path);
-            preincluded.push(self.disk.file(path).ok_or_else(|| missing(path))?);
+            preincluded.push(disk.file(path).ok_or_else(|| missing(path))?);
         }
         for _ in 0..MAX_ROUNDS {
             let wanted = Source {
@@ -221,14 +262,17 @@ impl Kind {
                 directory,
                 preincluded: &preincluded,
             };
-            match evaluate(wanted, &mut self.disk, &mut self.library) {
+            library.exchange(&mut self.memory);
+            let found = evaluate(wanted, disk, library);
+            library.exchange(&mut self.memory);
+            match found {
                 Ok(reached) => return Ok(reached),
                 Err(Unknown::Ask(questions)) => {
                     let said = asked.ask(&questions)?;
                     self.compiler.learn(&said.stdout, &questions);
                 }
                 Err(Unknown::Doubt(why, at)) => {
-                    let at = self.disk.path(at).to_owned();
+                    let at = disk.path(at).to_owned();
                     return Err(NotKnown::Doubt { why, at });
                 }
             }

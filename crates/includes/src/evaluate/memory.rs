@@ -13,7 +13,7 @@ use crate::variables::Variables;
 
 /// Belongs to one library and one tree.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Definitions by name: 0 is undefined.
     pub(super) macros: Variables,
     /// [`SEEN`] and [`ONCE`] by [`Files::once`].

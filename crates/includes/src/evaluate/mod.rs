@@ -20,7 +20,7 @@ use crate::macros::{Expander, MacroId, Place, define};
 use crate::names::Name;
 use crate::search::{DirectoryId, FileId, Found, Origin, Request, Tree};
 use crate::words::Word;
-pub(crate) use memory::Memory;
+pub use memory::Memory;
 use memory::{ONCE, SEEN};
 pub use source::{Preset, Reached, Source, Unknown};
 use view::{Here, View};
