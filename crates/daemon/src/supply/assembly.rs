@@ -43,6 +43,8 @@ pub(super) struct Assembly {
 struct State {
     wanted: HashSet<Digest>,
     coming: HashSet<Digest>,
+    /// To be fetched from other executors.
+    elsewhere: HashSet<Digest>,
     parts: HashMap<Digest, Landing>,
     /// Keeps the files until there is a tree of them.
     leases: Vec<ObjectLease>,
@@ -177,9 +179,37 @@ impl Assembly {
         self.state().parts.get(digest).map_or(0, Landing::came)
     }
 
+    /// These are to be fetched from another executor: of them those that are wanted and that nobody brings
+    /// or fetches, so that however often one is named, one waits.
+    pub(super) fn elsewhere(&self, files: &[Digest]) -> Result<Vec<Digest>, NotWanted> {
+        if files.iter().any(|digest| !self.files.contains_key(digest)) {
+            return Err(NotWanted::Foreign);
+        }
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut files: Vec<Digest> = files.to_vec();
+        files.retain(|digest| {
+            state.wanted.contains(digest)
+                && !state.coming.contains(digest)
+                && state.elsewhere.insert(*digest)
+        });
+        Ok(files)
+    }
+
+    /// It came, or somebody else brings it.
+    pub(super) fn fetched(&self, digest: &Digest) {
+        self.state().elsewhere.remove(digest);
+    }
+
+    /// Whoever fetched for an earlier conversation does so no more.
+    pub(super) fn fetches_nothing(&self) {
+        self.state().elsewhere.clear();
+    }
+
     /// Somebody who was to bring it cannot.
     pub(super) fn ask_again(&self, digest: Digest) {
         let mut state = self.state();
+        state.elsewhere.remove(&digest);
         if state.wanted.contains(&digest) && !state.coming.contains(&digest) {
             state.again.push(digest);
             drop(state);
@@ -298,5 +328,44 @@ impl Drop for Coming<'_> {
         let mut state = self.assembly.state();
         state.coming.remove(&self.digest);
         state.have = state.have.saturating_sub(self.counted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toolchain::manifest::{Entry, Kind, MemberPath};
+
+    fn digest(number: u8) -> Digest {
+        Digest::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn a_file_is_fetched_once_at_a_time_and_only_if_it_is_wanted() {
+        let entry = |number: u8| Entry {
+            path: MemberPath::parse(format!("usr/{number}").as_bytes()).unwrap(),
+            kind: Kind::File {
+                executable: false,
+                size: 1,
+                digest: digest(number),
+            },
+        };
+        let manifest = Manifest::new([entry(1), entry(2), entry(3)]).unwrap();
+        let owner = MemberId::from_bytes([7; 16]);
+        let assembly = Assembly::new(owner, digest(9), &manifest);
+        let all = [digest(1), digest(1), digest(2), digest(3)];
+        let coming = assembly.bring(digest(2), 0, None).unwrap();
+        assert_eq!(assembly.elsewhere(&all), Ok(vec![digest(1), digest(3)]));
+        assert_eq!(assembly.elsewhere(&all), Ok(Vec::new()));
+        assert_eq!(
+            assembly.elsewhere(&[digest(1), digest(4)]),
+            Err(NotWanted::Foreign)
+        );
+        // What was not to be had there may be elsewhere.
+        assembly.ask_again(digest(1));
+        drop(coming);
+        assert_eq!(assembly.elsewhere(&all), Ok(vec![digest(1), digest(2)]));
+        assembly.fetches_nothing();
+        assert_eq!(assembly.elsewhere(&all[3..]), Ok(vec![digest(3)]));
     }
 }

@@ -16,10 +16,13 @@ use wire::name::Size;
 use wire::{Limits, Side};
 
 use super::Supply;
-use super::assembly::Assembly;
+use super::assembly::{Assembly, NotWanted};
 use super::landing::Broken;
 
+/// For one address, of so many, and for all of them.
 const CONNECT: Duration = Duration::from_secs(5);
+const MOST_ADDRESSES: usize = 4;
+const CONNECT_AT_ALL: Duration = Duration::from_secs(10);
 /// Another holder, or the agent, is asked when nothing came for so long.
 const QUIET: Duration = Duration::from_secs(10);
 /// Of one holder at a time.
@@ -27,9 +30,34 @@ const AT_ONCE: usize = 8;
 /// Connections that are kept.
 const MOST: usize = 64;
 
-/// Connections to other executors.
+/// What is to be fetched from one holder.
+#[derive(Debug)]
+pub(super) struct Errand {
+    holder: MemberId,
+    addresses: Vec<HostPort>,
+    files: VecDeque<Digest>,
+}
+
+impl Errand {
+    /// None if nothing of it is wanted.
+    pub(super) fn of(
+        assembly: &Assembly,
+        elsewhere: &Elsewhere,
+    ) -> Result<Option<Self>, NotWanted> {
+        let files = assembly.elsewhere(&elsewhere.files)?;
+        let addresses = elsewhere.addresses.iter().filter_map(host_port);
+        Ok((!files.is_empty()).then(|| Self {
+            holder: MemberId::from_bytes(*elsewhere.holder.as_bytes()),
+            addresses: addresses.take(MOST_ADDRESSES).collect(),
+            files: files.into(),
+        }))
+    }
+}
+
+/// Connections to other executors, each for toolchains of one member: it is that one's word where the other
+/// is, and if it is not there the others do not wait.
 #[derive(Debug, Default)]
-pub(super) struct Fellows(Mutex<HashMap<MemberId, Line>>);
+pub(super) struct Fellows(Mutex<HashMap<(MemberId, MemberId), Line>>);
 
 type Line = Arc<tokio::sync::Mutex<Option<Link>>>;
 
@@ -37,17 +65,17 @@ impl Fellows {
     async fn get(
         &self,
         live: &Live,
-        holder: MemberId,
+        (owner, holder): (MemberId, MemberId),
         addresses: &[HostPort],
         bind: Option<IpAddr>,
     ) -> Result<Link, String> {
         let line = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= MOST && !known.contains_key(&holder) {
+            if known.len() >= MOST && !known.contains_key(&(owner, holder)) {
                 // Who uses one has a handle of its own.
                 known.clear();
             }
-            Arc::clone(known.entry(holder).or_default())
+            Arc::clone(known.entry((owner, holder)).or_default())
         };
         // Who comes while somebody connects waits for the same connection.
         let mut line = line.lock().await;
@@ -78,22 +106,29 @@ impl Fellows {
     }
 
     /// Connections for which nobody has any use are closed.
-    pub(super) fn close(&self, holder: MemberId) {
+    fn close(&self, of: (MemberId, MemberId)) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&holder);
+        known.remove(&of);
     }
 }
 
 impl Supply {
     /// Fetches what the agent said is elsewhere; what does not come is asked for again.
-    pub(super) async fn fetch(self: Arc<Self>, assembly: Arc<Assembly>, elsewhere: Elsewhere) {
-        let holder = MemberId::from_bytes(*elsewhere.holder.as_bytes());
-        let mut files: VecDeque<Digest> = elsewhere.files.iter().copied().collect();
-        let addresses: Vec<_> = elsewhere.addresses.iter().filter_map(host_port).collect();
+    pub(super) async fn fetch(self: Arc<Self>, assembly: Arc<Assembly>, errand: Errand) {
+        let Errand {
+            holder,
+            addresses,
+            mut files,
+        } = errand;
         let bind = self.shop.config.bind;
+        let of = (assembly.owner, holder);
         let link = match holder == self.me {
             true => Err("that is this host".to_owned()),
-            false => self.fellows.get(&self.live, holder, &addresses, bind).await,
+            false => {
+                let getting = self.fellows.get(&self.live, of, &addresses, bind);
+                let got = timeout(CONNECT_AT_ALL, getting).await;
+                got.unwrap_or_else(|_| Err(format!("it does not answer in {CONNECT_AT_ALL:?}")))
+            }
         };
         let link = match link {
             Ok(link) => link,
@@ -117,13 +152,13 @@ impl Supply {
             }
             match fetching.join_next().await {
                 None => return,
-                Some(Ok((_, Ok(())))) => {}
+                Some(Ok((file, Ok(())))) => assembly.fetched(&file),
                 Some(Ok((file, Err(broken)))) => {
                     tracing::info!("file {file} is not fetched from {holder}: {broken}");
                     // The rest would wait as long.
                     if !matches!(broken, Broken::Store(_)) {
                         files.drain(..).for_each(|file| assembly.ask_again(file));
-                        self.fellows.close(holder);
+                        self.fellows.close(of);
                     }
                     assembly.ask_again(file);
                 }

@@ -1,6 +1,6 @@
 //! The conversation about one toolchain that a member wants to use here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use wire::message::{
 use wire::name::Size;
 
 use super::assembly::Assembly;
+use super::fetch::Errand;
 use super::manifest::{Announced, NoManifest, receive};
 use super::{Supply, blocking, denied};
 use crate::shop::Entry;
@@ -30,12 +31,20 @@ const STUCK: Duration = Duration::from_secs(120);
 const SAID: Duration = Duration::from_secs(1);
 /// In one message.
 const TOGETHER: usize = 16384;
+/// Other executors from which is fetched at a time, and that may wait for it.
+const FETCHES: usize = 4;
+const MOST_WAITING: usize = 64;
+/// An agent names each file a few times at most, when who has it fails; few toolchains have fewer than this.
+const NAMED: usize = 4;
+const NAMED_BESIDES: usize = 256;
 
 /// How an offer ends without the toolchain.
 enum No {
     Denied(Denied),
     /// The agent's mistake.
     Wrong(String),
+    /// It says what it has no reason to.
+    OutOfPlace(String),
     /// It has gone; what came stays for a while.
     Gone(String),
 }
@@ -84,6 +93,10 @@ impl Supply {
                 }
                 return exchange.reset(ResetCode::INVALID_FIELD);
             }
+            Err(No::OutOfPlace(why)) => {
+                tracing::warn!("toolchain {name} of {who} is refused: {why}");
+                return exchange.reset(ResetCode::OUT_OF_PLACE);
+            }
             Err(No::Gone(why)) => {
                 return tracing::info!("toolchain {name} of {who} is not whole yet: {why}");
             }
@@ -114,8 +127,15 @@ impl Supply {
         };
         let key = (peer.member, offer.manifest);
         let turn = self.turn(key);
-        let Ok(_turn) = timeout(TURN, turn.lock()).await else {
-            return Err(No::Gone("another one takes too long".to_owned()));
+        let _turn = tokio::select! {
+            turn = timeout(TURN, turn.lock()) => {
+                turn.map_err(|_| No::Gone("another one takes too long".to_owned()))?
+            }
+            // What it says meanwhile would be kept.
+            next = exchange.next() => return Err(match next? {
+                Some(_) => No::OutOfPlace("it says more before it is asked".to_owned()),
+                None => No::Gone("the agent wants it no more".to_owned()),
+            }),
         };
         if self.is_there(key, &entry).await {
             return Ok(());
@@ -192,6 +212,9 @@ impl Supply {
         exchange: &mut Exchange,
     ) -> Result<(), No> {
         let mut fetching = JoinSet::new();
+        let mut waiting = VecDeque::new();
+        let mut words = NAMED_BESIDES + NAMED * assembly.files().count();
+        assembly.fetches_nothing();
         let mut tick = interval(SAID);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut have, mut moved) = (0, Instant::now());
@@ -219,12 +242,22 @@ impl Supply {
                 let no = format!("nothing of it has come for {STUCK:?}");
                 return Err(No::Denied(denied(&no, Retry::Here, "slow")));
             }
+            while fetching.len() < FETCHES
+                && let Some(errand) = waiting.pop_front()
+            {
+                let (supply, assembly) = (Arc::clone(self), Arc::clone(assembly));
+                fetching.spawn(supply.fetch(assembly, errand));
+            }
             tokio::select! {
-                next = exchange.next() => match next? {
+                next = exchange.next(), if waiting.len() < MOST_WAITING => match next? {
                     Some(Incoming::Message(message)) => match *message {
                         Message::Elsewhere(elsewhere) if elsewhere.manifest == assembly.manifest => {
-                            let (supply, assembly) = (Arc::clone(self), Arc::clone(assembly));
-                            fetching.spawn(supply.fetch(assembly, elsewhere));
+                            words = words.checked_sub(1).ok_or_else(|| {
+                                No::OutOfPlace("it names others too often".to_owned())
+                            })?;
+                            waiting.extend(Errand::of(assembly, &elsewhere).map_err(|_| {
+                                No::OutOfPlace("it names files that are not its toolchain's".to_owned())
+                            })?);
                         }
                         other => return Err(No::Wrong(format!("{} came", other.name()))),
                     },

@@ -5,11 +5,11 @@ mod author;
 use job::Digest;
 use membership::Role;
 use tokio::time::timeout;
-use transport::{Incoming, LinkError};
+use transport::{Exchange, Incoming, LinkError};
 use wire::ResetCode;
 use wire::field::List;
 use wire::message::{
-    Blob, FetchBlob, Manifest, Message, Offer, Packing, Possession, Refusal, Share,
+    Blob, Elsewhere, FetchBlob, Manifest, Message, Offer, Packing, Possession, Refusal, Share,
 };
 use wire::name::Count;
 
@@ -181,6 +181,61 @@ async fn wrong_manifests_and_files_are_refused() {
     assert_eq!(sent, Ok(()));
     assert!(missing.files.contains(&small));
     drop(exchange);
+}
+
+#[tokio::test]
+async fn who_names_other_holders_without_end_or_without_need_is_not_heard() {
+    let Some(executor) = Executor::start().await else {
+        return;
+    };
+    let contents = gcc();
+    let author = Author::new(&executor, "author", &contents).await;
+    let nowhere = Elsewhere {
+        manifest: id(&contents),
+        files: List::new(vec![files(&contents)[0].0]).unwrap(),
+        holder: wire::name::MemberId::from_bytes([9; 16]),
+        addresses: List::default(),
+    };
+    // Each is answered with Missing, for ever if nobody counts.
+    let (mut exchange, _) = author.missing(author.none()).await;
+    let ended = async {
+        loop {
+            let sent = exchange.send(nowhere.clone()).await;
+            match sent.and(exchange.next().await) {
+                Ok(_) => {}
+                Err(LinkError::Reset { code, .. }) => return code,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let ended = timeout(PATIENCE, ended).await.expect("it is counted");
+    assert_eq!(ended, ResetCode::OUT_OF_PLACE);
+    // Files of another toolchain.
+    let (mut exchange, _) = author.missing(author.none()).await;
+    let foreign = Elsewhere {
+        files: List::new(vec![Digest::from_bytes([9; 32])]).unwrap(),
+        ..nowhere.clone()
+    };
+    exchange.send(foreign).await.unwrap();
+    assert_eq!(broken(&mut exchange).await, ResetCode::OUT_OF_PLACE);
+    // Before it is asked for anything, while another conversation about the same goes on.
+    let (_exchange, _) = author.missing(author.none()).await;
+    let mut second = author.link.open(author.offered()).await.unwrap();
+    second.send(nowhere).await.unwrap();
+    assert_eq!(broken(&mut second).await, ResetCode::OUT_OF_PLACE);
+}
+
+async fn broken(exchange: &mut Exchange) -> ResetCode {
+    let reset = async {
+        loop {
+            match exchange.next().await {
+                Ok(Some(_)) => {}
+                Err(LinkError::Reset { code, .. }) => return code,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    timeout(PATIENCE, reset).await.expect("in time")
 }
 
 #[tokio::test]

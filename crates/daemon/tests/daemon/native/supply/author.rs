@@ -84,16 +84,19 @@ impl Author {
         self.link = link;
     }
 
-    pub(super) async fn offer(&self) -> (Exchange, Message) {
+    pub(super) fn offered(&self) -> Offer {
         let manifest = self.contents.manifest();
-        let offer = Offer {
+        Offer {
             manifest: id(&self.contents),
             manifest_size: size(manifest.encode().len()),
             files: Count::new(manifest.files().count() as u32).unwrap(),
             total: Size::new(manifest.bytes()).unwrap(),
             platform: None,
-        };
-        let mut exchange = self.link.open(offer).await.unwrap();
+        }
+    }
+
+    pub(super) async fn offer(&self) -> (Exchange, Message) {
+        let mut exchange = self.link.open(self.offered()).await.unwrap();
         let said = next(&mut exchange).await;
         (exchange, said)
     }
