@@ -64,7 +64,7 @@ variables! {
     FLOE_CACHE_DIR = "FLOE_CACHE_DIR", [Agent], "directory of packed toolchains, default $XDG_CACHE_HOME/floe or ~/.cache/floe";
     FLOE_PROGRAM = "FLOE_PROGRAM", [Wrapper], "path of the floe program that the wrapper starts as agent";
     FLOE_AGENT_IDLE = "FLOE_AGENT_IDLE", [Agent], "seconds without a wrapper after which the agent leaves, default 300";
-    FLOE_INPUTS = "FLOE_INPUTS", [Agent], "`shadow`: compare the files that each preprocessed text was made from with those that floe would send instead, in the agent's log; by default `text`";
+    FLOE_INPUTS = "FLOE_INPUTS", [Agent], "what executors of a cluster of members are sent: `text`, preprocessed here; `headers`, the source and what it includes, each file once; `auto` (the default), headers once a compiler's own preprocessor was seen to read the same files a few times; `shadow`, text, with each comparison in the agent's log. What is not certain is text in any case (`floe explain` says why)";
     FLOE_LAB = "FLOE_LAB", [Agent], "set by test clusters: the host that a process belongs to";
     FLOE_LOG = "FLOE_LOG", [Agent, Daemon, Scheduler], "log level: error, warn, info, debug or trace";
 }

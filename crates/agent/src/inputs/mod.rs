@@ -208,8 +208,8 @@ fn wanted(outline: &Outline) -> Wanted {
     {
         Some("headers") => Wanted::Headers,
         Some("shadow") => Wanted::Shadow,
-        Some("auto") => Wanted::Auto,
-        _ => Wanted::Text,
+        Some("text") => Wanted::Text,
+        _ => Wanted::Auto,
     }
 }
 
