@@ -129,6 +129,32 @@ impl Directory {
         }
     }
 
+    /// Shows others that this process is at work here, as long as the lock is kept. Several may be.
+    pub(crate) fn occupy(&self, name: &str) -> Result<Lock, DiskError> {
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(failed("opening", &path))?;
+        // Nobody holds it for itself for longer than the question below takes.
+        file.lock_shared().map_err(failed("locking", &path))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Whether any process is.
+    pub(crate) fn is_occupied(&self, name: &str) -> Result<bool, DiskError> {
+        let path = self.path.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed("opening", &path)(error)),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(failed("locking", &path)(source)),
+        }
+    }
+
     /// Opens a file of at most `cap` bytes that is the caller's alone; none if there is none.
     pub(crate) fn open_file(&self, name: &str, cap: u64) -> Result<Option<File>, DiskError> {
         let path = self.path.join(name);

@@ -56,7 +56,9 @@ mod tests;
 
 use std::time::Duration;
 
-pub use authority::{Authority, AuthorityError, InviteOptions, MemberRow, MemberState, Rotation};
+pub use authority::{
+    Authority, AuthorityError, InviteOptions, MemberRow, MemberState, Rotation, Serving,
+};
 pub use disk::DiskError;
 pub use endpoint::Endpoint;
 pub use expect::Expect;

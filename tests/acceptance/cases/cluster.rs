@@ -136,7 +136,19 @@ fn a_cluster_is_created_lists_its_members_and_rotates() -> Result<()> {
         "{rotated}"
     );
     floe.fails("rotate", "overlap lasts until")?;
-    ensure!(floe.ok("revoke first")?.contains("revoked first"));
+    let revoked = floe.run("revoke first")?;
+    let (done, said) = (
+        String::from_utf8(revoked.stdout)?,
+        String::from_utf8(revoked.stderr)?,
+    );
+    ensure!(
+        revoked.status.success() && done.contains("revoked first"),
+        "{done}"
+    );
+    ensure!(
+        said.contains("the authority does not run") && said.contains("start it with floe up"),
+        "nobody carries it out: {said}"
+    );
     ensure!(floe.json("members --json")?[0]["state"] == "revoked");
     ensure!(
         floe.ok("rotate --overlap 0")?
@@ -241,6 +253,9 @@ fn a_host_joins_with_one_line() -> Result<()> {
         !refused.status.success() && said.contains("used as often as it may be"),
         "{said}"
     );
+    let revoked = first.run("revoke second")?;
+    let said = String::from_utf8(revoked.stderr)?;
+    ensure!(revoked.status.success() && said.is_empty(), "{said}");
     drop(served);
     Ok(())
 }

@@ -141,6 +141,10 @@ fn invite(options: &Invite, now: UnixTime) -> Result<String> {
         addresses: options.address.clone(),
     };
     let invite = authority.invite(&wanted, None, now)?;
+    warn_unless_served(
+        &authority,
+        "the line is good, but nobody answers a host that uses it now",
+    );
     let line = invite.to_string();
     let until = now.as_secs().saturating_add(lifetime.as_secs());
     if options.json {
@@ -163,6 +167,18 @@ fn invite(options: &Invite, now: UnixTime) -> Result<String> {
     Ok(line + "\n")
 }
 
+/// What was written is carried out by the authority's service; where that does not run, who asked has to know.
+fn warn_unless_served(authority: &Authority, what: &str) {
+    let cause = match authority.is_served() {
+        Ok(true) => return,
+        Ok(false) => "the authority does not run on this directory".to_owned(),
+        Err(error) => format!("whether the authority runs is not known: {error}"),
+    };
+    complain(format_args!(
+        "warning: {what}: {cause}; start it with floe up or floe cluster serve"
+    ));
+}
+
 fn members(options: &Members, now: UnixTime) -> Result<String> {
     let mut authority = place::authority(&options.place)?;
     let rows = authority.members(now)?;
@@ -177,6 +193,10 @@ fn revoke(options: &Revoke, now: UnixTime) -> Result<String> {
     let mut authority = place::authority(&options.place)?;
     let member = authority.find(&options.member, now)?;
     authority.revoke(member, None, now)?;
+    warn_unless_served(
+        &authority,
+        "it is written, but no host hears of it now, and the member's certificate goes on",
+    );
     let rows = authority.members(now)?;
     let row = rows.iter().find(|row| row.id == member);
     let name = row.map_or_else(String::new, |row| row.name.to_string());
@@ -190,6 +210,7 @@ fn revoke(options: &Revoke, now: UnixTime) -> Result<String> {
 fn rotate(options: &Rotate, now: UnixTime) -> Result<String> {
     let mut authority = place::authority(&options.place)?;
     let rotation = authority.rotate(options.overlap, now)?;
+    warn_unless_served(&authority, "it is written, but no host hears of it now");
     Ok(if options.json {
         show::json(&json!({
             "fingerprint": rotation.fingerprint.to_string(),

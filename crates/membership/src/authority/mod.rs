@@ -6,6 +6,7 @@
 //! | `ca-N.key` | the key of the N-th authority, written once, before the state that names it |
 //! | `audit.log`, `audit.log.1`, … | one line for each act and refusal |
 //! | `lock` | held while something is changed |
+//! | `serving` | held as long as a process answers members and hosts that join |
 //!
 //! Several processes may use the directory: each change takes the lock and reads what others changed.
 //!
@@ -34,7 +35,7 @@ pub use members::{MemberRow, MemberState};
 pub use state::InviteOptions;
 
 use crate::audit::Refusals;
-use crate::disk::Directory;
+use crate::disk::{Directory, Lock};
 use crate::id::{ClusterId, Fingerprint, InviteId, MemberId};
 use crate::invite::Invite;
 use crate::join::{Issued, JoinRequest, RootData};
@@ -48,6 +49,7 @@ use issue::Issuer;
 use state::{Predecessor, State};
 
 const STATE: &str = "state";
+const SERVING: &str = "serving";
 
 /// The files of an authority, and what they said when they were last read.
 #[derive(Debug)]
@@ -60,6 +62,10 @@ pub struct Authority {
     /// Whether the log is known to have all lines of `state`.
     is_audited: bool,
 }
+
+/// This process answers for the authority, as long as this is kept.
+#[derive(Debug)]
+pub struct Serving(#[expect(dead_code, reason = "dropping it releases the lock")] Lock);
 
 /// What a rotation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +123,16 @@ impl Authority {
             key,
             is_audited: false,
         })
+    }
+
+    /// Tells other processes that this one answers members and hosts that join.
+    pub fn serve(&self) -> Result<Serving, AuthorityError> {
+        Ok(Serving(self.directory.occupy(SERVING)?))
+    }
+
+    /// Whether any process does: without one, nobody hears of what changes here.
+    pub fn is_served(&self) -> Result<bool, AuthorityError> {
+        Ok(self.directory.is_occupied(SERVING)?)
     }
 
     pub fn cluster(&self) -> ClusterId {

@@ -219,3 +219,22 @@ fn revoked_members_leave_the_list_when_their_certificates_have_ended() {
     let members: Vec<_> = trust.revoked().members().collect();
     assert_eq!(members, [later.identity.member()]);
 }
+
+#[test]
+fn whether_anybody_answers_for_the_authority_is_known_to_others() {
+    let cluster = Cluster::new();
+    let other = Authority::open(&cluster.path()).unwrap();
+    assert!(!other.is_served().unwrap());
+    let both = [other.serve().unwrap(), other.serve().unwrap()];
+    assert!(
+        Authority::open(&cluster.path())
+            .unwrap()
+            .is_served()
+            .unwrap()
+    );
+    let [one, last] = both;
+    drop(one);
+    assert!(other.is_served().unwrap());
+    drop(last);
+    assert!(!other.is_served().unwrap());
+}

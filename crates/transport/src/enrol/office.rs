@@ -65,11 +65,15 @@ impl Office {
         let clock = Arc::new(DefaultTimeProvider);
         let endpoint = Endpoint::new(&mut authority, clock, UnixTime::now())?;
         let endpoint = Arc::new(endpoint);
+        let serving = authority.serve()?;
         let (desk, asks) = mpsc::channel(WAITING);
         let refreshed = Arc::clone(&endpoint);
         let started = std::thread::Builder::new()
             .name("authority".to_owned())
-            .spawn(move || work(JoinService::new(authority), asks, &refreshed));
+            .spawn(move || {
+                work(JoinService::new(authority), asks, &refreshed);
+                drop(serving);
+            });
         started.map_err(|error| AuthorityError::Failed(error.to_string()))?;
         tokio::spawn(look_after(desk.downgrade()));
         Ok(Self {
