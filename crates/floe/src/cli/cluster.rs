@@ -60,6 +60,14 @@ fn create(options: &Create, now: UnixTime) -> Result<String> {
             member.cluster_name()
         );
     }
+    if !options.authority_only && Authority::exists(&place.authority) {
+        let authority = Authority::open(&place.authority)?;
+        anyhow::bail!(
+            "{} holds the authority of the cluster {} already, and this host is no member: floe up makes it one and starts its services; --directory is for a second cluster",
+            place.authority.display(),
+            authority.name()
+        );
+    }
     let mut authority = Authority::create(&place.authority, name, addresses, now)?;
     let member = if options.authority_only {
         None
@@ -68,7 +76,7 @@ fn create(options: &Create, now: UnixTime) -> Result<String> {
         Some(made.with_context(|| {
             let place = place.authority.display();
             format!(
-                "the authority is in {place}, but this host is no member: invite it and `floe join`"
+                "the authority is in {place}, but this host is no member yet: floe up goes on from here"
             )
         })?)
     };
@@ -86,13 +94,25 @@ fn create(options: &Create, now: UnixTime) -> Result<String> {
     })
 }
 
-/// For `floe up`: a cluster that is named after its first host.
+/// For `floe up`: a cluster that is named after its first host. An authority that has not made this host its
+/// member, since it was told not to or was killed before, does so now.
 pub(super) fn create_with(
     name: Option<&HostName>,
     advertise: &[Address],
     place: &place::Place,
 ) -> Result<String> {
     let (now, host) = (UnixTime::now(), place::host_name(name));
+    if Authority::exists(&place.authority) {
+        let mut authority = Authority::open(&place.authority)?;
+        if !advertise.is_empty() && authority.addresses() != advertise {
+            authority.set_addresses(advertise.to_vec(), now)?;
+        }
+        enrol(&mut authority, place, &host, now)?;
+        return Ok(format!(
+            "made this host a member of the cluster {}, whose authority it has\n",
+            authority.name()
+        ));
+    }
     let cluster = host.to_string().parse().context("name the cluster")?;
     let advertised = place::advertised(advertise);
     let mut authority = Authority::create(&place.authority, cluster, advertised, now)?;
@@ -219,4 +239,41 @@ fn rotate(options: &Rotate, now: UnixTime) -> Result<String> {
     } else {
         show::rotated(&rotation)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_goes_on_where_a_cluster_was_left_without_its_first_member() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = place::Place::of(Some(directory.path())).unwrap();
+        let name = "first".parse().unwrap();
+        let addresses = vec!["first.example:8767".parse().unwrap()];
+        // As after a kill between the two, and after --authority-only.
+        let cluster: membership::ClusterName = "lab".parse().unwrap();
+        let now = UnixTime::now();
+        let made = Authority::create(&place.authority, cluster, addresses.clone(), now);
+        let made = made.unwrap().cluster();
+        assert!(!Identity::exists(&place.member));
+
+        let said = create_with(Some(&name), &[], &place).unwrap();
+        assert!(said.contains("lab"), "{said}");
+        let member = Identity::open(&place.member, now).unwrap();
+        assert_eq!((member.cluster(), member.name()), (made, &name));
+        assert_eq!(member.addresses(), addresses);
+    }
+
+    #[test]
+    fn what_killed_in_the_middle_of_enrolling_leaves_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = place::Place::of(Some(directory.path())).unwrap();
+        let address = "first.example:8767".parse().unwrap();
+        create_with(None, &[address], &place).unwrap();
+        // Admitted, and the answer was not written.
+        std::fs::remove_file(place.member.join("identity")).unwrap();
+        create_with(None, &[], &place).unwrap();
+        assert!(Identity::exists(&place.member));
+    }
 }
