@@ -3,16 +3,23 @@
 //! A line of an act is a part of the change of state that it tells of, under a number of its own, and
 //! is copied into the log afterwards; a process killed in between leaves that to the next one, which
 //! sees by the numbers what is missing. Refusals change nothing and have no number. A flood of them
-//! must not push the acts out of a bounded log: ten a minute are written, the others counted.
+//! must not push the acts out of a bounded log: ten a minute are written, the others counted. What members
+//! can do again and again by themselves, renewals and refusals, is in logs of its own for the same reason.
 
 use rustls::pki_types::UnixTime;
 
 use crate::disk::{Directory, DiskError, Lock};
 use crate::time;
 
-const NAME: &str = "audit.log";
-/// Eight files of this size, about 300,000 lines: a thousand members renew two thousand times a day.
+/// Who was invited, joined, was revoked.
+const ACTS: &str = "audit.log";
+/// A thousand members renew two thousand times a day.
+const RENEWALS: &str = "renewals.log";
+const REFUSALS: &str = "refusals.log";
+/// Eight files of this size, about 300,000 lines.
 const LIMITS: (u64, u32) = (4 << 20, 7);
+/// What the text of a line begins with that is no act of a person.
+const BY_ITSELF: [&str; 2] = ["renewed", "joined-again"];
 /// What is ever read of one of them: a file may pass its size by the lines of one change.
 const CAP: u64 = 8 << 20;
 const REFUSALS_A_MINUTE: u32 = 10;
@@ -24,11 +31,24 @@ pub(crate) fn line(number: u64, now: UnixTime, text: &str) -> String {
 
 /// Appends the lines of an act, when those of the one before are known to be there.
 pub(crate) fn write(directory: &Directory, lock: &Lock, lines: &[String]) -> Result<(), DiskError> {
-    let text: String = lines
-        .iter()
-        .flat_map(|line| [line.as_str(), "\n"])
-        .collect();
-    directory.append(lock, NAME, &text, LIMITS)
+    for name in [ACTS, RENEWALS] {
+        let of_it = lines.iter().filter(|line| log_of(line) == name);
+        let text: String = of_it.flat_map(|line| [line.as_str(), "\n"]).collect();
+        if !text.is_empty() {
+            directory.append(lock, name, &text, LIMITS)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the line of an act belongs.
+fn log_of(line: &str) -> &'static str {
+    // Its number and its time are before it.
+    let what = line.split(' ').nth(2).unwrap_or_default();
+    match BY_ITSELF.contains(&what) {
+        true => RENEWALS,
+        false => ACTS,
+    }
 }
 
 /// Appends those lines of an act that the log has not yet.
@@ -37,8 +57,15 @@ pub(crate) fn catch_up(
     lock: &Lock,
     untold: &[String],
 ) -> Result<(), DiskError> {
-    let written = last_number(directory)?;
-    let is_missing = |line: &&String| number(line).is_some_and(|number| number > written);
+    let written = [
+        last_number(directory, ACTS)?,
+        last_number(directory, RENEWALS)?,
+    ];
+    let is_missing = |line: &&String| {
+        let [acts, renewals] = written;
+        let written = if log_of(line) == ACTS { acts } else { renewals };
+        number(line).is_some_and(|number| number > written)
+    };
     let missing: Vec<String> = untold.iter().filter(is_missing).cloned().collect();
     if missing.is_empty() {
         return Ok(());
@@ -46,8 +73,8 @@ pub(crate) fn catch_up(
     write(directory, lock, &missing)
 }
 
-fn last_number(directory: &Directory) -> Result<u64, DiskError> {
-    for name in [NAME, "audit.log.1"] {
+fn last_number(directory: &Directory, name: &str) -> Result<u64, DiskError> {
+    for name in [name, &format!("{name}.1")] {
         let log = directory.read(name, CAP)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&log);
         // Only what ends with a line break was written whole.
@@ -105,7 +132,7 @@ impl Refusals {
             return Ok(());
         };
         let lock = directory.lock()?;
-        directory.append(&lock, NAME, &lines, LIMITS)
+        directory.append(&lock, REFUSALS, &lines, LIMITS)
     }
 }
 

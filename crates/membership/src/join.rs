@@ -24,6 +24,10 @@ use crate::schedulers::{Presence, Register, SchedulerAt};
 pub(crate) const LONGEST_CERTIFICATE: usize = 4096;
 /// Wrong secrets for one invitation in a minute, after which it rests for that minute.
 const GUESSES_A_MINUTE: u32 = 5;
+/// Renewals of one member in [`RENEWAL_SPAN`]: each is written and flushed. One is enough unless the answer
+/// is lost, and half of a certificate's life is left for it.
+const RENEWALS: u32 = 3;
+const RENEWAL_SPAN: u64 = 600;
 
 /// What a host asks.
 #[derive(Clone, Debug)]
@@ -152,6 +156,9 @@ pub enum Refusal {
         "this certificate was renewed by somebody else since: if this host is no copy of another one, its key is known to others; revoke it and `floe join` it again"
     )]
     Superseded,
+    /// The same request helps later.
+    #[error("this host renewed its certificate often enough for now: try again in {seconds} s")]
+    TooSoon { seconds: u64 },
     #[error("the certificate ended too long ago to be renewed: `floe join` this host again")]
     Lapsed,
     #[error("this needs the role {0}")]
@@ -169,7 +176,10 @@ pub enum Refusal {
 
 impl Refusal {
     pub fn retry_helps(&self) -> bool {
-        matches!(self, Self::TooManyGuesses { .. } | Self::Unavailable)
+        matches!(
+            self,
+            Self::TooManyGuesses { .. } | Self::TooSoon { .. } | Self::Unavailable
+        )
     }
 
     /// For the audit log, and for programs.
@@ -184,6 +194,7 @@ impl Refusal {
             Self::UnknownMember => "unknown-member",
             Self::Revoked => "revoked",
             Self::Superseded => "superseded",
+            Self::TooSoon { .. } => "too-soon",
             Self::Lapsed => "lapsed",
             Self::Role(_) => "role",
             Self::Agent => "agent",
@@ -206,6 +217,7 @@ pub struct Caller<'a> {
 pub struct JoinService {
     authority: Authority,
     guesses: Guesses,
+    renewals: Renewals,
     refusals: Refusals,
     schedulers: Register,
 }
@@ -215,6 +227,7 @@ impl JoinService {
         Self {
             authority,
             guesses: Guesses::default(),
+            renewals: Renewals::default(),
             refusals: Refusals::default(),
             schedulers: Register::default(),
         }
@@ -264,6 +277,8 @@ impl JoinService {
         match request {
             Request::Join(_) => Err(Refusal::BadRequest.into()),
             Request::Renew { csr, agent_csr } => {
+                authority.may_renew(peer, now)?;
+                self.renewals.admit(peer.member, now)?;
                 let issued = authority.renew(peer, csr, agent_csr, now)?;
                 Ok(Reply::Issued(Box::new(issued)))
             }
@@ -319,6 +334,31 @@ impl JoinService {
             self.guesses.wrong(join.invite, now);
         }
         Ok(Reply::Issued(Box::new(joined?)))
+    }
+}
+
+/// How often each member renewed lately.
+#[derive(Debug, Default)]
+struct Renewals {
+    since: u64,
+    counts: HashMap<MemberId, u32>,
+}
+
+impl Renewals {
+    fn admit(&mut self, member: MemberId, now: UnixTime) -> Result<(), Refusal> {
+        let now = now.as_secs();
+        // A clock that was set back begins anew.
+        if !(self.since..self.since.saturating_add(RENEWAL_SPAN)).contains(&now) {
+            self.since = now;
+            self.counts.clear();
+        }
+        let count = self.counts.entry(member).or_default();
+        if *count >= RENEWALS {
+            let seconds = self.since.saturating_add(RENEWAL_SPAN) - now;
+            return Err(Refusal::TooSoon { seconds });
+        }
+        *count += 1;
+        Ok(())
     }
 }
 

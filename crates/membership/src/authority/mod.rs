@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `state` | everything but the key; one file, so that it is as before a change or as after it |
 //! | `ca-N.key` | the key of the N-th authority, written once, before the state that names it |
-//! | `audit.log`, `audit.log.1`, … | one line for each act and refusal |
+//! | `audit.log`, `audit.log.1`, … | one line for each act |
+//! | `renewals.log`, `refusals.log`, … | the same for what members do by themselves, and for refusals |
 //! | `lock` | held while something is changed |
 //! | `serving` | held as long as a process answers members and hosts that join |
 //!
@@ -209,6 +210,12 @@ impl Authority {
             let member = state.redeem(join, &requests.0, address, now)?;
             issue::issue(state, issuer, member, &requests, None, now)
         })
+    }
+
+    /// Whether [`Self::renew`] would, as far as is known now.
+    pub(crate) fn may_renew(&mut self, peer: &Peer, now: UnixTime) -> Result<(), AuthorityError> {
+        self.refresh()?;
+        Ok(self.state.may_renew(peer, now)?)
     }
 
     pub(crate) fn renew(

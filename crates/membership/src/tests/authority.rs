@@ -189,7 +189,7 @@ fn a_stolen_copy_of_a_member_is_noticed_and_a_lost_answer_is_not_one() {
     let peer =
         |chain: &[CertificateDer<'_>], live: &Live| Peer::of_chain(chain, live, now).unwrap();
     let first = peer(host.identity.signer().chain(), &host.live);
-    for _lost in 0..3 {
+    for _lost in 0..1 {
         let (_, request) = host.identity.renewal().unwrap();
         cluster.issued(&request, Some(&first)).unwrap();
     }
@@ -237,4 +237,36 @@ fn whether_anybody_answers_for_the_authority_is_known_to_others() {
     assert!(other.is_served().unwrap());
     drop(last);
     assert!(!other.is_served().unwrap());
+}
+
+#[test]
+fn renewals_and_refusals_push_no_act_out_of_the_log() {
+    let mut cluster = Cluster::new();
+    let host = cluster.host(Roles::USUAL);
+    let now = cluster.now();
+    let peer = Peer::of_chain(host.identity.signer().chain(), &host.live, now).unwrap();
+    let acts = fs::read_to_string(cluster.path().join("audit.log")).unwrap();
+    let state = cluster.path().join("state");
+    let mut answers = Vec::new();
+    for _ in 0..50 {
+        let (_, request) = host.identity.renewal().unwrap();
+        let before = fs::read(&state).unwrap();
+        let answer = cluster.issued(&request, Some(&peer)).map(|_| ());
+        assert_eq!(answer.is_ok(), fs::read(&state).unwrap() != before);
+        answers.push(answer);
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
+    assert_eq!(answers[49], Err(Refusal::TooSoon { seconds: 600 }));
+    assert_eq!(
+        fs::read_to_string(cluster.path().join("audit.log")).unwrap(),
+        acts
+    );
+    assert_eq!(cluster.log().matches(" renewed ").count(), 3);
+    assert_eq!(cluster.log().matches("too-soon").count(), 10);
+    // Others renew, and so does this one later.
+    let mut other = cluster.host(Roles::USUAL);
+    cluster.renew(&mut other).unwrap();
+    cluster.clock.advance(600);
+    let (_, request) = host.identity.renewal().unwrap();
+    cluster.issued(&request, Some(&peer)).unwrap();
 }

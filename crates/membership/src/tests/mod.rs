@@ -178,7 +178,9 @@ impl Cluster {
     }
 
     pub(super) fn log(&self) -> String {
-        std::fs::read_to_string(self.path().join("audit.log")).unwrap()
+        let logs = ["audit.log", "renewals.log", "refusals.log"];
+        let read = |name| std::fs::read_to_string(self.path().join(name)).unwrap_or_default();
+        logs.map(read).concat()
     }
 }
 
