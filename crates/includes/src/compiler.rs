@@ -5,7 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::block::{Library, Line, Strange};
+use crate::block::{Line, Strange};
+use crate::library::Library;
 use crate::macros::Table;
 use crate::words::Word;
 

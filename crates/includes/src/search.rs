@@ -1,6 +1,7 @@
 //! Where headers are looked for, and what the tree of files answers.
 
-use crate::block::{Block, Library};
+use crate::block::Block;
+use crate::library::Library;
 use crate::names::Name;
 use std::sync::Arc;
 

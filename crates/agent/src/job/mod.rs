@@ -4,6 +4,7 @@ mod chronicle;
 mod environment;
 mod files;
 mod hold;
+mod judge;
 mod local;
 mod outline;
 mod prepare;

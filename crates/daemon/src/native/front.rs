@@ -16,14 +16,14 @@ use super::members::Members;
 use super::order::{self, Ordered, refuse};
 use super::outputs::Manner;
 use super::pace::Pace;
-use super::{Signers, refused};
+use super::{Signers, files, refused};
 use crate::compile::{Packed, Task, Unready, shown};
 use crate::executor::Order;
 use crate::guard::Guard;
 use crate::listen::Ticket;
 use crate::shop::{Entry, Shop};
 use crate::supply::Supply;
-use crate::views::{self, Lease, Views};
+use crate::views::{self, Views};
 
 /// Where members' connections arrive. There is one.
 pub(crate) struct Front {
@@ -109,7 +109,7 @@ impl Front {
         let live = shop.config.gate.live()?.clone();
         let me = live.member()?;
         let supply = Supply::open(shop, live.clone(), me).await;
-        let views = open_views(shop).await;
+        let views = files::open(shop).await;
         Some(Arc::new(Self {
             shop: Arc::clone(shop),
             live,
@@ -296,7 +296,7 @@ impl Front {
         let seat = self.members.job(peer.member).map_err(refused::excess)?;
         let order = Order::try_from(compile).map_err(|bad| refused::order(&bad))?;
         let mut task = self.task(peer.member, permit.job, order, compile).await?;
-        task.tree = tree(&task, compile, views).await?;
+        task.tree = files::tree(&task, compile, views).await?;
         // Only now: a job that comes again once its toolchain is here has the same grant.
         self.ledger(|ledger, now| ledger.enter(&permit, now))?;
         Ok((task, seat))
@@ -392,45 +392,6 @@ impl Front {
     fn ledger<T>(&self, work: impl FnOnce(&mut Ledger, UnixTime) -> T) -> T {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut ledger, UnixTime::now())
-    }
-}
-
-/// What a job of files reads. Waits for what was not told yet, before the job has a slot.
-async fn tree(
-    task: &Task,
-    compile: &Compile,
-    views: &views::OfLink,
-) -> Result<Option<Lease>, Refused> {
-    let Some(inputs) = &compile.inputs else {
-        return Ok(None);
-    };
-    let Some(view) = views.get(inputs.view) else {
-        let text = "the view that it names is over, or never was";
-        return Err(refused::files(&views::Lost::new(
-            Refusal::FilesMissing,
-            text,
-        )));
-    };
-    let tools = task.toolchain.toolchain().root;
-    let directory = compile.directory.as_bytes();
-    let tree = view.tree(&compile.toolchain, &tools, inputs, directory);
-    tree.await.map(Some).map_err(|lost| refused::files(&lost))
-}
-
-async fn open_views(shop: &Shop) -> Option<Views> {
-    let executor = shop.executor.as_ref()?;
-    if !executor.rung().has_mounts() {
-        return None;
-    }
-    let base = shop.toolchains.store().root().to_path_buf();
-    let cache = shop.config.cache_limit_bytes;
-    let opened = tokio::task::spawn_blocking(move || Views::open(&base, cache)).await;
-    match opened.map_err(std::io::Error::other).flatten() {
-        Ok(views) => Some(views),
-        Err(error) => {
-            tracing::warn!("members' jobs get no files here, only text: {error}");
-            None
-        }
     }
 }
 

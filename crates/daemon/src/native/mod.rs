@@ -6,6 +6,7 @@
 //! toolchain is here. Then it is a client of the desk like any of icecream's, and [`order`] brings
 //! the result back. Before the grant is found good nothing is kept and nothing runs.
 
+mod files;
 mod front;
 mod grants;
 mod members;

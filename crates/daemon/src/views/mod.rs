@@ -10,10 +10,13 @@
 mod disk;
 mod index;
 mod limits;
+mod lost;
 mod places;
+mod state;
 mod stream;
 mod tools;
 mod view;
+mod waiting;
 
 use std::collections::HashMap;
 use std::io;
@@ -27,9 +30,10 @@ use wire::message::Refusal;
 use wire::name::ViewNumber;
 
 use limits::Books;
+pub(crate) use lost::Lost;
 pub(crate) use stream::listen;
 use view::Parts;
-pub(crate) use view::{Lease, Lost, View};
+pub(crate) use view::{Lease, View};
 
 /// All views. There is one.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use wire::message::{Entries, Message, Refusal, ViewLost};
 use wire::view::MOST_TOGETHER;
 
 use super::Open;
-use super::view::{Lost, View};
+use super::lost::Lost;
+use super::view::View;
 
 /// The longest silence within a message's data.
 const QUIET: Duration = Duration::from_secs(30);

@@ -9,17 +9,17 @@ use membership::MemberId;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
-use wire::message::{JobInputs, Refusal, Retry};
+use wire::message::{JobInputs, Refusal};
 use wire::view::{Ids, What, read};
 
 use super::disk::{Failed, Ground, Tree};
 use super::index::{Bad, Index, Slot};
-use super::limits::{Books, Charge, Full, Seat};
-use super::places::{Growth, Places};
+use super::limits::{Books, Charge, Seat};
+use super::lost::Lost;
+use super::state::{Plan, Standing, State, nowhere};
 use super::tools::Tools;
+use super::waiting::Waiting;
 
-/// Trees of one view for new jobs: more than one only where jobs disagree on a path.
-const MOST_TREES: usize = 8;
 /// How long a job waits for what is told on its view.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long somebody waits for room that others give back, each time.
@@ -54,103 +54,20 @@ pub(super) struct Parts {
     pub(super) seat: Seat,
 }
 
-#[derive(Debug)]
-struct State {
-    index: Index,
-    /// For new jobs; the one that was used last is the last.
-    trees: Vec<Standing>,
-    next: u32,
-    used: Instant,
-    /// Jobs that wait for their tree.
-    waiting: u32,
-}
-
-#[derive(Debug)]
-struct Standing {
-    number: u32,
-    tree: Arc<Tree>,
-    places: Places,
-    /// So many messages had been applied when it was made.
-    made: u32,
-}
-
 #[derive(Clone, Debug, Default)]
 struct Told {
     messages: u32,
     lost: Option<Lost>,
 }
 
-/// Why a view is over, or a job of it is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
-    pub(crate) reason: Refusal,
-    pub(crate) retry: Retry,
-    pub(crate) text: String,
-}
-
 /// A tree, which stays as it is for a job while the job has this.
 #[derive(Clone, Debug)]
-pub(crate) struct Lease(Arc<Tree>);
+pub(crate) struct Lease(pub(super) Arc<Tree>);
 
 impl Lease {
     pub(crate) fn root(&self) -> &Path {
         self.0.root()
     }
-}
-
-impl Lost {
-    /// The same files would do no better elsewhere.
-    pub(crate) fn new(reason: Refusal, text: impl Into<String>) -> Self {
-        let retry = match reason {
-            Refusal::FilesMissing | Refusal::BadInput => Retry::Never,
-            _ => Retry::Elsewhere,
-        };
-        Self {
-            reason,
-            retry,
-            text: text.into(),
-        }
-    }
-
-    fn disk(error: &std::io::Error) -> Self {
-        let full = [
-            std::io::ErrorKind::StorageFull,
-            std::io::ErrorKind::QuotaExceeded,
-        ];
-        let reason = match full.contains(&error.kind()) {
-            true => Refusal::DiskFull,
-            false => Refusal::Failed,
-        };
-        Self::new(reason, format!("files cannot be kept here: {error}"))
-    }
-}
-
-impl From<Bad> for Lost {
-    fn from(bad: Bad) -> Self {
-        Self::new(Refusal::FilesMissing, bad.to_string())
-    }
-}
-
-impl From<Failed> for Lost {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Disk(error) => Self::disk(&error),
-            other => Self::new(Refusal::FilesMissing, other.to_string()),
-        }
-    }
-}
-
-/// A tree that is to be made or to grow.
-struct Plan {
-    /// None: a new one.
-    tree: Option<(u32, Arc<Tree>)>,
-    places: Option<Places>,
-    growth: Growth,
-    number: u32,
-    made: u32,
-    /// For one job only, which names what is gone.
-    is_own: bool,
-    cost: u64,
 }
 
 impl View {
@@ -452,113 +369,17 @@ impl View {
                 Err(full) => full,
             };
             if !self.books.give_up_one(self, full) {
-                return Err(crowded(full));
+                return Err(full.into());
             }
             // It comes when the other's files are gone; else another one is asked.
             let _late = timeout(ROOM, freed).await;
         }
-        self.books.charge(self.member, bytes).map_err(crowded)
+        self.books.charge(self.member, bytes).map_err(Lost::from)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl State {
-    /// A tree that has all that a job wants.
-    fn ready(&mut self, slots: &[Slot], directory: &[u8]) -> Result<Option<Lease>, Lost> {
-        let found = self
-            .trees
-            .iter()
-            .rposition(|standing| standing.places.has_all(slots));
-        let Some(found) = found else {
-            return Ok(None);
-        };
-        let standing = self.trees.remove(found);
-        let there = standing.places.is_directory(&self.index, directory);
-        let lease = Lease(Arc::clone(&standing.tree));
-        self.trees.push(standing);
-        self.used = Instant::now();
-        match there {
-            true => Ok(Some(lease)),
-            false => Err(nowhere(directory)),
-        }
-    }
-
-    /// Which tree is to have a job's files, and how it gets them.
-    fn plan(&mut self, slots: &[Slot], tools: &Tools) -> Result<Plan, Lost> {
-        let index = &self.index;
-        let is_own = slots.iter().any(|slot| index.get(*slot).is_gone);
-        for standing in self.trees.iter().rev().filter(|_| !is_own) {
-            let is_used = Arc::strong_count(&standing.tree) > 1;
-            let since = is_used.then_some(standing.made);
-            if let Ok(growth) = standing.places.plan(index, slots, since) {
-                return Ok(Plan {
-                    tree: Some((standing.number, Arc::clone(&standing.tree))),
-                    places: None,
-                    cost: Tree::cost_of(&growth.steps),
-                    growth,
-                    number: standing.number,
-                    made: standing.made,
-                    is_own,
-                });
-            }
-        }
-        let places = Places::of(tools);
-        let growth = places.plan(index, slots, None).map_err(|taken| {
-            let path = taken.path.escape_ascii();
-            let text = format!("there is something else at or above {path}");
-            Lost::new(Refusal::FilesMissing, text)
-        })?;
-        if self.trees.len() >= MOST_TREES {
-            // The one that was used least lately; its jobs keep it.
-            self.trees.remove(0);
-        }
-        let number = self.next;
-        self.next += 1;
-        Ok(Plan {
-            tree: None,
-            places: Some(places),
-            cost: Tree::cost(tools) + Tree::cost_of(&growth.steps),
-            growth,
-            number,
-            made: self.index.messages(),
-            is_own,
-        })
-    }
-}
-
-/// A job that waits for its tree.
-struct Waiting<'a>(&'a View);
-
-impl<'a> Waiting<'a> {
-    fn new(view: &'a View) -> Self {
-        view.state().waiting += 1;
-        Self(view)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.state().waiting -= 1;
-    }
-}
-
-fn nowhere(directory: &[u8]) -> Lost {
-    let text = format!(
-        "its directory {} is not among the files",
-        directory.escape_ascii()
-    );
-    Lost::new(Refusal::FilesMissing, text)
-}
-
-fn crowded(full: Full) -> Lost {
-    let text = match full {
-        Full::Member => "this member's files take all the room that one member may have here",
-        Full::All => "members' files take all the room that they may have here",
-    };
-    Lost::new(Refusal::OverLimit, text)
 }
 
 /// Runs `work` where waiting hurts nobody.

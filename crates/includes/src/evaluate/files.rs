@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::node::Node;
-use crate::block::{Block, Library};
+use crate::block::Block;
+use crate::library::Library;
 use crate::names::Name;
 use crate::search::{DirectoryId, FileId, Origin, Tree};
 

@@ -6,8 +6,8 @@ use super::files::Files;
 use super::node::{Extent, Node};
 use super::searches::Searches;
 use super::source::{Reached, Source};
-use crate::block::Library;
 use crate::facts::Facts;
+use crate::library::Library;
 use crate::search::{Chain, FileId, Origin, Tree};
 use crate::variables::Variables;
 

@@ -12,10 +12,11 @@ mod view;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::block::{Block, Include, Library, Line, Operand, Test};
+use crate::block::{Block, Include, Line, Operand, Test};
 use crate::compiler::Question;
 use crate::expression::{Doubt, holds};
 use crate::lex::{Kind, Token, tokens};
+use crate::library::Library;
 use crate::macros::{Expander, MacroId, Place, define};
 use crate::names::Name;
 use crate::search::{DirectoryId, FileId, Found, Origin, Request, Tree};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::block::Library;
+use crate::library::Library;
 use crate::names::Name;
 use crate::search::{Chain, DirectoryId, Found, Origin, Probe, Request, Tree};
 

@@ -2,9 +2,9 @@
 
 use super::searches::Searches;
 use super::source::Source;
-use crate::block::Library;
 use crate::compiler::Question;
 use crate::expression::{Doubt, World};
+use crate::library::Library;
 use crate::macros::Place;
 use crate::names::Name;
 use crate::search::{DirectoryId, Found, Origin, Request, Tree};

@@ -6,8 +6,9 @@ mod value;
 
 use thiserror::Error;
 
-use crate::block::{Library, Strange};
+use crate::block::Strange;
 use crate::lex::{Kind, Token};
+use crate::library::Library;
 use crate::macros::{Expander, Lack};
 use crate::names::Name;
 use crate::words::Word;

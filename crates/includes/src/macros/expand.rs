@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::substitute::Body;
 use super::{Macro, MacroId};
-use crate::block::Library;
 use crate::lex::{Kind, Token};
+use crate::library::Library;
 use crate::names::Name;
 use crate::variables::Variables;
 use crate::words::Word;

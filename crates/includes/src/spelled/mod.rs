@@ -7,8 +7,9 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use crate::block::{Include, Library, Line, Operand, Test};
+use crate::block::{Include, Line, Operand, Test};
 use crate::lex::{Kind, Token};
+use crate::library::Library;
 use crate::names::{Name, Names};
 use crate::words::Word;
 pub use places::Spellings;

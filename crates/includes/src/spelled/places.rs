@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::Spelled;
-use crate::block::{Block, Library};
+use crate::block::Block;
 use crate::evaluate::Reached;
+use crate::library::Library;
 use crate::search::{Chain, DirectoryId, FileId, Probe, Tree};
 
 /// The places of all files that were asked after, each with a number. It only grows, as the library does
