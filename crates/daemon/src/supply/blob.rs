@@ -20,7 +20,7 @@ impl Supply {
         let Some(assembly) = self.assembly(&(peer.member, blob.manifest)) else {
             return exchange.reset(ResetCode::OUT_OF_PLACE);
         };
-        let Ok(_room) = self.coming.acquire().await else {
+        let Some(_room) = self.coming.take(peer.member).await else {
             return exchange.reset(ResetCode::BUSY);
         };
         let (offset, size) = (blob.offset.get(), blob.size.get());
@@ -45,7 +45,7 @@ impl Supply {
                     peer.name
                 );
                 match broken {
-                    Broken::Silent(_) => ResetCode::TOO_SLOW,
+                    Broken::Silent(_) | Broken::Slow => ResetCode::TOO_SLOW,
                     Broken::Wrong(_) => ResetCode::INVALID_FIELD,
                     Broken::Store(_) => ResetCode::FAILED,
                     Broken::Link(_) => return,

@@ -173,7 +173,7 @@ impl Supply {
         link: &Link,
         file: Digest,
     ) -> Result<(), Broken> {
-        let Ok(_room) = self.coming.acquire().await else {
+        let Some(_room) = self.coming.take(assembly.owner).await else {
             return Ok(());
         };
         let offset = assembly.offset(&file);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use job::Digest;
 use store::{Incoming as Draft, ObjectLease, Store, StoreError};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use toolchain::possession::{Fingerprints, Secret};
 use transport::bulk::{Unpacker, Wrong};
 use transport::{Exchange, Incoming, LinkError};
 use wire::message::Packing;
+
+use super::shares::Rate;
 
 /// Packed bytes that are unpacked and written at a time.
 const TOGETHER: usize = 128 << 10;
@@ -37,6 +39,8 @@ pub(super) enum Broken {
     Link(#[from] LinkError),
     #[error("nothing came for {0:?}")]
     Silent(Duration),
+    #[error("it came too slowly")]
+    Slow,
     /// The sender's fault.
     #[error("{0}")]
     Wrong(String),
@@ -48,7 +52,7 @@ pub(super) enum Broken {
 impl Broken {
     /// The bytes that came may be taken for right so far.
     fn keeps(&self) -> bool {
-        matches!(self, Self::Link(_) | Self::Silent(_))
+        matches!(self, Self::Link(_) | Self::Silent(_) | Self::Slow)
     }
 }
 
@@ -99,11 +103,18 @@ impl Landing {
             Err(wrong) => return Err((None, wrong.into())),
         };
         let mut packed = Vec::new();
+        let mut rate = Rate::default();
         loop {
+            let began = Instant::now();
             let next = match timeout(quiet, exchange.next()).await {
                 Ok(Ok(Some(Incoming::Data(bytes)))) => {
+                    rate.add(began.elapsed(), bytes.len());
                     packed.extend_from_slice(&bytes);
-                    Ok(false)
+                    if rate.is_enough() {
+                        Ok(false)
+                    } else {
+                        Err(Broken::Slow)
+                    }
                 }
                 Ok(Ok(Some(Incoming::Message(_)))) => {
                     Err(Broken::Wrong("a message came within a file".to_owned()))

@@ -14,6 +14,7 @@ mod manifest;
 mod offer;
 mod secrets;
 mod serve;
+mod shares;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,7 +23,6 @@ use std::time::Duration;
 use job::Digest;
 use membership::{Live, MemberId, Peer};
 use store::Store;
-use tokio::sync::Semaphore;
 use transport::Exchange;
 use wire::ResetCode;
 use wire::field::Line;
@@ -32,6 +32,7 @@ use self::assembly::Assembly;
 use self::fetch::Fellows;
 use self::landing::blocking;
 use self::secrets::Secrets;
+use self::shares::Shares;
 use crate::proved::Proved;
 use crate::shop::Shop;
 
@@ -40,7 +41,7 @@ const MOST: usize = 128;
 const MOST_OF_ONE: usize = 16;
 /// What nobody has had to do with for so long is forgotten.
 const KEPT: Duration = Duration::from_secs(900);
-/// Files that come, or go, at a time.
+/// Files that come, or go, at a time: a quarter of them for one member.
 const MOST_COMING: usize = 128;
 const MOST_GOING: usize = 64;
 
@@ -57,8 +58,8 @@ pub(crate) struct Supply {
     /// Who talks about a toolchain; others who want to talk about the same wait.
     turns: Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>,
     fellows: Fellows,
-    coming: Semaphore,
-    going: Semaphore,
+    coming: Shares,
+    going: Shares,
 }
 
 impl Supply {
@@ -74,8 +75,8 @@ impl Supply {
             assemblies: Mutex::default(),
             turns: Mutex::default(),
             fellows: Fellows::default(),
-            coming: Semaphore::new(MOST_COMING),
-            going: Semaphore::new(MOST_GOING),
+            coming: Shares::new(MOST_COMING),
+            going: Shares::new(MOST_GOING),
         })
     }
 

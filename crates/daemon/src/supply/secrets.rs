@@ -43,7 +43,15 @@ impl Secrets {
         Self(Mutex::new(state))
     }
 
-    pub(super) fn get(&self, file: &Digest) -> Option<Secret> {
+    /// Whether a file is here and that member has proved to have it. For one that is not here the same is
+    /// computed, and in vain: the time of the answer tells nothing of what is.
+    pub(super) fn are_known_to(&self, member: &[u8; 16], file: &Digest, proof: &[u8; 32]) -> bool {
+        let known = self.get(file);
+        let secret = known.unwrap_or_else(|| Secret::from_bytes(*file.as_bytes()));
+        secret.is_proved_by(member, proof) && known.is_some()
+    }
+
+    fn get(&self, file: &Digest) -> Option<Secret> {
         self.state().known.get(file).copied()
     }
 
@@ -140,6 +148,16 @@ mod tests {
         let again = Secrets::load(&store);
         assert_eq!(again.get(&prints.digest()), Some(prints.secret()));
         assert_eq!(again.get(&Digest::from_bytes([3; 32])), None);
+        let proves = |secret: Secret, digest| {
+            let proof = *secret.proof(&[1; 16]).as_bytes();
+            again.are_known_to(&[1; 16], &digest, &proof)
+        };
+        assert!(proves(prints.secret(), prints.digest()));
+        // What is computed for a file that is not here is no secret.
+        assert!(!proves(
+            Secret::from_bytes([3; 32]),
+            Digest::from_bytes([3; 32])
+        ));
         let path = store.root().join(FILE);
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(

@@ -67,7 +67,7 @@ impl Supply {
             }
             return;
         };
-        let Ok(_room) = self.going.acquire().await else {
+        let Some(_room) = self.going.take(peer.member).await else {
             return exchange.reset(ResetCode::BUSY);
         };
         let offset = fetch.offset.get().min(file.size);

@@ -2,6 +2,8 @@
 
 mod author;
 
+use std::time::Duration;
+
 use job::Digest;
 use membership::Role;
 use tokio::time::timeout;
@@ -106,7 +108,7 @@ async fn what_was_cut_off_goes_on() {
                     return line.to_owned();
                 }
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     let have = timeout(PATIENCE, has_come()).await;
@@ -223,6 +225,31 @@ async fn who_names_other_holders_without_end_or_without_need_is_not_heard() {
     let mut second = author.link.open(author.offered()).await.unwrap();
     second.send(nowhere).await.unwrap();
     assert_eq!(broken(&mut second).await, ResetCode::OUT_OF_PLACE);
+}
+
+/// It would keep one of the places for files for ever.
+#[tokio::test]
+async fn a_file_that_comes_byte_by_byte_is_cut_off() {
+    let Some(executor) = Executor::start().await else {
+        return;
+    };
+    let contents = gcc();
+    let author = Author::new(&executor, "author", &contents).await;
+    let (_exchange, _) = author.missing(author.none()).await;
+    let (large, length) = *files(&contents).last().unwrap();
+    let blob = author.blob(large, length, 0);
+    let mut dripping = author.link.open(blob).await.unwrap();
+    let end = async {
+        loop {
+            match timeout(Duration::from_millis(200), dripping.next()).await {
+                Err(_) => drop(dripping.send_data(vec![0x7f]).await),
+                Ok(Err(LinkError::Reset { code, .. })) => return code,
+                Ok(other) => panic!("{other:?}"),
+            }
+        }
+    };
+    let end = timeout(PATIENCE, end).await.expect("an end");
+    assert_eq!(end, ResetCode::TOO_SLOW);
 }
 
 async fn broken(exchange: &mut Exchange) -> ResetCode {
