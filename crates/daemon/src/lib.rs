@@ -36,5 +36,5 @@ pub use config::{Config, Find, SCHEDULER_PORT};
 pub use error::DaemonError;
 pub use guard::Recheck;
 pub use openness::Openness;
-pub use run::run;
+pub use run::{run, run_and_say};
 pub use sockets::{Sockets, prepare, prepare_with, usual_account};

@@ -27,9 +27,21 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// `sockets` come from [`crate::prepare`]. Without a zygote no foreign compiles are taken, as with
 /// `no_remote`; the caller has said why.
 pub async fn run(
+    config: Config,
+    sockets: Sockets,
+    zygote: Option<ZygoteClient>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), DaemonError> {
+    run_and_say(config, sockets, zygote, || (), shutdown).await
+}
+
+/// The same; calls `ready` when nothing is left that may keep it from serving: what it has is open and tried,
+/// and all its sockets are listened to.
+pub async fn run_and_say(
     mut config: Config,
     sockets: Sockets,
     zygote: Option<ZygoteClient>,
+    ready: impl FnOnce(),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), DaemonError> {
     if zygote.is_none() && !config.no_remote {
@@ -86,6 +98,7 @@ pub async fn run(
             listeners.spawn(listen::serve_tcp(tcp, entrances.clone(), options));
         }
     }
+    ready();
     let line = tokio::spawn(link::run(Arc::clone(&config), linked, found));
 
     let inboxes = Inboxes {

@@ -89,6 +89,12 @@ fn what_cannot_start_says_why_and_what_helps() -> Result<()> {
             1,
             &["port 10245 of", "is in use", "another port with -p"],
         ),
+        // In the background it is said before the first process leaves.
+        (
+            format!("ICECC_TEST_SOCKET=/tmp/second {daemon} -d -p 10246 -b /tmp/envs"),
+            1,
+            &["/tmp/envs/floe is in use by the daemon with process number"],
+        ),
         (
             format!("ICECC_TEST_SOCKET=/tmp/{long} {daemon} -p 10246 -b /tmp/other"),
             1,

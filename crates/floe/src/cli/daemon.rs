@@ -54,8 +54,7 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
             if let Some(membership) = membership {
                 tokio::spawn(membership.standing.keep());
             }
-            ready();
-            Ok(daemon::run(config, sockets, client, shutdown).await?)
+            Ok(daemon::run_and_say(config, sockets, client, ready, shutdown).await?)
         })
     })
 }
