@@ -141,6 +141,9 @@ impl Core {
                 let text = self.command(now, command);
                 let _gone = answer.send(text);
             }
+            Input::Look { member, answer } => {
+                let _gone = answer.send(self.shown_to(now, &member));
+            }
             Input::Internals { names, answer } => {
                 let asked = self.ask_internals(&names);
                 let _gone = answer.send(asked);

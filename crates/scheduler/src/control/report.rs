@@ -22,7 +22,8 @@ pub(crate) fn greeting(cluster: &Cluster, uptime: Duration) -> String {
     )
 }
 
-pub(crate) fn hosts(cluster: &Cluster, now: Time) -> String {
+/// `names` says of which jobs the file is told.
+pub(crate) fn hosts(cluster: &Cluster, now: Time, names: impl Fn(&Task) -> bool) -> String {
     let mut text = String::new();
     for host in cluster.hosts() {
         // Writing to a String cannot fail.
@@ -47,16 +48,16 @@ pub(crate) fn hosts(cluster: &Cluster, now: Time) -> String {
         }
         text.push('\n');
         for task in host.placed().filter_map(|job| cluster.task(job)) {
-            let _ = writeln!(text, "   {}", line(cluster, task));
+            let _ = writeln!(text, "   {}", line(cluster, task, names(task)));
         }
     }
     text
 }
 
-pub(crate) fn jobs(cluster: &Cluster) -> String {
+pub(crate) fn jobs(cluster: &Cluster, names: impl Fn(&Task) -> bool) -> String {
     let mut text = String::new();
     for task in cluster.tasks().into_iter().filter(|task| !task.is_local()) {
-        let _ = writeln!(text, " {}", line(cluster, task));
+        let _ = writeln!(text, " {}", line(cluster, task, names(task)));
     }
     text
 }
@@ -82,12 +83,12 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-fn line(cluster: &Cluster, task: &Task) -> String {
+fn line(cluster: &Cluster, task: &Task, names: bool) -> String {
     let name = |host: Option<HostId>| {
         host.and_then(|host| cluster.host(host))
             .map_or("<unknown>", |host: &Host| host.name.as_str())
     };
-    let file = String::from_utf8_lossy(&task.file);
+    let file = String::from_utf8_lossy(if names { &task.file } else { &[] });
     let file: String = file.chars().filter(|c| !c.is_control()).collect();
     format!(
         "{} {} sub:{} on:{} {file}",

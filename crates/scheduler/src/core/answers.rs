@@ -1,10 +1,11 @@
 //! What is asked at the control port.
 
 use icecream::Message;
-use placement::{Event, Time};
+use membership::{Peer as Member, Role};
+use placement::{Event, Task, Time};
 use tokio::sync::oneshot;
 
-use super::{Core, Internals};
+use super::{Core, Internals, native};
 use crate::connection::Peer;
 use crate::control::{Command, report};
 
@@ -57,11 +58,31 @@ impl Core {
         }
     }
 
+    /// Every member sees the hosts and how many jobs there are; what others' jobs compile is for the role
+    /// `monitor`. An agent's certificate names no roles but its own: its host's count.
+    pub(super) fn shown_to(&self, now: Time, member: &Member) -> [String; 3] {
+        let hosts = self.daemons.values().filter_map(|it| it.member.as_ref());
+        let its_host = hosts.filter(|host| host.member == member.member);
+        let sees_all = std::iter::once(member)
+            .chain(its_host)
+            .any(|peer| peer.needs(Role::Monitor).is_ok());
+        let own = Some(native::key(member));
+        let names = |task: &Task| {
+            let from = self.cluster.host(task.submitter);
+            sees_all || from.and_then(|from| from.member) == own
+        };
+        [
+            report::greeting(&self.cluster, self.started.elapsed()),
+            report::hosts(&self.cluster, now, names),
+            report::jobs(&self.cluster, names),
+        ]
+    }
+
     pub(super) fn command(&mut self, now: Time, command: Command) -> String {
         match command {
             Command::Greeting => report::greeting(&self.cluster, self.started.elapsed()),
-            Command::ListHosts => report::hosts(&self.cluster, now),
-            Command::ListJobs => report::jobs(&self.cluster),
+            Command::ListHosts => report::hosts(&self.cluster, now, |_| true),
+            Command::ListJobs => report::jobs(&self.cluster, |_| true),
             Command::ListBlocks => report::blocks(&self.cluster),
             Command::Remove(names) => {
                 let text = report::removing(&self.cluster, &names);

@@ -1,6 +1,7 @@
 //! What the owner of the state is told.
 
 use icecream::Message;
+use membership::Peer as Member;
 use tokio::sync::oneshot;
 
 use crate::connection::{Newcomer, Peer};
@@ -32,6 +33,11 @@ pub(crate) enum Input {
     Command {
         command: Command,
         answer: oneshot::Sender<String>,
+    },
+    /// A member looks: greeting, hosts and jobs in the control port's form.
+    Look {
+        member: Box<Member>,
+        answer: oneshot::Sender<[String; 3]>,
     },
     /// The daemons with these names (all for none) are to describe themselves.
     Internals {

@@ -110,8 +110,9 @@ impl Line {
             }
             Message::Look(_) => {
                 let (inputs, ballot) = (self.inputs.clone(), self.ballot.clone());
+                let member = self.member.clone();
                 self.tell(exchange, |exchange| {
-                    overview::answer(exchange, inputs, ballot)
+                    overview::answer(exchange, member, inputs, ballot)
                 });
             }
             Message::WhoSchedules(asked) => self.say_who(asked, exchange),

@@ -1,25 +1,23 @@
 //! A member looks at the scheduler, as others do at its control port.
 
+use membership::Peer as Member;
 use tokio::sync::{mpsc, oneshot};
 use transport::{Exchange, LinkError};
 use wire::ResetCode;
 use wire::message::Overview;
 use wire::name::Size;
 
-use crate::control::Command;
 use crate::core::Input;
 use crate::election::{Ballot, Verdict};
 
-/// What is shown, in this order.
-const SHOWN: [Command; 3] = [Command::Greeting, Command::ListHosts, Command::ListJobs];
-
 pub(super) async fn answer(
     mut exchange: Exchange,
+    member: Member,
     inputs: mpsc::Sender<Input>,
     ballot: Option<Ballot>,
 ) {
     let verdict = ballot.map(|ballot| ballot.verdict());
-    let Some(text) = text(&inputs, verdict).await else {
+    let Some(text) = text(member, &inputs, verdict).await else {
         return exchange.reset(ResetCode::GOING_AWAY);
     };
     if let Err(error) = tell(&mut exchange, text).await {
@@ -27,13 +25,15 @@ pub(super) async fn answer(
     }
 }
 
-async fn text(inputs: &mpsc::Sender<Input>, verdict: Option<Verdict>) -> Option<String> {
-    let mut parts = Vec::new();
-    for command in SHOWN {
-        let (answer, text) = oneshot::channel();
-        inputs.send(Input::Command { command, answer }).await.ok()?;
-        parts.push(text.await.ok()?);
-    }
+async fn text(
+    member: Member,
+    inputs: &mpsc::Sender<Input>,
+    verdict: Option<Verdict>,
+) -> Option<String> {
+    let (answer, shown) = oneshot::channel();
+    let member = Box::new(member);
+    inputs.send(Input::Look { member, answer }).await.ok()?;
+    let mut parts = shown.await.ok()?;
     if let Some(Verdict::Own { why }) = verdict {
         // A line below the greeting, which earlier releases do not read.
         parts[0].push_str(&format!("\nelected: {why}\n"));

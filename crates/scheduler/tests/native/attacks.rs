@@ -1,13 +1,13 @@
 //! Those who may not, and those who talk nonsense.
 
-use icecream::Message;
+use icecream::{Environment, GetCs, Message};
 use membership::Role;
 use transport::{Incoming, LinkError};
 use wire::ResetCode;
-use wire::message::{Candidate, Ending, FetchRevoked, ListMembers};
+use wire::message::{Candidate, Ending, FetchRevoked, ListMembers, Look};
 use wire::name::GrantNumber;
 
-use crate::rig::{Host, Rig, login, within};
+use crate::rig::{Host, Rig, TOOLCHAIN, login, within};
 
 const BUILDER: &[Role] = &[Role::Execute];
 const DESK: &[Role] = &[Role::Submit];
@@ -232,5 +232,53 @@ fn fetch(known: u64) -> FetchRevoked {
         known,
         scheduler_port: None,
         scheduler_addresses: wire::field::List::default(),
+    }
+}
+
+#[tokio::test]
+async fn what_others_compile_is_shown_to_monitors_only() {
+    let mut rig = Rig::start().await;
+    let (desk, other) = (
+        rig.host("desk", &[Role::Submit]),
+        rig.host("other", &[Role::Submit]),
+    );
+    let watcher = rig.host("watcher", &[Role::Submit, Role::Monitor]);
+    let mut line = rig.submitter(&desk).await;
+    let _lines = (rig.submitter(&other).await, rig.submitter(&watcher).await);
+    let builder = rig.host("builder", BUILDER);
+    let _executor = rig.executor(&builder, 4).await;
+    let wanted = GetCs {
+        versions: vec![Environment {
+            platform: "x86_64".to_owned(),
+            name: TOOLCHAIN.to_string()[..32].to_owned(),
+        }],
+        filename: b"home/desk/secret-plan.c".to_vec(),
+        lang: 0,
+        count: 1,
+        target: "x86_64".to_owned(),
+        arg_flags: 0,
+        client_id: 1,
+        preferred_host: String::new(),
+        ignore_unverified: 0,
+        minimal_host_version: 0,
+        client_count: 1,
+        required_features: 0,
+        niceness: 0,
+    };
+    line.say(Message::GetCs(wanted)).await;
+    rig.settled("secret-plan", true).await;
+    for (host, sees) in [(&desk, true), (&other, false), (&watcher, true)] {
+        let agent = rig.agent(host).await;
+        let mut exchange = within(agent.link.open(Look {})).await.unwrap();
+        within(exchange.finish()).await.unwrap();
+        let mut seen = Vec::new();
+        while let Some(incoming) = within(exchange.next()).await.unwrap() {
+            if let Incoming::Data(bytes) = incoming {
+                seen.extend_from_slice(&bytes);
+            }
+        }
+        let seen = String::from_utf8(seen).unwrap();
+        assert!(seen.contains("desk") && seen.contains("sub:desk"), "{seen}");
+        assert_eq!(seen.contains("secret-plan"), sees, "{seen}");
     }
 }
