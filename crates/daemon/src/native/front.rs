@@ -307,7 +307,11 @@ impl Front {
             Err(bad) if bad.may_be_renewed() => {
                 let signer = member(compile.grant.signer);
                 let bind = self.shop.config.bind;
-                self.signers.relearn(signer, &self.live, bind).await;
+                let holds =
+                    || !matches!(self.judge_once(peer, compile), Err(bad) if bad.may_be_renewed());
+                let relearning =
+                    (self.signers).relearn(signer, peer.member, &self.live, bind, holds);
+                relearning.await;
                 self.judge_once(peer, compile)
             }
             judged => judged,
