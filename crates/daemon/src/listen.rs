@@ -25,6 +25,8 @@ const MOST_GREETED: usize = 1024;
 /// Connections of other hosts after that, and of any one of them.
 const MOST_REMOTE: usize = 1024;
 const MOST_OF_ONE_HOST: usize = 384;
+/// Of all these those who are no members, where there are members: the rest is for those.
+const MOST_STRANGERS: usize = MOST_REMOTE / 2;
 
 /// A client after the handshake.
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     _seat: OwnedSemaphorePermit,
+    _as_stranger: Option<OwnedSemaphorePermit>,
     _of_host: Option<OfHost>,
 }
 
@@ -117,6 +120,7 @@ pub(crate) async fn serve_unix(
         let stream = transport::accept_unix(&listener).await;
         let ticket = Ticket {
             _seat: seat,
+            _as_stranger: None,
             _of_host: None,
         };
         let (arrivals, desk) = (arrivals.clone(), Arc::clone(&desk));
@@ -152,20 +156,38 @@ pub(crate) struct Entrances {
 #[derive(Clone)]
 struct Seats {
     free: Arc<Semaphore>,
+    /// None: nobody is a member.
+    strangers: Option<Arc<Semaphore>>,
     counts: Counts,
 }
 
 impl Seats {
+    fn new(has_members: bool) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(MOST_REMOTE)),
+            strangers: has_members.then(|| Arc::new(Semaphore::new(MOST_STRANGERS))),
+            counts: Counts::default(),
+        }
+    }
+
     /// Waits for one.
-    async fn take(&self, peer: &Endpoint) -> Result<Ticket, TransportError> {
+    async fn take(&self, peer: &Endpoint, is_member: bool) -> Result<Ticket, TransportError> {
         let busy = || TransportError::Busy { peer: peer.clone() };
         let of_host = match peer.ip() {
             Some(ip) => Some(OfHost::admit(&self.counts, ip).ok_or_else(busy)?),
             None => None,
         };
+        let as_stranger = match &self.strangers {
+            Some(strangers) if !is_member => {
+                let seat = Arc::clone(strangers).acquire_owned().await;
+                Some(seat.map_err(|_| busy())?)
+            }
+            _ => None,
+        };
         let seat = Arc::clone(&self.free).acquire_owned().await;
         Ok(Ticket {
             _seat: seat.map_err(|_| busy())?,
+            _as_stranger: as_stranger,
             _of_host: of_host,
         })
     }
@@ -188,10 +210,7 @@ struct Caller {
 pub(crate) async fn serve_tcp(listener: TcpListener, entrances: Entrances, options: Options) {
     let lobby = Lobby::new(MOST_GREETED);
     let complaints = Arc::new(Complaints::default());
-    let seats = Seats {
-        free: Arc::new(Semaphore::new(MOST_REMOTE)),
-        counts: Counts::default(),
-    };
+    let seats = Seats::new(entrances.gate.live().is_some());
     loop {
         let (stream, address) = transport::accept_tcp(&listener).await;
         let mut guest = lobby.enter(address.ip());
@@ -236,8 +255,9 @@ impl Entrances {
             })?;
         }
         let guard = Guard::of(admitted.member.as_ref(), self.gate.live(), &self.recheck);
+        let is_member = admitted.member.is_some();
         let seat = async || {
-            let waited = timeout(left(), seats.take(peer)).await;
+            let waited = timeout(left(), seats.take(peer, is_member)).await;
             waited.unwrap_or_else(|_| Err(TransportError::Busy { peer: peer.clone() }))
         };
         if let (true, Some(member)) = (admitted.native, admitted.member) {
@@ -300,5 +320,42 @@ fn refused(error: &TransportError, unsaid: &dyn std::fmt::Display) {
             Version::MIN.number()
         ),
         None => tracing::info!("a client is refused: {error}{unsaid}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn at_once(seats: &Seats, host: u8, is_member: bool) -> Option<Ticket> {
+        let peer = Endpoint::tcp(([10, 0, 0, host], 1).into());
+        let taking = pin!(seats.take(&peer, is_member));
+        match taking.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ticket) => ticket.ok(),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn strangers_leave_room_for_members() {
+        let seats = Seats::new(true);
+        let take = |from: u8, is_member| {
+            let hosts = (from..from + 4).flat_map(|host| [host; MOST_OF_ONE_HOST]);
+            let tickets = hosts.filter_map(|host| at_once(&seats, host, is_member));
+            tickets.collect::<Vec<_>>()
+        };
+        let strangers = take(1, false);
+        assert_eq!(strangers.len(), MOST_STRANGERS);
+        let members = take(11, true);
+        assert_eq!(members.len(), MOST_REMOTE - MOST_STRANGERS);
+        drop((strangers, members));
+        // Members may have all.
+        assert_eq!(take(1, true).len(), MOST_REMOTE);
+        let open = Seats::new(false);
+        let all = (0..MOST_REMOTE).map(|one| at_once(&open, (one / MOST_OF_ONE_HOST) as u8, false));
+        assert!(all.collect::<Vec<_>>().iter().all(Option::is_some));
     }
 }
