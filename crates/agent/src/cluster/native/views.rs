@@ -75,13 +75,19 @@ impl Views {
             shelves.retain(|_, shelf| is_of_use(shelf));
             Arc::clone(shelves.entry((executor, toolchain)).or_default())
         };
-        let mut shelf = shelf.lock().await;
+        let Ok(mut shelf) = timeout(TAKEN, shelf.lock()).await else {
+            return Err(missing("the executor takes no files".to_owned()));
+        };
         let told = match shelf.take_if(|told| told.link.is_same(&warm.link) && !told.is_lost()) {
             Some(told) => told,
             None => Told::open(&warm.link, toolchain).await?,
         };
         let told = shelf.insert(told);
-        told.tell(files).await?;
+        if let Err(why) = told.tell(files).await {
+            // Nobody knows what of it went out.
+            *shelf = None;
+            return Err(why);
+        }
         let inputs = told.inputs(files).map_err(|why| missing(why.to_string()))?;
         Ok((inputs, told.marker))
     }
@@ -142,17 +148,18 @@ impl Told {
     async fn tell(&mut self, files: &Files) -> Result<(), Failure> {
         let wanted = files.listing.entries.iter();
         let new: Vec<EntryId> = wanted.filter(|id| !self.entries.contains(id)).collect();
-        let gone: Vec<EntryId> = {
+        let (gone, until) = {
             let catalogue = inputs::open(&files.catalogue);
             let lost = catalogue.gone_since(self.gone);
-            self.gone += lost.len();
             let known = lost.iter().filter(|id| self.entries.contains(id));
-            known.copied().collect()
+            (known.copied().collect::<Vec<_>>(), self.gone + lost.len())
         };
         if !gone.is_empty() {
             let entries = Ids::new(gone).map_err(|why| missing(why.to_string()))?;
             self.send(Parcel::Gone(Gone { entries })).await?;
         }
+        // Not before it is on its way: the job may be taken back at any moment.
+        self.gone = until;
         let mut new = new.into_iter().peekable();
         while new.peek().is_some() {
             let (parcel, ids) = self.batch(files, &mut new).await?;
