@@ -22,11 +22,12 @@ const LONGEST_LINE: u64 = 4096;
 /// What is wrong with the files: this host's to repair, and nothing that a peer did.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    #[error("{what} {path} failed: {source}", path = path.display())]
+    #[error("{what} {path} failed: {error}", path = path.display())]
     Failed {
         what: &'static str,
         path: PathBuf,
-        source: io::Error,
+        /// Not its source, which would be said twice.
+        error: io::Error,
     },
     #[error("{path} can be opened by others (mode {mode:o}); secrets in it may be known: make it yours alone (chmod go= {path}) or start anew", path = path.display())]
     Open { path: PathBuf, mode: u32 },
@@ -353,5 +354,5 @@ fn ours_alone(path: &Path, found: &fs::Metadata) -> Result<(), DiskError> {
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DiskError {
     let path = path.to_owned();
-    move |source| DiskError::Failed { what, path, source }
+    move |error| DiskError::Failed { what, path, error }
 }

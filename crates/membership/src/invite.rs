@@ -178,6 +178,24 @@ fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
 
 /// A line that was cut reads well up to its last group of eight letters.
 fn unreadable(text: &str) -> InvalidInvite {
+    // Of the length of a whole line: what is wrong is a letter. Those that are none stand for any.
+    let letters = text.bytes().map(|letter| match letter {
+        b'A'..=b'Z' | b'2'..=b'7' => letter,
+        _ => b'A',
+    });
+    let mut letters: Vec<u8> = letters.collect();
+    // The last letter says less than the others, and has to say nothing in the rest.
+    for last in [letters.last().copied().unwrap_or_default(), b'A'] {
+        if let Some(letter) = letters.last_mut() {
+            *letter = last;
+        }
+        if let Ok(bytes) = BASE32_NOPAD.decode(&letters)
+            && let Some((_, rest)) = read(&bytes)
+            && rest.len() == CHECKSUM
+        {
+            return InvalidInvite::Mistyped;
+        }
+    }
     let whole = &text.as_bytes()[..text.len() - text.len() % 8];
     let Ok(bytes) = BASE32_NOPAD.decode(whole) else {
         return InvalidInvite::Mistyped;

@@ -25,6 +25,8 @@ pub enum AuthorityError {
     Refused(#[from] Refusal),
     #[error("there is no member {0}; `floe cluster members` lists them")]
     NoSuchMember(String),
+    #[error("{0} was revoked already; `floe cluster members` lists it")]
+    RevokedBefore(String),
     #[error("several members are called {0}; use the id, as `floe cluster members` lists it")]
     Ambiguous(String),
     #[error("the last rotation's overlap lasts until {end}; wait for that, or use --overlap 0, after which every host has to join again", end = time::stamp(*.until))]

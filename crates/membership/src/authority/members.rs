@@ -89,6 +89,9 @@ impl Authority {
         }
         match found.as_slice() {
             [one] => Ok(one.id),
+            [] if rows.iter().any(|row| row.name.as_str() == given) => {
+                Err(AuthorityError::RevokedBefore(shown()))
+            }
             [] => Err(AuthorityError::NoSuchMember(shown())),
             _ => Err(AuthorityError::Ambiguous(shown())),
         }

@@ -51,6 +51,36 @@ fn each_single_mistake_is_told_before_any_network() {
 }
 
 #[test]
+fn a_wrong_letter_is_no_missing_one() {
+    // Lines of every length that there is, by the length of the address.
+    for length in 1..=8 {
+        let invite = Invite {
+            addresses: vec![format!("{}:1", "h".repeat(length)).parse().unwrap()],
+            ..sample()
+        };
+        let line = invite.to_string();
+        // The last letters, where groups are not whole, and some before them.
+        for at in line.len() - 20..line.len() {
+            for letter in [b'a', b'q', b'0', b'!'] {
+                let mut other = line.clone().into_bytes();
+                if other[at] == letter {
+                    continue;
+                }
+                other[at] = letter;
+                let read = String::from_utf8(other).unwrap().parse::<Invite>();
+                let in_the_sum = at >= line.len() - 6;
+                match read {
+                    Err(InvalidInvite::Mistyped) => {}
+                    // Half a letter of the address: it may read as a longer one.
+                    Err(InvalidInvite::Incomplete) if !in_the_sum => {}
+                    other => panic!("{length} {at}: {other:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn sense_is_asked_even_behind_a_right_checksum() {
     let mut bytes = vec![0; 76];
     bytes.push(0);

@@ -1,6 +1,7 @@
 //! The texts of the control port, in icecream's form to the letter: scripts read them.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use job::HostId;
@@ -29,10 +30,9 @@ pub(crate) fn hosts(cluster: &Cluster, now: Time, names: impl Fn(&Task) -> bool)
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            " {} ({}:{}) [{}] speed={:.2} jobs={}/{} load={}",
+            " {} ({}) [{}] speed={:.2} jobs={}/{} load={}",
             host.name,
-            host.address,
-            host.port,
+            SocketAddr::new(host.address, host.port),
             host.platform,
             host.shown_speed(),
             host.occupied(),
