@@ -63,7 +63,7 @@ pub use disk::DiskError;
 pub use endpoint::Endpoint;
 pub use expect::Expect;
 pub use id::{ClusterId, Fingerprint, InvalidId, InviteId, MemberId, Serial};
-pub use identity::{AgentCredentials, Identity, IdentityError, Joining, Renewal, Renewing};
+pub use identity::{AgentCredentials, Fallen, Identity, IdentityError, Joining, Renewal, Renewing};
 pub use invite::{InvalidInvite, Invite, Secret};
 pub use join::{Caller, Issued, JoinRequest, JoinService, Refusal, Reply, Request, RootData};
 pub use key::Key;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use membership::{
-    Address, Authority, HostName, Identity, Invite, InviteOptions, Reply, Request, Role, Roles,
-    UnixTime,
+    Address, Authority, Fallen, HostName, Identity, Invite, InviteOptions, Reply, Request, Role,
+    Roles, UnixTime,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -229,4 +229,45 @@ async fn a_member_among_strangers_finds_out_who_is_one() {
         connecting.await.unwrap();
         assert_eq!(served.await.unwrap(), is_member);
     }
+}
+
+#[tokio::test]
+async fn a_member_that_was_revoked_says_so_until_it_is_one_again() {
+    let rig = rig(&[Role::Submit]);
+    let identity = rig.member("first").await.unwrap();
+    let (directory, now) = (rig.place.path().join("first"), UnixTime::now());
+    assert_eq!(Identity::fallen(&directory, now), None);
+    let mut authority = Authority::open(&rig.place.path().join("authority")).unwrap();
+    authority.revoke(identity.member(), None, now).unwrap();
+    let live = identity.live(clock()).unwrap();
+    let asked = ask(
+        &live,
+        identity.addresses(),
+        &Request::Revocations {
+            known: 0,
+            scheduler: None,
+        },
+    );
+    let told = asked.await.unwrap_err();
+    assert!(
+        matches!(told, EnrolError::Fallen(Fallen::Revoked)),
+        "{told}"
+    );
+    assert!(told.to_string().contains("was revoked") && told.to_string().contains("floe join"));
+
+    let keeping = tokio::spawn(Standing::open(&directory).unwrap().keep());
+    timeout(SOON, async {
+        while Identity::fallen(&directory, now) != Some(Fallen::Revoked) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    keeping.abort();
+
+    let aside = Identity::set_aside(&directory, now).unwrap();
+    assert!(Identity::exists(&aside) && !Identity::exists(&directory));
+    let again = rig.member("first").await.unwrap();
+    assert_ne!(again.member(), identity.member());
+    assert_eq!(Identity::fallen(&directory, now), None);
 }

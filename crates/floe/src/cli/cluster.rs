@@ -2,6 +2,7 @@
 //! network: members learn of a change when they ask `floe cluster serve`.
 
 mod join;
+mod line;
 mod options;
 pub(super) mod place;
 mod serve;
@@ -15,7 +16,8 @@ use membership::{Address, Authority, HostName, Identity, InviteOptions, Role, Ro
 use serde_json::json;
 
 use super::complain;
-pub(super) use join::{join_with, run as join};
+pub(super) use join::{fallen, join_with, run as join};
+pub(super) use line::Line;
 use options::{Act, Create, Invite, Members, Revoke, Rotate};
 pub(super) use options::{ClusterOptions, JoinOptions};
 

@@ -19,6 +19,8 @@ struct Report {
     sandbox: Sandbox,
     /// Who may ask this host's daemon for compiles; none if it does not say, or none runs.
     open_to: Option<String>,
+    /// Why this host is no member of its cluster any more.
+    membership: Option<String>,
     /// The scheduler that the daemon uses, and why it is that one; or why there is none.
     scheduler: Option<String>,
     toolchains: Vec<Toolchain>,
@@ -75,6 +77,7 @@ pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
     let report = Report {
         sandbox,
         open_to,
+        membership: gather::fallen(),
         scheduler,
         toolchains: compilers(options)
             .into_iter()
@@ -211,7 +214,9 @@ impl Toolchain {
 
 impl Report {
     fn is_well(&self) -> bool {
-        self.sandbox.any_toolchain && self.toolchains.iter().all(Toolchain::is_well)
+        self.membership.is_none()
+            && self.sandbox.any_toolchain
+            && self.toolchains.iter().all(Toolchain::is_well)
     }
 }
 
@@ -227,6 +232,9 @@ fn shown(report: &Report) -> String {
                 "  for members only: floe cluster create, floe join LINE on each host, and floe daemon without --icecream\n",
             );
         }
+    }
+    if let Some(fallen) = &report.membership {
+        let _ = writeln!(text, "  {fallen}");
     }
     if let Some(scheduler) = &report.scheduler {
         let _ = writeln!(text, "  its scheduler: {scheduler}");

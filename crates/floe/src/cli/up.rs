@@ -8,16 +8,16 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use membership::{Address, Authority, HostName, Identity, Invite, Role, UnixTime};
+use membership::{Address, Authority, HostName, Identity, Role, UnixTime};
 
-use super::cluster::{self, place::Place};
+use super::cluster::{self, Line, place::Place};
 use super::pid_file;
 
 /// Options of `floe up`.
 #[derive(Args, Debug)]
 pub(crate) struct UpOptions {
-    /// The line that floe cluster invite or another host's floe up printed; without one this host makes a cluster, unless it is in one
-    line: Option<Invite>,
+    /// The line that floe cluster invite or another host's floe up printed, or - to read it from stdin; without one this host makes a cluster, unless it is in one
+    line: Option<Line>,
     /// This host's name in the cluster [default: its host name]
     #[arg(short = 'N', long = "name", value_name = "NAME")]
     host_name: Option<HostName>,
@@ -59,14 +59,23 @@ pub(super) fn down() -> ExitCode {
 
 fn start(options: &UpOptions) -> Result<String> {
     let place = Place::of(None)?;
-    let mut text = if Identity::exists(&place.member) {
+    let mut is_new = false;
+    let over = cluster::fallen(&place, UnixTime::now());
+    let mut text = if let (Some(_), Some(line)) = (over, &options.line) {
+        // They would go on as what this host was.
+        let invite = line.read()?;
+        end()? + &cluster::join_with(&invite, options.host_name.as_ref(), &place)?
+    } else if let Some(fallen) = over {
+        bail!("{fallen}");
+    } else if Identity::exists(&place.member) {
         if options.line.is_some() {
             bail!("this host is a member of a cluster already; floe up alone starts its services");
         }
         String::new()
     } else if let Some(line) = &options.line {
-        cluster::join_with(line, options.host_name.as_ref(), &place)?
+        cluster::join_with(&line.read()?, options.host_name.as_ref(), &place)?
     } else {
+        is_new = true;
         cluster::create_with(options.host_name.as_ref(), &options.advertise, &place)?
     };
     let has_authority = Authority::exists(&place.authority);
@@ -91,7 +100,10 @@ fn start(options: &UpOptions) -> Result<String> {
             files.log(service).display()
         );
     }
-    if has_authority {
+    if has_authority && !is_new {
+        // A line is good for a day: not one more each time.
+        text += "\nfor one more host: floe cluster invite\n";
+    } else if has_authority {
         let line = cluster::invite_one(&place)?;
         text += &format!("\non another host, once, within a day:\n  floe up {line}\n");
     }

@@ -5,10 +5,12 @@
 //! | `identity` | all of it, keys included; one file, so that key and certificate always fit |
 //! | `revoked` | the newest list of revoked members |
 //! | `schedulers` | where the cluster's schedulers were when the authority was last asked |
+//! | `fallen` | that the authority takes it for a member no more, and why |
 //! | `joining` | the keys of a join that was asked for and not yet answered: asked again with the same keys, it uses the invitation once |
 
 mod agent;
 mod error;
+mod fallen;
 mod joining;
 mod schedulers;
 
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agent::AgentCredentials;
 pub use error::IdentityError;
+pub use fallen::Fallen;
 pub use joining::Joining;
 
 use crate::certificate::Leaf;

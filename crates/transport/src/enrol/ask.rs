@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use membership::{
-    ALPN_AUTHORITY, Address, Expect, HostName, Identity, IdentityError, Invite, Issued, Joining,
-    Live, Reply, Request, RevocationList, TlsError, UnixTime,
+    ALPN_AUTHORITY, Address, Expect, Fallen, HostName, Identity, IdentityError, Invite, Issued,
+    Joining, Live, Reply, Request, RevocationList, TlsError, UnixTime,
 };
 use std::path::Path;
 use tokio::time::timeout;
@@ -27,6 +27,9 @@ pub enum EnrolError {
     /// It answered, and said no; the text is its own.
     #[error("the cluster's authority refuses: {0}")]
     Denied(String),
+    /// It said that this host is a member no more.
+    #[error("{0}")]
+    Fallen(Fallen),
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error(transparent)]
@@ -89,7 +92,7 @@ async fn ask_one_of(
         let asking = ask_at(address, config, request);
         match timeout(DEADLINE, asking).await {
             Ok(Ok(reply)) => return Ok(reply),
-            Ok(Err(error @ EnrolError::Denied(_))) => return Err(error),
+            Ok(Err(error @ (EnrolError::Denied(_) | EnrolError::Fallen(_)))) => return Err(error),
             Ok(Err(error)) => last = error,
             Err(_) => last = EnrolError::TooSlow,
         }
@@ -133,10 +136,11 @@ async fn ask_at(
         }
     };
     exchange.finish().await?;
-    answer(&mut exchange).await
+    let joins = matches!(request, Request::Join(_));
+    answer(&mut exchange, joins).await
 }
 
-async fn answer(exchange: &mut Exchange) -> Result<Reply, EnrolError> {
+async fn answer(exchange: &mut Exchange, joins: bool) -> Result<Reply, EnrolError> {
     let first = match exchange.next().await? {
         Some(Incoming::Message(message)) => *message,
         Some(Incoming::Data(_)) => return Err(EnrolError::Answer("data came first".to_owned())),
@@ -155,7 +159,11 @@ async fn answer(exchange: &mut Exchange) -> Result<Reply, EnrolError> {
                 schedulers: words::read_schedulers(&revoked.schedulers),
             })
         }
-        Message::Denied(denied) => Err(EnrolError::Denied(denied.text.to_string())),
+        // Who joins is none yet, and is told so in the authority's words.
+        Message::Denied(denied) => Err(match Fallen::of_code(denied.code.as_str()) {
+            Some(fallen) if !joins => EnrolError::Fallen(fallen),
+            _ => EnrolError::Denied(denied.text.to_string()),
+        }),
         other => Err(EnrolError::Answer(format!("{} came", other.name()))),
     }
 }

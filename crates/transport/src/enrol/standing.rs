@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use membership::{
-    AgentCredentials, Identity, IdentityError, Live, Presence, Renewal, Reply, Request,
+    AgentCredentials, Fallen, Identity, IdentityError, Live, Presence, Renewal, Reply, Request,
     SchedulerAt, Signer, UnixTime,
 };
 use tokio::sync::watch;
@@ -45,6 +45,9 @@ pub struct Schedulers {
     pub asked: bool,
 }
 
+/// Whether something changed.
+type Asked = Result<bool, EnrolError>;
+
 /// This host as a member.
 #[derive(Debug)]
 pub struct Standing {
@@ -55,6 +58,8 @@ pub struct Standing {
     presence: Option<Presence>,
     schedulers: watch::Sender<Schedulers>,
     renewed: Option<Instant>,
+    /// What is kept of that.
+    fallen: Option<Fallen>,
     /// What went wrong last, so that it is said once.
     trouble: String,
 }
@@ -76,6 +81,7 @@ impl Standing {
             live,
             papers,
             renewed: None,
+            fallen: Identity::fallen(directory, UnixTime::now()),
             trouble: String::new(),
         })
     }
@@ -112,6 +118,7 @@ impl Standing {
             // A certificate that cannot be renewed is no reason to trust who was revoked.
             let renewed = self.renew_if_due().await;
             let revoked = self.look_for_revoked().await;
+            self.note_fallen(&renewed, &revoked);
             let changed = [&renewed, &revoked].map(|done| matches!(done, Ok(true)));
             if let Some(error) = renewed.err().or(revoked.err()) {
                 self.complain(&error);
@@ -125,13 +132,30 @@ impl Standing {
         }
     }
 
+    /// For `floe status`, `floe doctor` and `floe join`, which ask nobody. What an authority that is not
+    /// reached knows is not known.
+    fn note_fallen(&mut self, renewed: &Asked, revoked: &Asked) {
+        let fallen = [renewed, revoked]
+            .into_iter()
+            .find_map(|asked| match asked {
+                Err(EnrolError::Fallen(fallen)) => Some(*fallen),
+                _ => None,
+            });
+        if fallen == self.fallen || fallen.is_none() && revoked.is_err() {
+            return;
+        }
+        self.fallen = fallen;
+        if let Err(error) = self.identity.keep_fallen(fallen) {
+            tracing::warn!("{error}; floe status cannot say why no member talks to this host");
+        }
+    }
+
     async fn renew_if_due(&mut self) -> Result<bool, EnrolError> {
         let now = UnixTime::now();
         match self.identity.needs_renewal(now) {
             Renewal::NotBefore(_) => return Ok(false),
             Renewal::Lapsed => {
-                let why = "this host was away for too long: `floe join` again, with a new line of `floe cluster invite`";
-                return Err(EnrolError::Denied(why.to_owned()));
+                return Err(EnrolError::Fallen(Fallen::Lapsed));
             }
             Renewal::Due | Renewal::Overdue => {}
         }
@@ -207,7 +231,10 @@ impl Standing {
     fn complain(&mut self, error: &EnrolError) {
         let trouble = error.to_string();
         if trouble != self.trouble {
-            tracing::warn!("{trouble}; this host goes on with what it knows");
+            match error {
+                EnrolError::Fallen(_) => tracing::error!("{trouble}"),
+                _ => tracing::warn!("{trouble}; this host goes on with what it knows"),
+            }
             self.trouble = trouble;
         }
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use membership::{Address, ClusterName, HostName, Invite as Line, Role};
+use membership::{Address, ClusterName, HostName, Role};
 
+use super::line::Line;
 use crate::cli::options::ServiceOptions;
 
 #[derive(Args, Debug)]
@@ -140,7 +141,7 @@ pub(super) struct Serve {
 /// Options of `floe join`.
 #[derive(Args, Debug)]
 pub(crate) struct JoinOptions {
-    /// The line that floe cluster invite printed
+    /// The line that floe cluster invite printed; - reads it from stdin, where other users of this host do not see it
     pub(super) line: Line,
     /// This host's name in the cluster [default: its host name]
     #[arg(short = 'N', long = "name", value_name = "NAME")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use daemon::Openness;
+use membership::UnixTime;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 
 use super::control::{self, Host, Job};
 use super::member;
+use crate::cli::cluster::{self, place::Place};
 
 /// How long one party may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -82,8 +84,14 @@ pub(crate) struct Scheduler {
     pub(crate) jobs: Vec<Job>,
 }
 
+/// Why this host is no member of its cluster any more, if this user may read that.
+pub(crate) fn fallen() -> Option<String> {
+    let place = Place::of(None).ok()?;
+    cluster::fallen(&place, UnixTime::now()).map(|fallen| fallen.to_string())
+}
+
 pub(crate) async fn gather(named: Option<&str>) -> Status {
-    let mut problems = Vec::new();
+    let mut problems: Vec<String> = fallen().into_iter().collect();
     let agent = agent();
     let daemon = match daemon().await {
         Ok(daemon) => daemon,
