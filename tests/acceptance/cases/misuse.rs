@@ -161,8 +161,7 @@ fn a_full_disk_costs_one_executor_its_jobs_and_no_build() -> Result<()> {
     need!(Need::Namespaces, Need::Suite(Suite::Floe));
     let mut cluster = cluster()?;
     cluster.kill_daemon("executor1")?;
-    let small =
-        "mkdir -p /var/tmp/icecc-envs; mount -t tmpfs -o size=2m,mode=1777 none /var/tmp/icecc-envs";
+    let small = "mkdir -p /var/tmp/icecc-envs; mount -t tmpfs -o size=2m,mode=1777 none /var/tmp/icecc-envs";
     cluster.host("executor1")?.shell(small).run(SOON)?.ok()?;
     cluster.start_daemon("executor1")?;
     cluster.wait_ready()?;
