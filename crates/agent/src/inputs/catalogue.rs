@@ -72,7 +72,7 @@ impl Catalogue {
         // A file that was renamed is not two files.
         let is_there = |first: &EntryId| {
             let known = &self.known[first.0 as usize].entry.path;
-            *known == path || self::inode(known.as_bytes()) == Some(inode)
+            *known == path || lies_at(known.as_bytes(), inode)
         };
         match first.filter(is_there) {
             Some(first) if self.known[first.0 as usize].entry.path == path => Ok(first),
@@ -215,6 +215,12 @@ pub(crate) fn push(batch: &mut Batch, id: EntryId, entry: &Entry) -> Result<(), 
     }
     batch.push(id, entry, &now.bytes);
     Ok(())
+}
+
+/// Whether a file is at its place still, and not where a link leads now.
+fn lies_at(path: &[u8], inode: (u64, u64)) -> bool {
+    let place = Path::new(OsStr::from_bytes(path));
+    self::inode(path) == Some(inode) && place.canonicalize().is_ok_and(|found| found == place)
 }
 
 /// Device and inode of a file that is there.
