@@ -214,6 +214,7 @@ const FOR_FILES: &[&str] = &[
     "CPLUS_INCLUDE_PATH",
     "OBJC_INCLUDE_PATH",
     "SOURCE_DATE_EPOCH",
+    "GCC_COLORS",
 ];
 
 /// The files that the job reads, if they are known; else it travels as text.
