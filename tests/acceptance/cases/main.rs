@@ -3,6 +3,7 @@
 mod addresses;
 mod archives;
 mod cluster;
+mod differential;
 mod doctor;
 mod faults;
 mod files;
@@ -18,6 +19,7 @@ mod misuse;
 mod monitors;
 mod odd;
 mod owner;
+mod probes;
 mod projects;
 mod schedulers;
 mod shut_home;
