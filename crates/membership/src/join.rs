@@ -3,7 +3,6 @@
 //! [`JoinService::handle`] blocks on the disk. It does not ask who may ask: the caller hands in the
 //! [`Peer`] that [`Peer::at_authority`] found, or none when the connection is one for joining.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -19,16 +18,10 @@ use crate::name::{Address, ClusterName, HostName};
 use crate::peer::Peer;
 use crate::role::Role;
 use crate::schedulers::{Presence, Register, SchedulerAt};
+use crate::tries::{Guesses, Renewals};
 
 /// The longest request or answer, but for the list of revoked members.
 pub(crate) const LONGEST_CERTIFICATE: usize = 4096;
-/// Wrong secrets for one invitation in a minute, after which it rests for that minute.
-const GUESSES_A_MINUTE: u32 = 5;
-/// Renewals of one member in [`RENEWAL_SPAN`]: each is written and flushed. One is enough unless the answer
-/// is lost, and half of a certificate's life is left for it.
-const RENEWALS: u32 = 3;
-const RENEWAL_SPAN: u64 = 600;
-
 /// What a host asks.
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -337,31 +330,6 @@ impl JoinService {
     }
 }
 
-/// How often each member renewed lately.
-#[derive(Debug, Default)]
-struct Renewals {
-    since: u64,
-    counts: HashMap<MemberId, u32>,
-}
-
-impl Renewals {
-    fn admit(&mut self, member: MemberId, now: UnixTime) -> Result<(), Refusal> {
-        let now = now.as_secs();
-        // A clock that was set back begins anew.
-        if !(self.since..self.since.saturating_add(RENEWAL_SPAN)).contains(&now) {
-            self.since = now;
-            self.counts.clear();
-        }
-        let count = self.counts.entry(member).or_default();
-        if *count >= RENEWALS {
-            let seconds = self.since.saturating_add(RENEWAL_SPAN) - now;
-            return Err(Refusal::TooSoon { seconds });
-        }
-        *count += 1;
-        Ok(())
-    }
-}
-
 fn refused(request: &Request, caller: Caller<'_>, refusal: &Refusal) -> String {
     let what = match request {
         Request::Join(join) => format!("join name={} invite={}", join.name, join.invite),
@@ -379,30 +347,4 @@ fn refused(request: &Request, caller: Caller<'_>, refusal: &Refusal) -> String {
         line.push_str(&format!(" address={address}"));
     }
     line
-}
-
-/// Wrong secrets of this minute, for invitations that exist: no more entries than those.
-#[derive(Debug, Default)]
-struct Guesses {
-    minute: u64,
-    wrong: HashMap<InviteId, u32>,
-}
-
-impl Guesses {
-    fn rests(&mut self, invite: InviteId, now: UnixTime) -> Option<u64> {
-        let seconds = now.as_secs();
-        if seconds / 60 != self.minute {
-            self.minute = seconds / 60;
-            self.wrong.clear();
-        }
-        let spent = self
-            .wrong
-            .get(&invite)
-            .is_some_and(|&wrong| wrong >= GUESSES_A_MINUTE);
-        spent.then_some(60 - seconds % 60)
-    }
-
-    fn wrong(&mut self, invite: InviteId, _now: UnixTime) {
-        *self.wrong.entry(invite).or_default() += 1;
-    }
 }

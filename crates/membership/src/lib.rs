@@ -49,6 +49,7 @@ mod sign;
 mod subject;
 mod time;
 mod tls;
+mod tries;
 mod trust;
 
 #[cfg(test)]

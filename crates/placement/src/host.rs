@@ -75,6 +75,27 @@ pub struct Host {
 }
 
 impl Host {
+    /// How gladly it compiles its own jobs: the more clients it has, the more it has to
+    /// preprocess and to send.
+    pub(crate) fn eagerness(&self) -> f64 {
+        let known = self.client_count as usize;
+        let clients = if known > 0 {
+            known
+        } else {
+            self.submitted.len()
+        };
+        let slots = self.slots as usize;
+        if clients > slots {
+            0.1
+        } else if clients == slots {
+            0.8
+        } else if clients <= slots / 2 {
+            1.1
+        } else {
+            1.0
+        }
+    }
+
     /// More announced toolchains than this are ignored.
     const MAX_TOOLCHAINS: usize = 256;
     /// More distrusted toolchains than this are ignored.

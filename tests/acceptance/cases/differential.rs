@@ -17,7 +17,7 @@ use lab::Suite::Floe;
 use crate::probes::ALL;
 
 /// Without [`ALL`], one of so many is compiled.
-const SAMPLE: usize = 8;
+const SAMPLE: usize = 25;
 /// Shells that work through the compiles beside each other.
 const AT_ONCE: usize = 4;
 

@@ -58,19 +58,6 @@ pub const REDIS_FILES: Project = Project {
     objects: 40,
 };
 
-/// C++ with debug information and dependency files.
-pub const XERCES_FILES: Project = Project {
-    name: "xerces-files",
-    source: "xerces-c",
-    prepare: "./configure -q --disable-static --disable-network --without-icu CXXFLAGS='-O0 -g' CFLAGS=-O0 >configure.log 2>&1",
-    build: "
-        cd src
-        files=$(ls xercesc/util/regx/*.cpp)
-        make -s -j$JOBS CC=\"$CC\" CXX=\"$CXX\" $(echo $files | sed 's/[.]cpp/.lo/g')",
-    rule: Rule::Bytes,
-    objects: 24,
-};
-
 /// C++ with heavy headers: the library for the oldest and the newest standard.
 pub const FMTLIB: Project = Project {
     name: "fmtlib",

@@ -30,6 +30,7 @@ use toolchain::Stamp;
 
 pub(crate) use catalogue::{Catalogue, NotTold, push};
 pub(crate) use listing::Listing;
+use listing::NotListed;
 pub(crate) use shadow::{Shadow, Watched};
 
 use crate::job::Outline;
@@ -106,21 +107,25 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// Why it has to be text; empty where nobody wanted anything else.
-    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Result<Found, String> {
+    /// Why it has to be something else.
+    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Result<Found, Not> {
         let wanted = wanted(outline);
         if matches!(wanted, Wanted::Text | Wanted::Shadow) {
-            return Err(String::new());
+            return Err(Not::Files(String::new()));
         }
+        let text = |why: &str| Not::Files(why.to_owned());
         let followed = plan.with_files.as_ref().and(plan.inputs.clone());
-        let inputs = followed.ok_or("options of the command are not followed")?;
-        let asked = asked(outline, plan).ok_or("options of the command are not followed")?;
+        let inputs = followed.ok_or_else(|| text("options of the command are not followed"))?;
+        let asked = asked(outline, plan);
+        let asked = asked.ok_or_else(|| text("options of the command are not followed"))?;
         match self.trust.standing(&asked) {
             _ if wanted == Wanted::Headers => {}
             Standing::Trusted => {}
-            Standing::New => return Err("the compiler is new here and compared first".to_owned()),
+            Standing::New => return Err(text("the compiler is new here and compared first")),
             Standing::Fallen => {
-                return Err("the compiler was seen to read other files than were found".to_owned());
+                return Err(text(
+                    "the compiler was seen to read other files than were found",
+                ));
             }
         }
         let (beside, speaks_alike) = beside(outline);
@@ -131,8 +136,11 @@ impl Inputs {
             scanner.listing(&asked, &inputs, &source, &catalogue, &beside)
         });
         let listing: Result<(Listing, Level), NotKnown> =
-            listing.await.map_err(|error| error.to_string())?;
-        let (listing, level) = listing.map_err(|why| why.to_string())?;
+            listing.await.map_err(|error| text(&error.to_string()))?;
+        let (listing, level) = listing.map_err(|why| match &why {
+            NotKnown::NotListed(NotListed::Precompiled(header)) => Not::Text(header.clone()),
+            _ => text(&why.to_string()),
+        })?;
         let input = match level {
             Level::Recorded => Input::Recorded,
             Level::Evaluated => Input::Evaluated,
@@ -164,6 +172,15 @@ pub(crate) struct Found {
     pub(crate) locale: Locale,
     /// What the compiler says there is what it would say here.
     pub(crate) speaks_alike: bool,
+}
+
+/// Why a job does not travel as files.
+#[derive(Debug)]
+pub(crate) enum Not {
+    /// It travels as text; empty where nobody wanted anything else.
+    Files(String),
+    /// Nor as text: the compiler would read this precompiled header, of which text knows nothing.
+    Text(PathBuf),
 }
 
 /// What is told of files, for a moment.

@@ -14,6 +14,7 @@ use super::outline::Outline;
 use super::versions;
 use crate::cluster::{Effort, Failure, Files, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
+use crate::inputs::Not;
 use crate::shared::Shared;
 use crate::text::{Order, Source};
 use crate::toolbox::{Probe, Unproven};
@@ -224,12 +225,14 @@ pub(crate) async fn files(
     plan: &Remote,
     toolchains: &[Toolchain],
     chronicle: &mut Chronicle,
-) -> Option<Files> {
+) -> Result<Option<Files>, Failure> {
     let with_files = plan.with_files.as_ref();
     // What else a user's archive or a compiler of another place would find is not known.
     let is_users = outline.environment.versions().is_some() || toolchains.len() != 1;
     let listing = match is_users {
-        true => Err("the toolchain is the user's own archive".to_owned()),
+        true => Err(Not::Files(
+            "the toolchain is the user's own archive".to_owned(),
+        )),
         false => shared.inputs.listing(outline, plan).await,
     };
     let (found, with_files) = match (listing, with_files) {
@@ -237,10 +240,15 @@ pub(crate) async fn files(
             chronicle.input(found.input, found.listing.files);
             (found, with_files)
         }
-        (listing, _) => {
-            chronicle.why_text(listing.err().unwrap_or_default());
-            return None;
+        (Err(Not::Text(header)), _) => {
+            let detail = header.display().to_string();
+            return Err(Failure::here(Reason::Modules, detail));
         }
+        (Err(Not::Files(why)), _) => {
+            chronicle.why_text(why);
+            return Ok(None);
+        }
+        (Ok(_), None) => return Ok(None),
     };
     let variable = |name: &str, value: &OsStr| {
         let mut variable = format!("{name}=").into_bytes();
@@ -255,7 +263,7 @@ pub(crate) async fn files(
     let mut arguments = found.listing.arguments.clone();
     let own = with_files.arguments.iter();
     arguments.extend(own.map(|word| word.as_bytes().to_vec()));
-    Some(Files {
+    Ok(Some(Files {
         catalogue: shared.inputs.catalogue(),
         arguments,
         environment: of_files.chain(of_locale).collect(),
@@ -263,7 +271,7 @@ pub(crate) async fn files(
         speaks_alike: found.speaks_alike,
         listing: found.listing,
         dependencies: with_files.dependencies.is_some(),
-    })
+    }))
 }
 
 /// What is asked of the scheduler.

@@ -70,7 +70,7 @@ pub(crate) async fn compile(
     let mut work = prepare::work(outline, shared, plan, &kit).await?;
     let unproven = kit.unproven.take();
     if matches!(way, Way::Native(_)) {
-        work.files = prepare::files(outline, shared, plan, &kit.toolchains, chronicle).await;
+        work.files = prepare::files(outline, shared, plan, &kit.toolchains, chronicle).await?;
     }
     chronicle.enter(Phase::Queue);
     let text = match work.files {

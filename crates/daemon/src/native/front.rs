@@ -13,6 +13,7 @@ use wire::{Limits, ProofKey, ResetCode, Side};
 
 use super::grants::{Bad, Case, Ledger, Permit, judge, member};
 use super::members::Members;
+use super::no::{No, kind};
 use super::order::{self, Ordered, refuse};
 use super::outputs::Manner;
 use super::pace::Pace;
@@ -52,13 +53,6 @@ struct OfLink {
     views: views::OfLink,
 }
 
-/// What a refusal is, for the log: grants' own kinds come before these.
-mod kind {
-    pub(super) const TOO_MANY_LINKS: u8 = 100;
-    pub(super) const CAME: u8 = 101;
-    pub(super) const OTHER: u8 = 110;
-}
-
 /// A connection that is served.
 struct Counted<'a>(&'a watch::Sender<usize>);
 
@@ -72,30 +66,6 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|open| *open -= 1);
-    }
-}
-
-/// Why a job is not taken, and what is said of it here.
-struct No {
-    refused: Refused,
-    kind: u8,
-}
-
-impl From<Bad> for No {
-    fn from(bad: Bad) -> Self {
-        Self {
-            refused: refused::grant(&bad),
-            kind: bad.kind(),
-        }
-    }
-}
-
-impl From<Refused> for No {
-    fn from(refused: Refused) -> Self {
-        Self {
-            kind: kind::OTHER + refused.reason as u8,
-            refused,
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod front;
 mod grants;
 mod members;
+mod no;
 mod order;
 mod outputs;
 mod pace;

@@ -333,7 +333,7 @@ impl Cluster {
             && from.occupied() < from.slots
             && from.fulfils(wants)
             && from.usable(wants, from).is_some();
-        let cost = f64::from(self.algorithm.cost(from)) / eagerness(from);
+        let cost = f64::from(self.algorithm.cost(from)) / from.eagerness();
         can.then_some(Rank {
             room: Room::Free,
             cost: cost as u32,
@@ -384,25 +384,4 @@ fn admits(host: &Host, rank: Rank, wants: &Wants, from: &Host) -> bool {
         let brought = rank.room == Room::Free;
         usable.has || brought && host.may_be_brought(wants, from, usable.toolchain)
     })
-}
-
-/// How gladly a submitter compiles its own job: the more clients it has, the more it has to
-/// preprocess and to send.
-fn eagerness(from: &Host) -> f64 {
-    let known = from.client_count as usize;
-    let clients = if known > 0 {
-        known
-    } else {
-        from.submitted.len()
-    };
-    let slots = from.slots as usize;
-    if clients > slots {
-        0.1
-    } else if clients == slots {
-        0.8
-    } else if clients <= slots / 2 {
-        1.1
-    } else {
-        1.0
-    }
 }
