@@ -1,12 +1,20 @@
 //! Asking a compiler what it knows by itself.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use includes::Question;
 use invocation::Language;
+
+/// It takes some thirty milliseconds.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Compilers say some 400 KB.
+const MOST_SAID: u64 = 64 << 20;
 
 /// What decides about a compiler's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,12 +53,40 @@ impl Asked {
         if let Some(mut input) = child.stdin.take() {
             input.write_all(&includes::question(questions))?;
         }
-        let output = child.wait_with_output()?;
+        let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
+        let said = (|| {
+            let until = Instant::now() + LIMIT;
+            let rest = || until.saturating_duration_since(Instant::now());
+            let stdout = stdout.recv_timeout(rest()).ok()?;
+            Some((stdout, stderr.recv_timeout(rest()).ok()?))
+        })();
+        // What it still does after it has said all is of no interest.
+        let _gone = child.kill();
+        let _reaped = child.wait();
+        let late = || {
+            let why = format!("it has not answered within {LIMIT:?}");
+            io::Error::new(io::ErrorKind::TimedOut, why)
+        };
+        let (stdout, stderr) = said.ok_or_else(late)?;
         Ok(Said {
-            stdout: output.stdout,
-            stderr: output.stderr,
+            stdout: stdout?,
+            stderr: stderr?,
         })
     }
+}
+
+/// Reads a pipe to its end, on a thread of its own: something that the compiler started may keep it open for ever.
+fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<io::Result<Vec<u8>>> {
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = match pipe {
+            Some(pipe) => pipe.take(MOST_SAID).read_to_end(&mut bytes),
+            None => Ok(0),
+        };
+        let _nobody_waits = tell.send(read.map(|_| bytes));
+    });
+    told
 }
 
 fn name(language: Language) -> &'static str {
