@@ -55,26 +55,28 @@ pub(crate) fn of(
     arguments.push(if reading.assembly { "-S" } else { "-c" }.into());
     Some(WithFiles {
         arguments,
-        dependencies: dependencies(reading, file, output)?,
+        dependencies: dependencies(reading, file, output).ok()?,
     })
 }
 
-/// Where the rules go: `Some(None)` if none are wanted, `None` if that is not known.
-#[allow(clippy::option_option, reason = "the caller gives up by `?`")]
+/// Where the rules would go is not known.
+struct Unnamed;
+
+/// Where the rules go, if some are wanted.
 fn dependencies(
     reading: &Reading<'_>,
     file: Option<&OsStr>,
     output: &Path,
-) -> Option<Option<PathBuf>> {
+) -> Result<Option<PathBuf>, Unnamed> {
     if !reading.dependencies.wanted {
         // A name alone is an error for gcc, and clang does not use it.
-        return file.is_none().then_some(None);
+        return file.map_or(Ok(None), |_| Err(Unnamed));
     }
     match file {
-        Some(file) if file.is_empty() => None,
-        Some(file) => Some(Some(PathBuf::from(file))),
+        Some(file) if file.is_empty() => Err(Unnamed),
+        Some(file) => Ok(Some(PathBuf::from(file))),
         // clang names it after `-o` as gcc does, but for `-S` and names without an extension nobody looked.
-        None if reading.family == Family::Clang && output.extension().is_none() => None,
-        None => Some(Some(with_extension(output, "d"))),
+        None if reading.family == Family::Clang && output.extension().is_none() => Err(Unnamed),
+        None => Ok(Some(with_extension(output, "d"))),
     }
 }

@@ -28,7 +28,7 @@ impl Argument {
     }
 }
 
-/// A path on the submit host. An executor never opens it: it stands only where a compiler writes it
+/// A path on the submit host. An executor itself never opens it: the compiler does in a view of files, and else writes it
 /// into debug information. It may be empty, where there is nothing to write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct SubmitPath(Vec<u8>);
@@ -74,7 +74,7 @@ macro_rules! byte_fields {
 
 byte_fields! {
     Argument, "at most 131071 bytes without NUL";
-    SubmitPath, "at most 4095 bytes without control characters; a path on the submit host, never opened elsewhere; may be empty";
+    SubmitPath, "at most 4095 bytes without control characters; a path on the submit host; a job of text opens it nowhere else, one of files in its own view; may be empty";
 }
 
 /// Who a member is, as its certificate says.

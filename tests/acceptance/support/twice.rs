@@ -12,6 +12,7 @@ use job::{Compiled, Input, JobRecord, Reason};
 use lab::{Cluster, Host, Launch, Suite};
 
 use crate::compare::{self, Rule};
+use crate::until::until;
 
 /// No compile of these tests takes so long, whatever goes wrong.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -142,6 +143,17 @@ impl<'a> Twice<'a> {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The jobs that were recorded behind the first `begun`, the newest first, once there are so many.
+    pub fn records_since(&self, begun: usize, least: usize) -> Result<Vec<JobRecord>> {
+        let mut records = Vec::new();
+        until("the jobs are recorded", RECORDED, || {
+            records = self.records()?;
+            Ok(records.len() >= begun + least)
+        })?;
+        records.truncate(records.len() - begun);
+        Ok(records)
     }
 
     /// All jobs that were recorded in this directory and below it, the newest first.

@@ -38,6 +38,11 @@ impl Locale {
         }
     }
 
+    /// Whether a variable is one of those that make up a locale.
+    pub(crate) fn decides(name: &str) -> bool {
+        VARIABLES.contains(&name)
+    }
+
     /// Files that are there for it; `None` if one of them is too long to be sent.
     pub(crate) fn files(&self) -> Option<Vec<PathBuf>> {
         if self.variables.is_empty() {

@@ -35,7 +35,7 @@ pub(crate) use shadow::{Shadow, Watched};
 
 use crate::job::Outline;
 use compiler::Asked;
-use locale::Locale;
+pub(crate) use locale::Locale;
 use scanner::{Beside, Level, NotKnown, Scanner};
 use trust::{Standing, Trust};
 

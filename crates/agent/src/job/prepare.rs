@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use invocation::{Family, Language, Plan, Remote};
 use job::Reason;
+use wire::view::VARIABLES;
 
 use super::chronicle::Chronicle;
 use super::outline::Outline;
 use super::versions;
 use crate::cluster::{Effort, Failure, Files, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
-use crate::inputs::Not;
+use crate::inputs::{Locale, Not};
 use crate::shared::Shared;
 use crate::text::{Order, Source};
 use crate::toolbox::{Probe, Unproven};
@@ -208,16 +209,6 @@ pub(crate) async fn work(
     })
 }
 
-/// Variables that a compiler of files is given.
-const FOR_FILES: &[&str] = &[
-    "CPATH",
-    "C_INCLUDE_PATH",
-    "CPLUS_INCLUDE_PATH",
-    "OBJC_INCLUDE_PATH",
-    "SOURCE_DATE_EPOCH",
-    "GCC_COLORS",
-];
-
 /// The files that the job reads, if they are known; else it travels as text.
 pub(crate) async fn files(
     outline: &Outline,
@@ -255,8 +246,11 @@ pub(crate) async fn files(
         variable.extend(value.as_bytes());
         variable
     };
-    let of_files = FOR_FILES
+    // How it speaks is the locale's; neither zone nor width reach a compile that is followed.
+    let is_left_out = |name: &str| Locale::decides(name) || matches!(name, "TZ" | "COLUMNS");
+    let of_files = VARIABLES
         .iter()
+        .filter(|name| !is_left_out(name))
         .filter_map(|name| Some(variable(name, outline.environment.get(name)?)));
     let locale = found.locale.variables.iter();
     let of_locale = locale.map(|(name, value)| variable(name, value));

@@ -9,6 +9,7 @@ use icecream::CompileFile;
 use thiserror::Error;
 use wire::message::{Compile, Family, InputKind, JobInputs, OutputKind};
 use wire::name::Argument;
+use wire::view::VARIABLES;
 
 use crate::memory::Likeness;
 
@@ -34,24 +35,6 @@ pub enum BadOrder {
     #[error("variable {0:?} is none that may be given to a compiler")]
     Variable(String),
 }
-
-/// What of a user's environment a compiler's result may depend on, and that cannot do more than that.
-/// `DEPENDENCIES_OUTPUT` and its like name files to write.
-const VARIABLES: [&[u8]; 13] = [
-    b"CPATH",
-    b"C_INCLUDE_PATH",
-    b"CPLUS_INCLUDE_PATH",
-    b"OBJC_INCLUDE_PATH",
-    b"SOURCE_DATE_EPOCH",
-    b"LANG",
-    b"LANGUAGE",
-    b"LC_ALL",
-    b"LC_CTYPE",
-    b"LC_MESSAGES",
-    b"TZ",
-    b"COLUMNS",
-    b"GCC_COLORS",
-];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Language {
@@ -235,7 +218,8 @@ impl Files {
 
 fn allowed(variable: &[u8]) -> Result<CString, BadOrder> {
     let name = variable.split(|byte| *byte == b'=').next();
-    let name = name.filter(|name| name.len() < variable.len() && VARIABLES.contains(name));
+    let is_known = |name: &[u8]| VARIABLES.iter().any(|known| known.as_bytes() == name);
+    let name = name.filter(|name| name.len() < variable.len() && is_known(name));
     match name {
         Some(_) => c_string(variable.to_vec(), "a variable"),
         None => Err(BadOrder::Variable(

@@ -15,5 +15,23 @@ pub use path::EntryPath;
 pub use read::{BadEntries, Told, read};
 pub use write::Batch;
 
+/// Variables that a job of files may bring: what of a user's environment a compiler's result may depend on, and that
+/// cannot do more than that. `DEPENDENCIES_OUTPUT` and its like name files to write.
+pub const VARIABLES: [&str; 13] = [
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "CPLUS_INCLUDE_PATH",
+    "OBJC_INCLUDE_PATH",
+    "SOURCE_DATE_EPOCH",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "TZ",
+    "COLUMNS",
+    "GCC_COLORS",
+];
+
 /// The most bytes that entries told together may have, unpacked.
 pub const MOST_TOGETHER: usize = 64 << 20;

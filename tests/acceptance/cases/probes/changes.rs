@@ -1,7 +1,5 @@
 //! Files that change between compiles, and while they run.
 
-use std::time::Duration;
-
 use acceptance::project::workshop;
 use acceptance::twice::{Alike, Twice, Way};
 use anyhow::{Context, Result, ensure};
@@ -70,35 +68,30 @@ pub(super) fn races(cluster: &Cluster, table: &mut Table) -> Result<()> {
             "for n in $(seq 1001 {LAST}); do printf '#define V %d\n' $n >v.h; cp v.h g.h; $CC -c a.c -o objects/$n.o; $CC -c b.c -o objects/b$n.o; done"
         );
         twice.shell(&expected, compiler, false)?.ok()?;
-        let begun = twice.records()?.len();
         // Compiled and written anew at once, with the old time.
         let rewritten = format!(
             "for n in $(seq 1001 {LAST}); do printf '#define V %d\n' $n >v.h; touch -d '2022-02-02 02:02:02.5' v.h
                 $CC -c a.c -o out/$n.o || exit 1; cmp out/$n.o objects/$n.o || exit 1; done"
         );
-        let done = twice.shell(&rewritten, compiler, true)?;
-        row(
+        race(
             table,
             &twice,
-            begun,
-            &format!("rewritten within a tick, its time kept ({compiler})"),
-            done,
+            &rewritten,
+            "rewritten within a tick, its time kept",
+            compiler,
         )?;
-        let begun = twice.records()?.len();
         let rewritten = format!(
             "for n in $(seq 1001 {LAST}); do printf '#define V %d\n' $n >v.h
                 $CC -c a.c -o out/$n.o || exit 1; cmp out/$n.o objects/$n.o || exit 1; done"
         );
-        let done = twice.shell(&rewritten, compiler, true)?;
-        row(
+        race(
             table,
             &twice,
-            begun,
-            &format!("rewritten within a tick ({compiler})"),
-            done,
+            &rewritten,
+            "rewritten within a tick",
+            compiler,
         )?;
         // Renamed into place while the job is prepared: the object is of the one before or behind.
-        let begun = twice.records()?.len();
         let renamed = format!(
             "printf '#define V 1001\n' >g.h
             for n in $(seq 1002 {LAST}); do before=$((n-1)); printf '#define V %d\n' $n >t.h
@@ -106,43 +99,36 @@ pub(super) fn races(cluster: &Cluster, table: &mut Table) -> Result<()> {
                 cmp -s out/b$n.o objects/b$before.o || cmp out/b$n.o objects/b$n.o || exit 1; done
             $CC -c b.c -o out/b.o && cmp out/b.o objects/b{LAST}.o"
         );
-        let done = twice.shell(&renamed, compiler, true)?;
-        row(
+        race(
             table,
             &twice,
-            begun,
-            &format!("renamed while it is prepared ({compiler})"),
-            done,
+            &renamed,
+            "renamed while it is prepared",
+            compiler,
         )?;
-        let begun = twice.records()?.len();
         // Not there at first: it fails as it would here, or succeeds.
         let made = format!(
             "for n in $(seq 1001 {LAST}); do rm -f g.h; printf '#define V %d\n' $n >t.h
                 {{ sleep 0.0$((n % 10)); mv t.h g.h; }} & $CC -c b.c -o out/c$n.o 2>out/said && {{ cmp out/c$n.o objects/b$n.o || exit 1; }}; wait
                 $CC -c b.c -o out/d$n.o || exit 1; cmp out/d$n.o objects/b$n.o || exit 1; done"
         );
-        let done = twice.shell(&made, compiler, true)?;
-        row(
-            table,
-            &twice,
-            begun,
-            &format!("made while it is prepared ({compiler})"),
-            done,
-        )?;
+        race(table, &twice, &made, "made while it is prepared", compiler)?;
     }
     Ok(())
 }
 
-fn row(
+/// Runs a script of compiles through floe that compares their objects itself.
+fn race(
     table: &mut Table,
     twice: &Twice<'_>,
-    begun: usize,
+    script: &str,
     name: &str,
-    done: lab::Output,
+    compiler: &str,
 ) -> Result<()> {
-    std::thread::sleep(Duration::from_millis(50));
-    let records = twice.records()?;
-    let new = &records[..records.len().saturating_sub(begun)];
+    let name = format!("{name} ({compiler})");
+    let begun = twice.records()?.len();
+    let done = twice.shell(script, compiler, true)?;
+    let new = twice.records_since(begun, LAST - 1000)?;
     let ways: Vec<Way> = new.iter().map(Way::of).collect();
     let by_files = ways
         .iter()
@@ -159,7 +145,7 @@ fn row(
         .map(|_| Alike::Bytes)
         .context("a wrong object, or none");
     table.row(
-        name,
+        &name,
         Some(Files),
         &Way::Files(job::Input::Evaluated),
         &alike,
