@@ -1,9 +1,11 @@
 //! A file as what the evaluator needs of it: its directives, linked where conditions skip.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 
 use crate::facts::Facts;
-use crate::lex::{Kind, Lines, Token, tokens};
+use crate::lex::{Kind, Lines, Token, replaced, tokens};
 use crate::library::Library;
 use crate::macros::{MacroId, define};
 use crate::names::Name;
@@ -80,7 +82,7 @@ pub enum Strange {
     Module,
     #[error("#assert and its kind are not followed")]
     Assertion,
-    #[error("a sequence of three characters stands for another")]
+    #[error("a sequence of three characters stands for another, save in raw strings")]
     Trigraph,
     #[error("#embed is not followed")]
     Embed,
@@ -112,11 +114,19 @@ impl Block {
 impl Library {
     /// Reads a file's contents.
     pub fn block(&mut self, bytes: &[u8]) -> Block {
-        let mut facts = Facts::of(bytes);
-        let lines = if self.dialect.trigraphs && has_trigraph(bytes) {
+        let read = match self.dialect.trigraphs {
+            true => replaced(bytes),
+            false => Cow::Borrowed(bytes),
+        };
+        let mut facts = Facts::of(&read);
+        // In a raw string three characters are three.
+        let is_doubtful = matches!(read, Cow::Owned(_))
+            && self.dialect.raw_strings
+            && memmem::find(bytes, b"R\"").is_some();
+        let lines = if is_doubtful {
             vec![Line::Strange(Strange::Trigraph)]
         } else {
-            let (lines, changes_macros) = self.lines(bytes);
+            let (lines, changes_macros) = self.lines(&read);
             facts.changes_macros = changes_macros;
             lines
         };
@@ -317,17 +327,6 @@ fn link(read: &mut [Line], before: Option<usize>, at: usize) {
     if let Some(Line::If { next, .. } | Line::Elif { next, .. }) = before {
         *next = at;
     }
-}
-
-fn has_trigraph(bytes: &[u8]) -> bool {
-    let ends = |at: usize| {
-        bytes
-            .get(at + 2)
-            .is_some_and(|end| b"=/'()!<>-".contains(end))
-    };
-    memmem::find_iter(bytes, b"??").any(ends)
-        // Of three question marks the second and third may begin one.
-        || memmem::find(bytes, b"???").is_some()
 }
 
 /// Whether a directive is one of the pragmas that change macros, and counts for one mention.

@@ -3,7 +3,9 @@
 mod lines;
 mod token;
 mod tokens;
+mod trigraphs;
 
 pub(crate) use lines::Lines;
 pub(crate) use token::{Kind, Token};
 pub(crate) use tokens::{header, tokens};
+pub(crate) use trigraphs::replaced;
