@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
+use job::Digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use transport::{Arrivals, Exchange, Incoming, Link, LinkError, Stream};
-use wire::message::{Capabilities, Hello, ListMembers, Members, Message};
-use wire::{Fault, Limits, Side};
+use wire::field::List;
+use wire::message::{Capabilities, Hello, ListMembers, Members, Message, Missing, Outgoing as _};
+use wire::name::Size;
+use wire::{Fault, Limits, ResetCode, Side};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -191,4 +194,98 @@ async fn a_silent_end_is_given_up() {
         panic!("{error}");
     };
     assert_eq!(fault, Fault::HelloTooLate);
+}
+
+/// A message near the greatest size.
+fn long() -> Missing {
+    let files = vec![Digest::from_bytes([7; 32]); 16_384];
+    let size = Size::new(1 << 39).unwrap();
+    Missing {
+        files: List::new(files).unwrap(),
+        more: true,
+        have: List::new(vec![size; 16_384]).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn messages_that_nobody_reads_are_kept_up_to_a_bound_only() {
+    let mut pair = pair();
+    let mut refused = 0;
+    let mut unread = Vec::new();
+    for _ in 0..12 {
+        let (mut near, far) = pair.stream().await;
+        for _ in 0..256 {
+            if let Err(error) = said(&mut near, long()).await {
+                assert!(error.to_string().contains("busy"), "{error}");
+                refused += 1;
+                break;
+            }
+        }
+        unread.push((near, far));
+    }
+    assert_eq!(refused, 12, "256 long messages were kept");
+    // What was kept before the refusal is whole, and it is little.
+    let mut kept = 0;
+    for (_, far) in &mut unread {
+        let refused = loop {
+            match far.next().await {
+                Ok(Some(Incoming::Message(message))) => {
+                    assert_eq!(*message, long().into());
+                    kept += long().payload().len();
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => break error,
+            }
+        };
+        let LinkError::Reset { code, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(code, ResetCode::BUSY);
+    }
+    assert!((8 << 20..20 << 20).contains(&kept), "{kept} bytes");
+    // Others go on all the while, and what was kept is free again.
+    let (mut near, mut far) = pair.stream().await;
+    drop(unread);
+    for _ in 0..40 {
+        let (sent, heard) = tokio::join!(said(&mut near, long()), far.next());
+        sent.unwrap();
+        let expected = Message::from(long());
+        assert_eq!(heard.unwrap(), Some(Incoming::Message(expected.into())));
+    }
+}
+
+/// Sends, and waits while what was said before is not written yet.
+async fn said(exchange: &mut Exchange, message: Missing) -> Result<(), LinkError> {
+    loop {
+        match exchange.send(message.clone()).await {
+            Err(LinkError::Mistake { mistake, .. }) if mistake.may_pass() => {
+                tokio::task::yield_now().await;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_with_few_unread_messages_is_not_cut_off_by_others() {
+    let mut pair = pair();
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let (mut near, far) = pair.stream().await;
+        while said(&mut near, long()).await.is_ok() {}
+        streams.push((near, far));
+    }
+    let (mut near, mut far) = pair.stream().await;
+    for _ in 0..200 {
+        near.send(answer()).await.unwrap();
+    }
+    near.finish().await.unwrap();
+    for _ in 0..200 {
+        let heard = far.next().await.unwrap();
+        assert_eq!(
+            heard,
+            Some(Incoming::Message(Message::from(answer()).into()))
+        );
+    }
+    assert_eq!(far.next().await.unwrap(), None);
 }

@@ -225,7 +225,9 @@ fn credit(out: &mut String) -> std::fmt::Result {
         "## Credit\n\n\
          Data costs credit, byte for byte: of its stream and of the connection. Messages cost none. The hello says \
          how much an end gives at first; credit frames give more, when data was used up. A stream that nobody reads \
-         thus stops only itself. Nobody may have more than {MOST_CREDIT}.\n\n\
+         thus stops only itself. Nobody may have more than {MOST_CREDIT}. Where messages come faster than they are read, an \
+         end keeps a few mebibytes of them for each stream, less when many streams have many, and resets the stream \
+         that goes beyond that: \"busy\".\n\n\
          Before the hello has come, the other end is taken to give the least that is allowed:\n\n\
          | limit | least | usual |\n|---|---|---|"
     )?;

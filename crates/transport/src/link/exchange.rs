@@ -41,6 +41,11 @@ impl Exchange {
         }
     }
 
+    /// Its first message has left the queue of arrivals.
+    pub(super) fn opening_taken(&self) {
+        self.inbox.opening_taken();
+    }
+
     /// What arrives next; None when the other end has finished. Dropping the wait loses nothing.
     pub async fn next(&mut self) -> Result<Option<Incoming>, LinkError> {
         let next = self.inbox.next().await;

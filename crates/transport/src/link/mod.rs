@@ -2,7 +2,8 @@
 //!
 //! The task owns the socket and [`wire::Connection`]. Who has a [`Link`] opens streams, who has the
 //! [`Arrivals`] takes those that the other end opens; each stream is an [`Exchange`]. A stream that
-//! nobody reads holds up itself only: what arrives for it stays within the credit that it was given.
+//! nobody reads holds up itself only: what arrives for it stays within the credit that it was given, its
+//! messages within a bound: one that sends more than is read is reset as busy.
 
 mod exchange;
 mod inbox;
@@ -73,7 +74,9 @@ pub struct Arrivals(mpsc::Receiver<(Message, Exchange)>);
 impl Arrivals {
     /// The next one; None when the connection is over and nothing more is sent on it.
     pub async fn next(&mut self) -> Option<(Message, Exchange)> {
-        self.0.recv().await
+        let (message, exchange) = self.0.recv().await?;
+        exchange.opening_taken();
+        Some((message, exchange))
     }
 }
 

@@ -14,7 +14,7 @@ use wire::{Connection, Event, Mistake, Moment, ResetBy, ResetCode, StreamId};
 
 use super::LinkError;
 use super::exchange::Exchange;
-use super::inbox::Inbox;
+use super::inbox::{Budget, Inbox};
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// Bytes taken from the socket at a time: the least where there is little to read, as most connections are
@@ -87,6 +87,7 @@ pub(super) struct Pump {
     handle: mpsc::WeakSender<Order>,
     arrived: mpsc::Sender<(Message, Exchange)>,
     inboxes: HashMap<StreamId, Inbox>,
+    budget: Budget,
     hello: Option<Arc<Hello>>,
     want_hello: Vec<oneshot::Sender<Arc<Hello>>>,
     peer_leaves: Arc<AtomicBool>,
@@ -117,6 +118,7 @@ impl Pump {
             handle,
             arrived,
             inboxes: HashMap::new(),
+            budget: Budget::default(),
             hello: None,
             want_hello: Vec::new(),
             peer_leaves: Arc::default(),
@@ -233,21 +235,19 @@ impl Pump {
 
     /// Hands on what the connection has to tell.
     fn deliver(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
+        while let Some((event, cost)) = self.connection.poll_event_and_cost() {
             match event {
                 Event::Hello(hello) => self.greeted((*hello).into()),
-                Event::Opened { stream, message } => self.opened(stream, message),
+                Event::Opened { stream, message } => self.opened(stream, message, cost),
                 Event::Message { stream, message } => {
                     let taken = self
                         .inboxes
                         .get(&stream)
-                        .map(|inbox| inbox.message(message));
+                        .map(|inbox| inbox.message(message, cost));
                     if let Some(Err(_flood)) = taken {
-                        self.over(
-                            stream,
-                            ResetCode::BUSY,
-                            "it sends messages that nobody reads",
-                        );
+                        let why = "it sends more messages than are read here";
+                        tracing::debug!("{}: stream {stream}: {why}", self.peer);
+                        self.over(stream, ResetCode::BUSY, why);
                         self.connection.reset(stream, ResetCode::BUSY);
                     }
                 }
@@ -288,11 +288,15 @@ impl Pump {
         self.hello = Some(hello);
     }
 
-    fn opened(&mut self, stream: StreamId, message: Message) {
+    fn opened(&mut self, stream: StreamId, message: Message, cost: usize) {
         let Some(handle) = self.handle.upgrade() else {
             return self.connection.reset(stream, ResetCode::GOING_AWAY);
         };
-        let exchange = self.exchange(stream, handle);
+        let inbox = Inbox::new(&self.budget);
+        if let Err(_flood) = inbox.opening(cost) {
+            return self.connection.reset(stream, ResetCode::BUSY);
+        }
+        let exchange = self.exchange(stream, inbox, handle);
         if let Err(refused) = self.arrived.try_send((message, exchange)) {
             // Dropping it resets the stream.
             drop(refused);
@@ -302,11 +306,16 @@ impl Pump {
     pub(super) fn open<M: Body>(&mut self, message: &M) -> Result<Exchange, Mistake> {
         let handle = self.handle.upgrade().ok_or(Mistake::Over)?;
         let stream = self.connection.open(message)?;
-        Ok(self.exchange(stream, handle))
+        let inbox = Inbox::new(&self.budget);
+        Ok(self.exchange(stream, inbox, handle))
     }
 
-    fn exchange(&mut self, stream: StreamId, handle: mpsc::Sender<Order>) -> Exchange {
-        let inbox = Inbox::default();
+    fn exchange(
+        &mut self,
+        stream: StreamId,
+        inbox: Inbox,
+        handle: mpsc::Sender<Order>,
+    ) -> Exchange {
         self.inboxes.insert(stream, inbox.clone());
         Exchange::new(stream, inbox, handle, self.peer.clone())
     }

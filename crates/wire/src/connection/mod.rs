@@ -106,9 +106,14 @@ impl Connection {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
+        Some(self.poll_event_and_cost()?.0)
+    }
+
+    /// The same, with about how many bytes of memory it takes: for whoever keeps events.
+    pub fn poll_event_and_cost(&mut self) -> Option<(Event, usize)> {
         let Waiting { event, cost } = self.events.pop_front()?;
         self.unread -= cost;
-        Some(event)
+        Some((event, cost))
     }
 
     /// Opens a stream with its first message.

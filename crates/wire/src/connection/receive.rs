@@ -7,7 +7,7 @@ use crate::error::Fault;
 use crate::frame::{Header, Kind};
 use crate::id::{ResetCode, StreamId};
 use crate::limits::{Limits, MOST_CREDIT, MOST_PONGS, MOST_UNREAD};
-use crate::message::{Message, Unreadable};
+use crate::message::{Message, Unreadable, cost};
 
 impl Connection {
     /// Takes what arrived, at most [`READ_PIECE`](crate::limits::READ_PIECE) bytes; then drain the
@@ -109,7 +109,7 @@ impl Connection {
             return Ok(());
         }
         match self.read(stream, payload)? {
-            Some(message) => self.push(Event::Opened { stream, message }, payload.len()),
+            Some(message) => self.push(Event::Opened { stream, message }, cost(payload)),
             None => Ok(()),
         }
     }
@@ -119,7 +119,7 @@ impl Connection {
             return Ok(());
         }
         match self.read(stream, payload)? {
-            Some(message) => self.push(Event::Message { stream, message }, payload.len()),
+            Some(message) => self.push(Event::Message { stream, message }, cost(payload)),
             None => Ok(()),
         }
     }

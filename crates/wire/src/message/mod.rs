@@ -23,6 +23,8 @@ use crate::field::Invalid;
 
 /// More fields than any message needs: what a message of a mebibyte could unpack to has a bound.
 const MOST_FIELDS: usize = 1 << 16;
+/// What a field is taken to cost in memory beside its bytes.
+const FIELD_COST: usize = 32;
 
 /// Why a payload is no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -156,6 +158,12 @@ pub(crate) fn read<M: Body>(body: &[u8]) -> Result<M, Unreadable> {
         message: M::DEFINITION.name,
         invalid,
     })
+}
+
+/// About how many bytes of memory a message takes: a list of short things takes far more than its payload.
+pub(crate) fn cost(payload: &[u8]) -> usize {
+    let body = payload.get(2..).unwrap_or_default();
+    payload.len() + FIELD_COST * count_fields(body)
 }
 
 /// How many fields stand in a body, as far as it can be read; prost complains of the rest.
