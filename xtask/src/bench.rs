@@ -16,7 +16,11 @@ const BENCHES: &[(&str, &str)] = &[
     ),
     (
         "submit",
-        "what a job costs its submit host: text beside files, the first build and later ones",
+        "what a job costs its submit host: text beside files, icecc and distcc",
+    ),
+    (
+        "feed",
+        "how many executor slots a tenth of a core keeps busy",
     ),
     (
         "sandbox",

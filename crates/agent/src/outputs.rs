@@ -4,20 +4,18 @@
 //!
 //! It runs on a thread of the blocking pool, because a network file system can take its time.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Seek, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+mod draft;
+
+use std::io;
+use std::path::PathBuf;
 
 use job::Digest;
-use rustix::fs::OFlags;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wire::Proof;
 use wire::message::Packing;
 
+use self::draft::Draft;
 use crate::cluster::unpack::{Unpacker, Wrong};
 use crate::cluster::{Marker, Piece};
 
@@ -65,8 +63,20 @@ pub(crate) enum OutputError {
 /// [`Writer::finish`] leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    /// While there is little: a thread is woken once for all of it, and not for each piece.
+    held: Vec<Step>,
+    size: usize,
     steps: mpsc::Sender<Step>,
-    written: JoinHandle<Result<u64, OutputError>>,
+    /// Until the thread has it.
+    order: Option<Order>,
+    written: Option<JoinHandle<Result<u64, OutputError>>>,
+}
+
+#[derive(Debug)]
+struct Order {
+    targets: Targets,
+    marker: Option<Marker>,
+    steps: mpsc::Receiver<Step>,
 }
 
 #[derive(Debug)]
@@ -87,112 +97,138 @@ enum Step {
     Finish,
 }
 
+impl Step {
+    fn size(&self) -> usize {
+        match self {
+            Self::Piece(piece) => piece.len(),
+            Self::Packed(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// Pieces that may wait for the disk.
 const QUEUE: usize = 8;
+/// Bytes that wait for the rest of their output.
+const MOST_HELD: usize = 1 << 20;
 
 impl Writer {
     /// No output may have the marker in it.
     pub(crate) fn start(targets: Targets, marker: Option<Marker>) -> Self {
-        let (steps, received) = mpsc::channel(QUEUE);
-        let written = tokio::task::spawn_blocking(move || write(&targets, marker, received));
-        Self { steps, written }
+        let (sender, steps) = mpsc::channel(QUEUE);
+        Self {
+            held: Vec::new(),
+            size: 0,
+            steps: sender,
+            order: Some(Order {
+                targets,
+                marker,
+                steps,
+            }),
+            written: None,
+        }
     }
 
     /// Hands on the next piece of the current output. A writer that failed takes everything and
     /// tells at the end.
-    pub(crate) async fn piece(&self, piece: Piece) {
-        let _ = self.steps.send(Step::Piece(piece)).await;
+    pub(crate) async fn piece(&mut self, piece: Piece) {
+        self.step(Step::Piece(piece)).await;
     }
 
     /// The object is complete; what follows is the `.dwo`.
-    pub(crate) async fn next_output(&self) {
-        let _ = self.steps.send(Step::Next).await;
+    pub(crate) async fn next_output(&mut self) {
+        self.step(Step::Next).await;
     }
 
     /// An output of this length begins, and what was begun before is complete.
-    pub(crate) async fn begin(&self, which: Which, packing: Packing, size: u64, proof: Proof) {
+    pub(crate) async fn begin(&mut self, which: Which, packing: Packing, size: u64, proof: Proof) {
         let begin = Step::Begin {
             which,
             packing,
             size,
             proof: Box::new(proof),
         };
-        let _ = self.steps.send(begin).await;
+        self.step(begin).await;
     }
 
     /// Bytes of the output that was begun.
-    pub(crate) async fn packed(&self, bytes: Vec<u8>) {
-        let _ = self.steps.send(Step::Packed(bytes)).await;
+    pub(crate) async fn packed(&mut self, bytes: Vec<u8>) {
+        self.step(Step::Packed(bytes)).await;
     }
 
     /// Whether all that was begun is whole, and what would prove each of them, in the order of their beginning.
     pub(crate) async fn complete(&mut self) -> Result<Vec<Digest>, OutputError> {
         let (answer, told) = oneshot::channel();
-        let _ = self.steps.send(Step::Complete(answer)).await;
+        self.hand_on(Step::Complete(answer)).await;
         match told.await {
             Ok(proofs) => Ok(proofs),
             // It gave up before, and says why at its end.
-            Err(_) => match (&mut self.written).await {
-                Ok(Err(error)) => Err(error),
-                _ => Err(OutputError::Incomplete),
+            Err(_) => match self.written().await {
+                Err(error) => Err(error),
+                Ok(_) => Err(OutputError::Incomplete),
             },
         }
     }
 
     /// All is there: the outputs appear under their names. Tells how many bytes they have.
-    pub(crate) async fn finish(self) -> Result<u64, OutputError> {
-        let _ = self.steps.send(Step::Finish).await;
-        self.written.await.unwrap_or(Err(OutputError::Incomplete))
+    pub(crate) async fn finish(mut self) -> Result<u64, OutputError> {
+        self.hand_on(Step::Finish).await;
+        self.written().await
+    }
+
+    async fn written(&mut self) -> Result<u64, OutputError> {
+        let written = self.written.take().ok_or(OutputError::Incomplete)?;
+        written.await.unwrap_or(Err(OutputError::Incomplete))
+    }
+
+    async fn step(&mut self, step: Step) {
+        self.size = self.size.saturating_add(step.size());
+        if self.order.is_some() && self.size <= MOST_HELD {
+            self.held.push(step);
+        } else {
+            self.hand_on(step).await;
+        }
+    }
+
+    /// To the thread, behind all that was held.
+    async fn hand_on(&mut self, step: Step) {
+        if let Some(order) = self.order.take() {
+            let mut first = std::mem::take(&mut self.held);
+            first.push(step);
+            let begun = tokio::task::spawn_blocking(move || order.write(first));
+            self.written = Some(begun);
+        } else {
+            // One that failed says so at its end.
+            let _ = self.steps.send(step).await;
+        }
     }
 }
 
-fn write(
-    targets: &Targets,
-    marker: Option<Marker>,
-    mut steps: mpsc::Receiver<Step>,
-) -> Result<u64, OutputError> {
-    let mut drafts = Drafts {
-        targets,
-        object: Some(Draft::create(&targets.object, targets.umask)?),
-        dwo: None,
-        dependencies: None,
-        current: Which::Object,
-        bytes: 0,
-        marker,
-        tail: Vec::new(),
-        unpacker: None,
-        proofs: Vec::new(),
-    };
-    let mut plain = Vec::new();
-    loop {
-        match steps.blocking_recv() {
-            Some(Step::Piece(piece)) => {
-                plain.clear();
-                piece.unpack(&mut plain).map_err(OutputError::Piece)?;
-                drafts.write(&plain)?;
-            }
-            Some(Step::Next) => drafts.turn(Which::Dwo)?,
-            Some(Step::Begin {
-                which,
-                packing,
-                size,
-                proof,
-            }) => {
+impl Order {
+    fn write(mut self, first: Vec<Step>) -> Result<u64, OutputError> {
+        let targets = &self.targets;
+        let mut drafts = Drafts {
+            targets,
+            object: Some(Draft::create(&targets.object, targets.umask)?),
+            dwo: None,
+            dependencies: None,
+            current: Which::Object,
+            bytes: 0,
+            marker: self.marker,
+            tail: Vec::new(),
+            unpacker: None,
+            proofs: Vec::new(),
+        };
+        let mut first = first.into_iter();
+        while let Some(step) = first.next().or_else(|| self.steps.blocking_recv()) {
+            if matches!(step, Step::Finish) {
                 drafts.end()?;
-                drafts.turn(which)?;
-                drafts.unpacker = Some((Unpacker::new(packing, size)?, *proof));
+                return drafts.publish();
             }
-            Some(Step::Packed(bytes)) => drafts.unpack(&bytes)?,
-            Some(Step::Complete(answer)) => {
-                drafts.end()?;
-                let _ = answer.send(std::mem::take(&mut drafts.proofs));
-            }
-            Some(Step::Finish) => break,
-            None => return Err(OutputError::Incomplete),
+            drafts.take(step)?;
         }
+        Err(OutputError::Incomplete)
     }
-    drafts.end()?;
-    drafts.publish()
 }
 
 /// A job's outputs while they come.
@@ -213,6 +249,35 @@ struct Drafts<'a> {
 }
 
 impl Drafts<'_> {
+    fn take(&mut self, step: Step) -> Result<(), OutputError> {
+        match step {
+            Step::Piece(piece) => {
+                let mut plain = Vec::new();
+                piece.unpack(&mut plain).map_err(OutputError::Piece)?;
+                self.write(&plain)
+            }
+            Step::Next => self.turn(Which::Dwo),
+            Step::Begin {
+                which,
+                packing,
+                size,
+                proof,
+            } => {
+                self.end()?;
+                self.turn(which)?;
+                self.unpacker = Some((Unpacker::new(packing, size)?, *proof));
+                Ok(())
+            }
+            Step::Packed(bytes) => self.unpack(&bytes),
+            Step::Complete(answer) => {
+                self.end()?;
+                let _ = answer.send(std::mem::take(&mut self.proofs));
+                Ok(())
+            }
+            Step::Finish => Ok(()),
+        }
+    }
+
     /// What follows belongs to this output.
     fn turn(&mut self, which: Which) -> Result<(), OutputError> {
         self.current = which;
@@ -241,12 +306,16 @@ impl Drafts<'_> {
     fn write(&mut self, plain: &[u8]) -> Result<(), OutputError> {
         self.bytes += plain.len() as u64;
         if let Some(marker) = self.marker {
-            self.tail.extend_from_slice(plain);
-            if marker.is_in(&self.tail) {
+            let most = Marker::LENGTH - 1;
+            // It may have begun in what came before.
+            self.tail.extend_from_slice(&plain[..plain.len().min(most)]);
+            if marker.is_in(&self.tail) || marker.is_in(plain) {
                 return Err(OutputError::Tripped);
             }
-            let kept = self.tail.len().min(Marker::LENGTH - 1);
-            self.tail.drain(..self.tail.len() - kept);
+            match plain.len() > most {
+                true => plain[plain.len() - most..].clone_into(&mut self.tail),
+                false => drop(self.tail.drain(..self.tail.len().saturating_sub(most))),
+            }
         }
         self.current()?.write(plain)
     }
@@ -280,118 +349,6 @@ impl Drafts<'_> {
         }
         Ok(self.bytes)
     }
-}
-
-/// A file that has no right name yet. Dropped unpublished, it is gone.
-#[derive(Debug)]
-struct Draft {
-    file: File,
-    path: PathBuf,
-    target: PathBuf,
-    published: bool,
-}
-
-impl Draft {
-    fn create(target: &Path, umask: u32) -> Result<Self, OutputError> {
-        let path = draft_name(target);
-        let failed = |doing| {
-            let path = path.clone();
-            move |source| OutputError::Io {
-                path,
-                doing,
-                source,
-            }
-        };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let file = file.map_err(failed("creating it"))?;
-        let permissions = Permissions::from_mode(0o666 & !umask);
-        let draft = Self {
-            file,
-            path: path.clone(),
-            target: target.to_owned(),
-            published: false,
-        };
-        draft
-            .file
-            .set_permissions(permissions)
-            .map_err(failed("setting its mode"))?;
-        Ok(draft)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.file
-            .write_all(bytes)
-            .map_err(|source| OutputError::Io {
-                path: self.path.clone(),
-                doing: "writing",
-                source,
-            })
-    }
-
-    fn publish(mut self) -> Result<(), OutputError> {
-        match std::fs::symlink_metadata(&self.target) {
-            // What was a file when the job was planned may have become something else.
-            Ok(meta) if !meta.is_file() => {
-                return Err(OutputError::NotAFile {
-                    path: self.target.clone(),
-                });
-            }
-            Ok(meta) if meta.len() == 0 => {
-                return self.fill_target().map_err(|source| OutputError::Io {
-                    path: self.target.clone(),
-                    doing: "writing the result into it",
-                    source,
-                });
-            }
-            _ => {}
-        }
-        std::fs::rename(&self.path, &self.target).map_err(|source| OutputError::Io {
-            path: self.target.clone(),
-            doing: "renaming the result to it",
-            source,
-        })?;
-        self.published = true;
-        Ok(())
-    }
-
-    /// Copies the draft into the empty target. The copy is complete or the target empty again.
-    fn fill_target(&mut self) -> io::Result<()> {
-        // What took the file's place meanwhile is neither followed nor waited for.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let mut target = OpenOptions::new()
-            .write(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&self.target)?;
-        self.file.rewind()?;
-        let copied = io::copy(&mut self.file, &mut target);
-        if copied.is_err() {
-            let _ = target.set_len(0);
-        }
-        copied.map(drop)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.published {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// A name beside the target that no other job of any agent uses now.
-fn draft_name(target: &Path) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let mut name = target.file_name().unwrap_or_default().as_bytes().to_vec();
-    name.truncate(200); // leaves room within the 255 bytes of a name
-    name.extend(format!(".floe-{:x}-{number:x}", std::process::id()).bytes());
-    target.with_file_name(std::ffi::OsStr::from_bytes(&name))
 }
 
 #[cfg(test)]

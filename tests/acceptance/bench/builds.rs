@@ -23,14 +23,14 @@ pub(crate) fn redis(options: &Options, table: &mut Table) -> Result<()> {
 
 /// Files of a large C++ program's size: some 3 MB of preprocessed text, seconds of compiling.
 pub(crate) fn cxx(options: &Options, table: &mut Table) -> Result<()> {
-    let compiles = large(options)?;
+    let compiles = large(options.jobs.min(60))?;
     measure("large C++ files", "C++", &compiles, options, table)
 }
 
-pub(crate) fn large(options: &Options) -> Result<Recording> {
+pub(crate) fn large(count: usize) -> Result<Recording> {
     let directory = acceptance::project::workshop("cxx")?;
     let mut commands = Vec::new();
-    for number in 0..options.jobs.min(60) {
+    for number in 0..count {
         let source = format!("part{number}.cc");
         fs::write(
             directory.join(&source),

@@ -9,13 +9,11 @@ use lab::{Cluster, DaemonSpec, LabOptions, Launch, LinkSpec, Process, Programs, 
 use crate::Options;
 use crate::repeat;
 use crate::replay::Recording;
-use crate::rig::warm_up;
+use crate::rig::{distccd, warm_up};
 use crate::table::{Table, median};
 
 /// Runs of one kind before the other kinds get their turn.
 const TURN: u32 = 5;
-/// Where distcc listens unless told otherwise.
-const DISTCC: u16 = 3632;
 const AT_ONCE: u32 = 8;
 /// How long the cable is out in the middle of a build.
 const CUT: Duration = Duration::from_secs(5);
@@ -83,7 +81,7 @@ impl Rig {
             .daemon(submit)
             .start()?;
         let distccd = match way {
-            Way::Distcc => Some(distccd(&cluster)?),
+            Way::Distcc => Some(distccd(&cluster, "executor1", 4)?),
             Way::Icecc | Way::Members => None,
         };
         let rig = Self {
@@ -118,23 +116,6 @@ impl Rig {
             Way::Distcc => "/usr/bin/distcc".into(),
         })
     }
-}
-
-fn distccd(cluster: &Cluster) -> Result<Process> {
-    let host = cluster.host("executor1")?;
-    let (address, port) = (host.address().to_string(), DISTCC.to_string());
-    let options = [
-        "--no-detach",
-        "--daemon",
-        "--allow",
-        "0.0.0.0/0",
-        "--jobs",
-        "4",
-        "--listen",
-    ];
-    let launch = host.command("/usr/bin/distccd").args(options);
-    let launch = launch.args([&address, "--port", &port]);
-    launch.args(["--log-stderr"]).log("distccd").start()
 }
 
 /// Milliseconds that an empty C file takes longer than its compile, for one way after another.

@@ -4,6 +4,7 @@
 mod builds;
 mod distance;
 mod environments;
+mod feed;
 mod repeat;
 mod replay;
 mod rig;
@@ -14,6 +15,7 @@ mod submit;
 mod table;
 mod toolchain;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -31,13 +33,18 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    let me = std::env::args().next().unwrap_or_default();
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if Path::new(&me).ends_with(feed::NAME) {
+        return feed::sleep_instead(Path::new(&me), &words);
+    }
     match words.first().map(String::as_str) {
         Some("repeat") => repeat::run(&words[1..]),
         Some("note") => replay::note(&words[1..]),
         Some("replay") => replay::run(&words[1..]),
+        Some("feed") => feed::run(&Options::read(&words[1..])?),
         Some("overhead") => table(ROWS, &Options::read(&words[1..])?),
-        Some("submit") => table(SUBMIT, &Options::read(&words[1..])?),
+        Some("submit") => submit::run(&Options::read(&words[1..])?),
         Some("distance") => table(DISTANCE, &Options::read(&words[1..])?),
         Some("sandbox") => {
             let mut options = Options::read(&words[1..])?;
@@ -58,6 +65,14 @@ pub(crate) struct Options {
     jobs: usize,
     /// The rows wanted; all when empty.
     rows: Vec<String>,
+    /// The ways to distribute that are wanted, where a bench has several; all when empty.
+    ways: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn wants(&self, way: &str) -> bool {
+        self.ways.is_empty() || self.ways.iter().any(|wanted| wanted == way)
+    }
 }
 
 impl Options {
@@ -67,9 +82,14 @@ impl Options {
             builds: 1,
             jobs: usize::MAX,
             rows: Vec::new(),
+            ways: Vec::new(),
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
+            if word == "--way" {
+                options.ways.extend(words.next().cloned());
+                continue;
+            }
             let mut number = || -> Result<u32> {
                 let value = words
                     .next()
@@ -107,27 +127,35 @@ const DISTANCE: &[(&str, Row)] = &[
     ("toolchain", toolchain::measure),
 ];
 
-/// Of `bench submit`.
-const SUBMIT: &[(&str, Row)] = &[("c", submit::c), ("cxx", submit::cxx)];
-
 fn table(rows: &[(&str, Row)], options: &Options) -> Result<()> {
-    if let Some(unknown) = options
-        .rows
+    let mut table = Table::default();
+    for (name, measure) in wanted(rows, options)? {
+        eprintln!("measuring: {name}");
+        if let Err(e) = measure(options, &mut table) {
+            table.note(format!("{name}: not measured: {e:#}"));
+        }
+    }
+    table.print();
+    Ok(())
+}
+
+/// The rows that were asked for, or all.
+pub(crate) fn wanted<'a, R: Copy>(
+    rows: &'a [(&'a str, R)],
+    options: &Options,
+) -> Result<Vec<(&'a str, R)>> {
+    let asked = &options.rows;
+    if let Some(unknown) = asked
         .iter()
         .find(|row| rows.iter().all(|(name, _)| row != name))
     {
         let known: Vec<&str> = rows.iter().map(|(name, _)| *name).collect();
         bail!("no rows are called {unknown:?}, only {known:?}");
     }
-    let mut table = Table::default();
-    for (name, measure) in rows {
-        if options.rows.is_empty() || options.rows.iter().any(|row| row == name) {
-            eprintln!("measuring: {name}");
-            if let Err(e) = measure(options, &mut table) {
-                table.note(format!("{name}: not measured: {e:#}"));
-            }
-        }
-    }
-    table.print();
-    Ok(())
+    let is_wanted = |name: &str| asked.is_empty() || asked.iter().any(|row| row == name);
+    Ok(rows
+        .iter()
+        .filter(|(name, _)| is_wanted(name))
+        .copied()
+        .collect())
 }

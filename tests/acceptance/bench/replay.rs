@@ -85,6 +85,38 @@ impl Recording {
         Ok(Self { file, jobs })
     }
 
+    /// The first command alone.
+    pub(crate) fn first(&self) -> Result<Self> {
+        let text = fs::read_to_string(&self.file)?;
+        let file = self.file.with_extension("first");
+        fs::write(&file, text.lines().next().context("nothing was noted")?)?;
+        Ok(Self { file, jobs: 1 })
+    }
+
+    /// The same commands by another compiler.
+    pub(crate) fn with_compiler(&self, compiler: &Path) -> Result<Self> {
+        let mut lines = Vec::new();
+        for line in fs::read_to_string(&self.file)?.lines() {
+            let mut noted: Noted = serde_json::from_str(line)?;
+            let program = noted.words.first_mut().context("an empty command")?;
+            *program = compiler.display().to_string();
+            lines.push(serde_json::to_string(&noted)?);
+        }
+        let file = self.file.with_extension("other");
+        fs::write(&file, lines.join("\n"))?;
+        let jobs = self.jobs;
+        Ok(Self { file, jobs })
+    }
+
+    /// Bytes of what the first command has made.
+    pub(crate) fn object_size(&self) -> Result<u64> {
+        let text = fs::read_to_string(&self.file)?;
+        let noted: Noted = serde_json::from_str(text.lines().next().unwrap_or_default())?;
+        let mut words = noted.words.iter().skip_while(|word| *word != "-o");
+        let object = words.nth(1).context("a command without -o")?;
+        Ok(fs::metadata(noted.directory.join(object))?.len())
+    }
+
     /// Runs all commands on a host, `at_once` at a time, with `wrapper` before each.
     pub(crate) fn replay(
         &self,
@@ -92,16 +124,25 @@ impl Recording {
         at_once: u32,
         wrapper: Option<&Path>,
     ) -> Result<()> {
-        let me = std::env::current_exe()?;
-        let launch = launch(&me)?
-            .args([
-                "replay".into(),
-                self.file.clone(),
-                at_once.to_string().into(),
-            ])
-            .args(wrapper.map(Path::as_os_str));
+        let launch = self.launch(launch, at_once, wrapper)?;
         launch.run(BUILD)?.ok()?;
         Ok(())
+    }
+
+    /// What [`Recording::replay`] runs.
+    pub(crate) fn launch(
+        &self,
+        launch: impl FnOnce(&Path) -> Result<Launch>,
+        at_once: u32,
+        wrapper: Option<&Path>,
+    ) -> Result<Launch> {
+        let me = std::env::current_exe()?;
+        let launch = launch(&me)?.args([
+            "replay".into(),
+            self.file.clone(),
+            at_once.to_string().into(),
+        ]);
+        Ok(launch.args(wrapper.map(Path::as_os_str)))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab::{Cluster, ClusterBuilder, LabOptions, Suite};
+use lab::{Cluster, ClusterBuilder, LabOptions, Process, Suite};
+
+/// Where distcc listens unless told otherwise.
+const DISTCC: u16 = 3632;
 
 /// A scheduler, two executors of two slots, a submit host without slots.
 pub(crate) fn cluster(suite: Suite) -> Result<Cluster> {
@@ -42,4 +45,20 @@ pub(crate) fn warm_up(cluster: &Cluster, suite: Suite) -> Result<()> {
         launch.dir(&directory).run(Duration::from_secs(120))?.ok()?;
     }
     Ok(())
+}
+
+/// distcc's daemon beside whatever an executor runs.
+pub(crate) fn distccd(cluster: &Cluster, executor: &str, jobs: u32) -> Result<Process> {
+    let host = cluster.host(executor)?;
+    let (address, port) = (host.address().to_string(), DISTCC.to_string());
+    let options = [
+        "--no-detach",
+        "--daemon",
+        "--allow",
+        "0.0.0.0/0",
+        "--listen",
+    ];
+    let launch = host.command("/usr/bin/distccd").args(options);
+    let launch = launch.args([&address, "--port", &port, "--jobs", &jobs.to_string()]);
+    launch.args(["--log-stderr"]).log("distccd").start()
 }

@@ -67,6 +67,57 @@ impl Table {
     }
 }
 
+/// A table of several ways side by side.
+pub(crate) struct Columns {
+    heads: Vec<&'static str>,
+    rows: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Columns {
+    pub(crate) fn new(heads: impl Iterator<Item = &'static str>) -> Self {
+        Self {
+            heads: heads.collect(),
+            rows: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// A figure for each column, in their order.
+    pub(crate) fn row(
+        &mut self,
+        what: &str,
+        unit: &str,
+        figures: &[Option<f64>],
+        goal: &'static str,
+    ) {
+        let shown = figures.iter().map(|figure| match figure {
+            Some(figure) => digits(*figure),
+            None => "–".to_owned(),
+        });
+        let shown: Vec<String> = shown.collect();
+        self.rows.push(format!(
+            "| {what}, {unit} | {} | {goal} |",
+            shown.join(" | ")
+        ));
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    pub(crate) fn print(&self) {
+        println!("| figure | {} | goal |", self.heads.join(" | "));
+        println!("|---|{}---|", "---|".repeat(self.heads.len()));
+        for row in &self.rows {
+            println!("{row}");
+        }
+        for note in &self.notes {
+            println!("\n{note}");
+        }
+    }
+}
+
 /// Three significant digits.
 fn digits(figure: f64) -> String {
     let places = match figure.abs() {

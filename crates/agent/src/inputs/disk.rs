@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::looks::{Look, Looks};
 use super::names::{Names, State};
 use includes::{Block, DirectoryId, FileId, Found, Library, Name, Probe, Tree};
 use job::Digest;
@@ -31,6 +32,9 @@ pub(crate) struct Disk {
     contents: HashMap<FileId, Contents>,
     /// Files that were looked at for the source that is read now: they are not looked at again.
     looked_at: HashSet<FileId>,
+    /// What each file's last look found.
+    stamps: HashMap<FileId, (Look, Option<Stamp>)>,
+    now: Looks,
     /// How often a file was read.
     readings: u64,
     /// Of files that were found for it.
@@ -114,9 +118,10 @@ impl Disk {
     }
 
     /// Forgets where files are, for a compile in `start`.
-    pub(crate) fn begin(&mut self, start: &Path) {
+    pub(crate) fn begin(&mut self, start: &Path, looks: Looks) {
         self.found.clear();
-        self.names.begin();
+        self.now = looks;
+        self.names.begin(looks);
         self.looked_at.clear();
         self.inodes.clear();
         start.clone_into(&mut self.start);
@@ -163,12 +168,34 @@ impl Disk {
     }
 
     /// Whether a file is as it was when so many readings had been done.
-    pub(crate) fn is_as_before(&self, file: FileId, readings: u64) -> bool {
-        let path = self.files.whole(file.0);
+    pub(crate) fn is_as_before(&mut self, file: FileId, readings: u64) -> bool {
+        let stamp = self.stamp(file);
         let contents = self.contents.get(&file);
-        contents.is_some_and(|contents| {
-            contents.reading <= readings && Stamp::at(path) == Some(contents.stamp)
-        })
+        contents
+            .is_some_and(|contents| contents.reading <= readings && stamp == Some(contents.stamp))
+    }
+
+    fn stamp(&mut self, file: FileId) -> Option<Stamp> {
+        if let Some((look, stamp)) = self.stamps.get(&file)
+            && self.now.may_use(*look)
+        {
+            return *stamp;
+        }
+        let stamp = Stamp::at(self.files.whole(file.0));
+        self.stamps.insert(file, (self.now.look(), stamp));
+        stamp
+    }
+
+    /// Whether something is at a path. If it comes later, the directory has another state.
+    pub(crate) fn exists(&mut self, path: &Path) -> bool {
+        if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
+            let directory = self.directory(above);
+            let above = self.directories.whole(directory.0);
+            if !self.names.may_have(directory, above, name.as_bytes()) {
+                return false;
+            }
+        }
+        self.start.join(path).exists()
     }
 
     pub(crate) fn start(&self) -> &Path {
@@ -234,8 +261,8 @@ impl Disk {
     fn look_at(&mut self, file: FileId) -> Option<()> {
         // Before anything is read: what is written from now on must not be taken for known.
         let now = SystemTime::now();
+        let stamp = self.stamp(file)?;
         let path = self.files.whole(file.0);
-        let stamp = Stamp::at(path)?;
         let before = self.contents.get(&file);
         if before.is_none_or(|known| known.stamp != stamp || known.is_racy) {
             let Reading {

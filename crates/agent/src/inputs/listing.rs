@@ -158,16 +158,22 @@ impl Listed<'_> {
     }
 
     /// A compiler takes a precompiled header for the first one only that it includes.
-    fn is_precompiled(&self, disk: &Disk) -> Result<(), NotListed> {
-        let files = self.reached.files.iter().map(|file| disk.path(*file));
-        let source = files.clone().position(|path| path == self.source);
-        for path in files.take(source.unwrap_or(0) + 2) {
+    fn is_precompiled(&self, disk: &mut Disk) -> Result<(), NotListed> {
+        let files = self.reached.files.iter();
+        let source = files
+            .clone()
+            .position(|file| disk.path(*file) == self.source);
+        let first: Vec<_> = files
+            .take(source.unwrap_or(0) + 2)
+            .map(|file| disk.path(*file).to_owned())
+            .collect();
+        for path in first {
             for extension in ["gch", "pch"] {
                 let mut precompiled = path.as_os_str().to_owned();
                 precompiled.push(".");
                 precompiled.push(extension);
                 let precompiled = PathBuf::from(precompiled);
-                if self.start.join(&precompiled).exists() {
+                if disk.exists(&precompiled) {
                     return Err(NotListed::Precompiled(precompiled));
                 }
             }

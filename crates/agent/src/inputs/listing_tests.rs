@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use invocation::{Inputs, Language};
 use wire::view::What;
@@ -64,6 +64,7 @@ impl Project {
             Path::new("a.c"),
             &self.catalogue,
             &Beside::default(),
+            Instant::now(),
         )
     }
 
@@ -237,6 +238,7 @@ fn what_has_not_changed_is_not_read_again() {
             Path::new(source),
             &project.catalogue,
             &Beside::default(),
+            Instant::now(),
         )
     };
     let (first, level) = list(&mut project, "stdio.h").unwrap();
@@ -249,4 +251,17 @@ fn what_has_not_changed_is_not_read_again() {
     for _ in 0..2 {
         assert_eq!(project.list_at(&[]).unwrap().1, Level::Evaluated);
     }
+}
+
+#[test]
+fn a_precompiled_header_that_comes_later_is_noticed() {
+    let mut project = Project::new(&[("a.c", "#include \"x.h\"\n"), ("x.h", "")]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while project.list_at(&[]).unwrap().1 != Level::Recorded {
+        assert!(Instant::now() < deadline, "never recorded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    project.write("x.h.gch", "");
+    let why = project.list_at(&[]).unwrap_err().to_string();
+    assert!(why.contains("x.h.gch is precompiled"), "{why}");
 }

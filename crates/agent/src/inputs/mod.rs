@@ -12,6 +12,7 @@ mod listing;
 #[cfg(test)]
 mod listing_tests;
 mod locale;
+mod looks;
 mod names;
 mod own;
 mod places;
@@ -23,6 +24,7 @@ mod trust;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use invocation::Remote;
 use job::Input;
@@ -103,12 +105,17 @@ impl Inputs {
         })
     }
 
-    /// The files of a job that may travel without text.
+    /// The files of a job that may travel without text, as they have been at some moment since it arrived.
     ///
     /// # Errors
     ///
     /// Why it has to be something else.
-    pub(crate) async fn listing(&self, outline: &Outline, plan: &Remote) -> Result<Found, Not> {
+    pub(crate) async fn listing(
+        &self,
+        outline: &Outline,
+        plan: &Remote,
+        arrived: Instant,
+    ) -> Result<Found, Not> {
         let wanted = wanted(outline);
         if matches!(wanted, Wanted::Text | Wanted::Shadow) {
             return Err(Not::Files(String::new()));
@@ -133,7 +140,7 @@ impl Inputs {
         let source = plan.source.clone();
         let listing = tokio::task::spawn_blocking(move || {
             let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
-            scanner.listing(&asked, &inputs, &source, &catalogue, &beside)
+            scanner.listing(&asked, &inputs, &source, &catalogue, &beside, arrived)
         });
         let listing: Result<(Listing, Level), NotKnown> =
             listing.await.map_err(|error| text(&error.to_string()))?;

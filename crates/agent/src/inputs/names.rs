@@ -1,16 +1,21 @@
 //! The names in directories, so that a name that is not there costs no look at the disk. They are believed as long
 //! as the directory's stamp stays, where a stamp says that much; else they are read anew for each source.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use includes::DirectoryId;
-use rustix::fs::statfs;
+use rustix::fs::{Mode, OFlags, RawDir, open, statfs};
 use toolchain::Stamp;
+
+use super::looks::{Look, Looks};
 
 /// File systems of this host, whose directories have a new stamp when they change.
 const LOCAL: &[i64] = &[
@@ -26,23 +31,52 @@ const LOCAL: &[i64] = &[
 /// A directory with more names is not read for each source while it changes.
 const MOST_READ_OFTEN: usize = 5000;
 
-/// See the module.
+/// See the module. A directory that objects are written into is read for most of its sources: of its names
+/// only their hashes are kept. Two that share one can only have a look at the disk be taken in vain.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: HashMap<DirectoryId, Known>,
     /// What holds for the source that is read now.
     now: HashMap<DirectoryId, State>,
+    /// What each directory's last look found.
+    last: HashMap<DirectoryId, (Look, State)>,
+    looks: Looks,
     /// All names that were ever asked for.
-    asked: HashSet<Box<[u8]>>,
+    asked: Hashes,
+    hasher: RandomState,
+}
+
+type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+/// Of what is a hash already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 #[derive(Debug)]
 struct Known {
     stamp: Stamp,
     is_racy: bool,
-    names: HashSet<Box<[u8]>>,
+    names: Hashes,
     /// One file may have several names, or somebody else changes it.
     is_odd: bool,
+    /// No name was there yet that could be written in letters of the other case.
+    is_untried: bool,
     /// How often names came or went that were asked for.
     version: u32,
 }
@@ -59,8 +93,9 @@ pub(super) enum State {
 
 impl Names {
     /// For the next source.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, looks: Looks) {
         self.now.clear();
+        self.looks = looks;
     }
 
     pub(super) fn size(&self) -> usize {
@@ -70,15 +105,14 @@ impl Names {
 
     /// Whether something of this name may be in the directory at `path`.
     pub(super) fn may_have(&mut self, directory: DirectoryId, path: &Path, name: &[u8]) -> bool {
-        if !self.asked.contains(name) {
-            self.asked.insert(name.into());
-        }
+        let name = self.hasher.hash_one(name);
+        self.asked.insert(name);
         match self.state(directory, path) {
             State::Absent => false,
             State::Unknown => true,
             State::Known(_) => {
                 let known = self.known.get(&directory);
-                known.is_none_or(|known| known.names.contains(name))
+                known.is_none_or(|known| known.names.contains(&name))
             }
         }
     }
@@ -88,7 +122,16 @@ impl Names {
         if let Some(state) = self.now.get(&directory) {
             return *state;
         }
-        let state = self.look(directory, path);
+        let last = self.last.get(&directory);
+        let last = last.filter(|(look, _)| self.looks.may_use(*look));
+        let state = match last {
+            Some((_, state)) => *state,
+            None => {
+                let state = self.look(directory, path);
+                self.last.insert(directory, (self.looks.look(), state));
+                state
+            }
+        };
         self.now.insert(directory, state);
         state
     }
@@ -119,7 +162,16 @@ impl Names {
             }
             _ => {}
         }
-        let Some((names, is_odd)) = read(path, before.is_none()) else {
+        let Some(Reading {
+            names,
+            is_odd,
+            is_untried,
+        }) = read(
+            path,
+            before.is_none_or(|known| known.is_untried),
+            &self.hasher,
+        )
+        else {
             return State::Unknown;
         };
         let version = before.map_or(0, |known| {
@@ -132,6 +184,7 @@ impl Names {
             is_racy,
             names,
             is_odd,
+            is_untried,
             version,
         };
         self.known.insert(directory, known);
@@ -142,13 +195,37 @@ impl Names {
     }
 }
 
-fn read(path: &Path, is_new: bool) -> Option<(HashSet<Box<[u8]>>, bool)> {
-    let mut names = HashSet::new();
-    for entry in fs::read_dir(path).ok()? {
-        names.insert(entry.ok()?.file_name().into_vec().into_boxed_slice());
+/// What is in a directory; see [`Known`].
+struct Reading {
+    names: Hashes,
+    is_odd: bool,
+    is_untried: bool,
+}
+
+fn read(path: &Path, is_new: bool, hasher: &RandomState) -> Option<Reading> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = open(path, flags, Mode::empty()).ok()?;
+    let mut room = [MaybeUninit::uninit(); 16 << 10];
+    let mut entries = RawDir::new(directory, &mut room);
+    let mut names = Hashes::default();
+    // One that is not written like its own other case.
+    let mut letters = None;
+    while let Some(entry) = entries.next() {
+        let entry = entry.ok()?;
+        let name = entry.file_name().to_bytes();
+        if is_new && letters.is_none() && name.iter().any(u8::is_ascii_alphabetic) {
+            letters = Some(name.to_vec());
+        }
+        names.insert(hasher.hash_one(name));
     }
-    let is_odd = is_new && (!is_local(path) || ignores_case(path, &names));
-    Some((names, is_odd))
+    let ignores_case = |name: &Vec<u8>| ignores_case(path, name, &names, hasher);
+    let is_odd = is_new && (!is_local(path) || letters.as_ref().is_some_and(ignores_case));
+    let is_untried = is_new && letters.is_none();
+    Some(Reading {
+        names,
+        is_odd,
+        is_untried,
+    })
 }
 
 fn is_local(path: &Path) -> bool {
@@ -156,20 +233,17 @@ fn is_local(path: &Path) -> bool {
 }
 
 /// Whether a name is found in letters of the other case as well.
-fn ignores_case(path: &Path, names: &HashSet<Box<[u8]>>) -> bool {
-    let flipped = |name: &[u8]| -> Vec<u8> {
-        let flip = |byte: &u8| match byte.is_ascii_lowercase() {
-            true => byte.to_ascii_uppercase(),
-            false => byte.to_ascii_lowercase(),
-        };
-        name.iter().map(flip).collect()
+fn ignores_case(path: &Path, name: &[u8], names: &Hashes, hasher: &RandomState) -> bool {
+    let flip = |byte: &u8| match byte.is_ascii_lowercase() {
+        true => byte.to_ascii_uppercase(),
+        false => byte.to_ascii_lowercase(),
     };
-    let mut others = names.iter().map(|name| flipped(name));
-    let other = others.find(|other| !names.contains(&other[..]));
-    other.is_some_and(|other| {
-        let other = path.join(OsString::from_vec(other));
-        other.symlink_metadata().is_ok()
-    })
+    let other: Vec<u8> = name.iter().map(flip).collect();
+    !names.contains(&hasher.hash_one(&other[..]))
+        && path
+            .join(OsStr::from_bytes(&other))
+            .symlink_metadata()
+            .is_ok()
 }
 
 #[cfg(test)]
@@ -183,7 +257,7 @@ mod tests {
         let here = DirectoryId(0);
         let mut names = Names::default();
         let mut asks = |name: &str| {
-            names.begin();
+            names.begin(Looks::default());
             let has = names.may_have(here, at, name.as_bytes());
             (has, names.state(here, at))
         };
@@ -199,7 +273,7 @@ mod tests {
         fs::remove_file(at.join("x.h")).unwrap();
         assert_eq!(asks("x.h"), (false, State::Known(2)));
         let none = at.join("none");
-        names.begin();
+        names.begin(Looks::default());
         assert!(!names.may_have(DirectoryId(1), &none, b"x.h"));
         assert_eq!(names.state(DirectoryId(1), &none), State::Absent);
     }

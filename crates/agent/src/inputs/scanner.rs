@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use toolchain::Stamp;
 
@@ -17,6 +18,7 @@ use super::catalogue::Catalogue;
 use super::compiler::Asked;
 use super::disk::Disk;
 use super::listing::{Listed, Listing, NotListed};
+use super::looks::Looks;
 use super::own::Own;
 use super::recorded::Recorded;
 
@@ -103,7 +105,7 @@ impl Scanner {
         source: &Path,
     ) -> Result<Vec<PathBuf>, NotKnown> {
         let (kind, ground) = self.kind(asked)?;
-        let reached = kind.reached(ground, asked, inputs, source)?;
+        let reached = kind.reached(ground, asked, inputs, source, Looks::default())?;
         let files = reached.entered.iter();
         Ok(files
             .map(|file| ground.disk.path(*file).to_owned())
@@ -118,9 +120,11 @@ impl Scanner {
         source: &Path,
         catalogue: &Mutex<Catalogue>,
         beside: &Beside,
+        arrived: Instant,
     ) -> Result<(Listing, Level), NotKnown> {
         let (kind, ground) = self.kind(asked)?;
-        ground.disk.begin(&asked.directory);
+        let looks = Looks::of(arrived);
+        ground.disk.begin(&asked.directory, looks);
         let key = (inputs.presets.clone(), source.to_owned(), beside.clone());
         if let Some(recorded) = kind.recorded.get(&key)
             && recorded.holds(
@@ -130,7 +134,7 @@ impl Scanner {
         {
             return Ok((recorded.listing.clone(), Level::Recorded));
         }
-        let mut reached = kind.reached(ground, asked, inputs, source)?;
+        let mut reached = kind.reached(ground, asked, inputs, source, looks)?;
         let Ground { library, disk } = ground;
         for path in &beside.files {
             let file = disk.file(path);
@@ -212,7 +216,7 @@ impl Kind {
         });
         let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut ground.library)?;
         ground.disk.goes_by_inode(compiler.is_clang);
-        ground.disk.begin(&asked.directory);
+        ground.disk.begin(&asked.directory, Looks::default());
         let own = Own::of(&compiler);
         let directories = compiler.directories.iter();
         let directories = directories.map(|path| ground.disk.directory(as_path(path)));
@@ -241,9 +245,10 @@ impl Kind {
         asked: &Asked,
         inputs: &Inputs,
         source: &Path,
+        looks: Looks,
     ) -> Result<Reached, NotKnown> {
         let Ground { library, disk } = ground;
-        disk.begin(&asked.directory);
+        disk.begin(&asked.directory, looks);
         let presets: Vec<Preset> = inputs.presets.iter().map(preset).collect();
         let missing = |path: &Path| NotKnown::NoFile(path.to_owned());
         let file = disk.file(source).ok_or_else(|| missing(source))?;

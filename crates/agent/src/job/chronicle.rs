@@ -55,6 +55,11 @@ impl Chronicle {
         }
     }
 
+    /// When the job was asked for.
+    pub(crate) fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
     /// The phase that the job is in, as it changes.
     pub(crate) fn stages(&self) -> watch::Receiver<Stage> {
         self.stage.subscribe()

@@ -224,7 +224,12 @@ pub(crate) async fn files(
         true => Err(Not::Files(
             "the toolchain is the user's own archive".to_owned(),
         )),
-        false => shared.inputs.listing(outline, plan).await,
+        false => {
+            shared
+                .inputs
+                .listing(outline, plan, chronicle.arrived())
+                .await
+        }
     };
     let (found, with_files) = match (listing, with_files) {
         (Ok(found), Some(with_files)) => {

@@ -1,3 +1,7 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use super::*;
 use crate::cluster::Effort;
 
@@ -26,7 +30,7 @@ fn targets(dir: &Path) -> Targets {
 #[tokio::test]
 async fn outputs_appear_whole_with_the_users_mode() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::start(targets(dir.path()), None);
+    let mut writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"one ")).await;
     writer.piece(piece(b"two")).await;
     writer.next_output().await;
@@ -45,10 +49,13 @@ async fn outputs_appear_whole_with_the_users_mode() {
 async fn what_is_not_finished_leaves_no_trace_and_the_old_object_in_place() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.o"), "old").unwrap();
-    let writer = Writer::start(targets(dir.path()), None);
+    let mut writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"new")).await;
-    let Writer { steps, written } = writer;
-    drop(steps);
+    // A thread has begun to write it.
+    assert_eq!(writer.complete().await.unwrap().len(), 0);
+    assert_eq!(names(dir.path()).len(), 2);
+    let written = writer.written.take().unwrap();
+    drop(writer);
     assert!(matches!(
         written.await.unwrap(),
         Err(OutputError::Incomplete)
@@ -66,7 +73,7 @@ async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
         std::fs::write(&object, before).unwrap();
         std::fs::set_permissions(&object, Permissions::from_mode(0o600)).unwrap();
         std::fs::hard_link(&object, &other_name).unwrap();
-        let writer = Writer::start(targets(dir.path()), None);
+        let mut writer = Writer::start(targets(dir.path()), None);
         writer.piece(piece(b"new")).await;
         writer.finish().await.unwrap();
         assert_eq!(std::fs::read(&object).unwrap(), b"new");
@@ -81,7 +88,7 @@ async fn an_empty_file_is_filled_in_place_and_a_full_one_replaced() {
 async fn a_link_in_the_outputs_place_is_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("elsewhere", dir.path().join("a.o")).unwrap();
-    let writer = Writer::start(targets(dir.path()), None);
+    let mut writer = Writer::start(targets(dir.path()), None);
     writer.piece(piece(b"new")).await;
     assert!(matches!(
         writer.finish().await,
@@ -98,7 +105,7 @@ async fn a_missing_directory_is_named() {
         dependencies: None,
         umask: 0,
     };
-    let writer = Writer::start(targets, None);
+    let mut writer = Writer::start(targets, None);
     for _ in 0..50 {
         writer.piece(piece(b"new")).await;
     }

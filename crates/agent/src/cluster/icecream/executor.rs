@@ -163,7 +163,7 @@ impl Seat {
         targets: &Targets,
         has_dwo: bool,
     ) -> Result<Writer, Failure> {
-        let writer = Writer::start(targets.clone(), None);
+        let mut writer = Writer::start(targets.clone(), None);
         let Some(executor) = &mut self.executor else {
             return Err(Failure::elsewhere(
                 Reason::PeerLost,

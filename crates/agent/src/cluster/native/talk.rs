@@ -206,7 +206,7 @@ impl<'a> Job<'a> {
             Step::File(output) => self.begin(&output).await,
             Step::Bytes(bytes) => {
                 self.received += bytes.len() as u64;
-                if let Some(writer) = &self.writer {
+                if let Some(writer) = &mut self.writer {
                     writer.packed(bytes).await;
                 }
             }

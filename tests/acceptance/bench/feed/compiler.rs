@@ -1,0 +1,107 @@
+//! A gcc whose C++ compiler proper sleeps instead of compiling, and says something of the right length.
+//! What it preprocesses is preprocessed.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// This program is the compiler where it has this name.
+pub(crate) const NAME: &str = "cc1plus";
+/// The true one, beside it.
+const TRUE: &str = "cc1plus.true";
+/// At the end of its file: how long it sleeps and how much it says.
+const TRAILER: usize = 48;
+
+/// A copy of gcc in a directory of its own.
+pub(super) struct Sleeping {
+    directory: PathBuf,
+}
+
+impl Sleeping {
+    /// The system's g++ in `directory`, sleeping so many seconds for an object of so many bytes.
+    pub(super) fn make(directory: &Path, seconds: f64, object: u64) -> Result<Self> {
+        let programs = said(&["-print-prog-name=cc1plus"])?;
+        let library = programs.parent().context("cc1plus has no directory")?;
+        let root = Path::new("/usr");
+        let inside = library.strip_prefix(root).context("gcc is not in /usr")?;
+        let copy = directory.join(inside);
+        fs::create_dir_all(directory.join("bin"))?;
+        if let Some(above) = copy.parent() {
+            fs::create_dir_all(above)?;
+        }
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([library, &copy])
+            .status()?;
+        ensure!(copied.success(), "{} cannot be copied", library.display());
+        let driver = fs::canonicalize("/usr/bin/g++")?;
+        fs::copy(&driver, directory.join("bin/g++"))?;
+        fs::rename(copy.join(NAME), copy.join(TRUE))?;
+        let compiler = copy.join(NAME);
+        fs::copy(std::env::current_exe()?, &compiler)?;
+        fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755))?;
+        let trailer = format!("{:<width$}", format!("{seconds} {object}"), width = TRAILER);
+        let mut file = OpenOptions::new().append(true).open(&compiler)?;
+        file.write_all(trailer.as_bytes())?;
+        Ok(Self {
+            directory: directory.to_owned(),
+        })
+    }
+
+    pub(super) fn driver(&self) -> PathBuf {
+        self.directory.join("bin/g++")
+    }
+}
+
+fn said(words: &[&str]) -> Result<PathBuf> {
+    let output = Command::new("g++").args(words).output()?;
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}
+
+/// What gcc's driver calls: `words` are those behind its name.
+pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
+    let output = words.iter().skip_while(|word| *word != "-o").nth(1);
+    let assembly = output.filter(|output| output.ends_with(".s"));
+    let (Some(assembly), false) = (assembly, words.iter().any(|word| word == "-E")) else {
+        let error = Command::new(me.with_file_name(TRUE)).args(words).exec();
+        return Err(error).context("the true compiler");
+    };
+    let (seconds, object) = trailer(me)?;
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+    fs::write(assembly, filler(object))?;
+    Ok(())
+}
+
+fn trailer(me: &Path) -> Result<(f64, u64)> {
+    let mut file = fs::File::open(me)?;
+    file.seek(SeekFrom::End(-(TRAILER as i64)))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let Some((seconds, object)) = text.trim().split_once(' ') else {
+        bail!("nobody said how long to sleep");
+    };
+    Ok((seconds.parse()?, object.parse()?))
+}
+
+/// Assembly of some data, about as hard to compress as code.
+fn filler(size: u64) -> String {
+    let mut text = String::from("\t.file \"sleeping\"\n\t.data\n");
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..size / 64 {
+        text += "\t.ascii \"";
+        for _ in 0..64 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            text.push(char::from(b'a' + (state % 16) as u8));
+        }
+        text += "\"\n";
+    }
+    text
+}
