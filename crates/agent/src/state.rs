@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use handover::{AgentStatus, RunningJob};
+use handover::{AgentStatus, InputCounts, RunningJob};
 use job::{JobRecord, Phase};
 use tokio::sync::oneshot;
 
@@ -115,11 +115,17 @@ pub(crate) struct State {
     leaving: bool,
     unwritten: VecDeque<JobRecord>,
     writing: bool,
+    /// Before that, records wait for others that go with them.
+    next_write: Instant,
+    inputs: InputCounts,
     asked: Vec<oneshot::Sender<AgentStatus>>,
 }
 
 /// Records kept for a log that does not take them; beyond that the oldest are lost.
 const MAX_UNWRITTEN: usize = 10_000;
+
+/// From one write of the log to the next, unless somebody asks.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 impl State {
     pub(crate) fn new(cores: usize, idle_limit: Duration, now: Instant) -> Self {
@@ -138,12 +144,20 @@ impl State {
             leaving: false,
             unwritten: VecDeque::new(),
             writing: false,
+            next_write: now,
+            inputs: InputCounts::default(),
             asked: Vec::new(),
         }
     }
 
     /// When a [`Event::Tick`] is due, if nothing else happens.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let waits = !self.writing && !self.unwritten.is_empty();
+        let write = waits.then_some(self.next_write);
+        write.into_iter().chain(self.idle_at()).min()
+    }
+
+    fn idle_at(&self) -> Option<Instant> {
         (self.conversations == 0 && !self.retired).then(|| self.idle_since + self.idle_limit)
     }
 
@@ -176,6 +190,7 @@ impl State {
             }
             Event::JobDecided { record } => {
                 self.jobs_done += 1;
+                self.inputs.count(&record);
                 if self.unwritten.len() == MAX_UNWRITTEN {
                     self.unwritten.pop_front();
                 }
@@ -204,12 +219,12 @@ impl State {
             Event::StopAsked => self.retire(&mut actions),
             Event::LogWritten => self.writing = false,
             Event::Tick => {
-                if self.wake_at().is_some_and(|due| due <= now) {
+                if self.idle_at().is_some_and(|due| due <= now) {
                     self.retire(&mut actions);
                 }
             }
         }
-        self.write_log(&mut actions);
+        self.write_log(now, &mut actions);
         self.answer(now, &mut actions);
         self.leave(&mut actions);
         actions
@@ -237,10 +252,12 @@ impl State {
         }
     }
 
-    /// One write at a time; what comes meanwhile goes with the next.
-    fn write_log(&mut self, actions: &mut Vec<Action>) {
-        if !self.writing && !self.unwritten.is_empty() {
+    /// One write at a time; what comes meanwhile, or soon after, goes with the next.
+    fn write_log(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let is_due = now >= self.next_write || !self.asked.is_empty() || self.retired;
+        if is_due && !self.writing && !self.unwritten.is_empty() {
             self.writing = true;
+            self.next_write = now + TOGETHER;
             actions.push(Action::WriteLog(std::mem::take(&mut self.unwritten).into()));
         }
     }
@@ -272,6 +289,7 @@ impl State {
             running: running.into_iter().map(|(_, job)| describe(job)).collect(),
             daemon: self.daemon.clone(),
             jobs_done: self.jobs_done,
+            inputs: Some(self.inputs),
         }
     }
 
@@ -283,7 +301,7 @@ impl State {
     }
 
     fn leave(&mut self, actions: &mut Vec<Action>) {
-        let busy = self.conversations > 0 || self.writing;
+        let busy = self.conversations > 0 || self.writing || !self.unwritten.is_empty();
         if self.retired && !busy && !self.leaving {
             self.leaving = true;
             actions.push(Action::Leave);

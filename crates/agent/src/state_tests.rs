@@ -1,3 +1,5 @@
+use job::{Compiled, Input};
+
 use super::*;
 
 struct Bench {
@@ -82,6 +84,10 @@ fn the_log_is_written_in_batches_and_before_the_status_is_told() {
     assert!(matches!(&next[..], [Action::WriteLog(batch)] if batch.len() == 2));
     let done = bench.apply(Event::LogWritten);
     assert!(matches!(&done[..], [Action::Answer { status, .. }] if status.jobs_done == 3));
+    assert!(bench.apply(record()).is_empty());
+    bench.now += TOGETHER;
+    assert_eq!(bench.state.wake_at(), Some(bench.now));
+    assert!(matches!(&bench.apply(Event::Tick)[..], [Action::WriteLog(batch)] if batch.len() == 1));
 }
 
 #[test]
@@ -138,10 +144,35 @@ fn a_log_that_takes_nothing_costs_the_oldest_records() {
     for number in 1..=MAX_UNWRITTEN + 2 {
         decide(u32::try_from(number).unwrap());
     }
-    let actions = bench.apply(Event::LogWritten);
+    assert!(bench.apply(Event::LogWritten).is_empty());
+    bench.now = bench.state.wake_at().unwrap();
+    let actions = bench.apply(Event::Tick);
     let [Action::WriteLog(records)] = actions.as_slice() else {
         panic!("{actions:?}");
     };
     assert_eq!(records.len(), MAX_UNWRITTEN);
     assert_eq!(records[0].job_id, 3);
+}
+
+#[test]
+fn jobs_are_counted_by_what_was_sent() {
+    let mut bench = Bench::new();
+    let sent = [
+        (Compiled::Remote, Input::Recorded),
+        (Compiled::Remote, Input::Recorded),
+        (Compiled::Remote, Input::Text),
+        (Compiled::Here, Input::Evaluated),
+    ];
+    for (compiled, input) in sent {
+        let record = JobRecord {
+            compiled: compiled.into(),
+            input: input.into(),
+            ..JobRecord::default()
+        };
+        bench.apply(Event::JobDecided {
+            record: Box::new(record),
+        });
+    }
+    let counts = bench.state.status(bench.now).inputs.unwrap();
+    assert_eq!((counts.recorded, counts.evaluated, counts.text), (2, 0, 1));
 }

@@ -15,6 +15,8 @@ pub mod program;
 
 use std::time::Duration;
 
+use job::{Compiled, Input, JobRecord};
+
 pub use frame::FrameError;
 pub use meet::{NoAgent, connect_or_start};
 pub use place::{PlaceError, RuntimeDir, state_dir};
@@ -160,6 +162,34 @@ pub struct AgentStatus {
     pub daemon: String,
     #[prost(uint64, tag = "4")]
     pub jobs_done: u64,
+    #[prost(message, optional, tag = "5")]
+    pub inputs: Option<InputCounts>,
+}
+
+/// How many jobs another host compiled, by what it was sent. See [`job::Input`].
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct InputCounts {
+    #[prost(uint64, tag = "1")]
+    pub recorded: u64,
+    #[prost(uint64, tag = "2")]
+    pub evaluated: u64,
+    #[prost(uint64, tag = "3")]
+    pub text: u64,
+}
+
+impl InputCounts {
+    /// Counts a job whose fate is decided.
+    pub fn count(&mut self, record: &JobRecord) {
+        if record.compiled() != Compiled::Remote {
+            return;
+        }
+        match record.input() {
+            Input::Recorded => self.recorded += 1,
+            Input::Evaluated => self.evaluated += 1,
+            Input::Text => self.text += 1,
+            Input::Nothing => {}
+        }
+    }
 }
 
 /// One job that the agent handles now.

@@ -34,7 +34,19 @@ pub(crate) struct Status {
 pub(crate) struct Agent {
     pub(crate) pid: u32,
     pub(crate) jobs_done: u64,
+    /// Absent for agents of earlier releases.
+    pub(crate) inputs: Option<Inputs>,
     pub(crate) running: Vec<AgentJob>,
+}
+
+/// Jobs that other hosts compiled, by what those were sent.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inputs {
+    /// Files, the same as the last time.
+    pub(crate) recorded: u64,
+    /// Files, found by evaluating directives.
+    pub(crate) evaluated: u64,
+    pub(crate) text: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -179,6 +191,11 @@ fn agent() -> Option<Agent> {
     Some(Agent {
         pid: status.pid,
         jobs_done: status.jobs_done,
+        inputs: status.inputs.map(|inputs| Inputs {
+            recorded: inputs.recorded,
+            evaluated: inputs.evaluated,
+            text: inputs.text,
+        }),
         running,
     })
 }

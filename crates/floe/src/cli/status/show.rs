@@ -17,11 +17,19 @@ fn agent(text: &mut String, agent: Option<&Agent>) -> std::fmt::Result {
     let Some(agent) = agent else {
         return writeln!(text, "agent      not running (the first wrapper starts it)");
     };
-    writeln!(
+    write!(
         text,
         "agent      pid {}, {} jobs done",
         agent.pid, agent.jobs_done
     )?;
+    match &agent.inputs {
+        Some(sent) if sent.recorded + sent.evaluated + sent.text > 0 => writeln!(
+            text,
+            "; elsewhere: {} from files as recorded, {} from files as evaluated, {} from text",
+            sent.recorded, sent.evaluated, sent.text
+        )?,
+        _ => writeln!(text)?,
+    }
     for job in &agent.running {
         let whence = if job.executor.is_empty() {
             "-"
