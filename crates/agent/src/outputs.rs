@@ -95,6 +95,8 @@ enum Step {
     /// All is there that belongs to what was begun.
     Complete(oneshot::Sender<Vec<Digest>>),
     Finish,
+    /// There is no object, and the rules for make are whole.
+    FinishRules,
 }
 
 impl Step {
@@ -176,6 +178,13 @@ impl Writer {
         self.written().await
     }
 
+    /// The compile has failed: of its outputs only rules for make appear, if there are any. Tells as well when an
+    /// object could not have been written.
+    pub(crate) async fn finish_rules(mut self) -> Result<u64, OutputError> {
+        self.hand_on(Step::FinishRules).await;
+        self.written().await
+    }
+
     async fn written(&mut self) -> Result<u64, OutputError> {
         let written = self.written.take().ok_or(OutputError::Incomplete)?;
         written.await.unwrap_or(Err(OutputError::Incomplete))
@@ -221,7 +230,10 @@ impl Order {
         };
         let mut first = first.into_iter();
         while let Some(step) = first.next().or_else(|| self.steps.blocking_recv()) {
-            if matches!(step, Step::Finish) {
+            if matches!(step, Step::FinishRules) {
+                (drafts.object, drafts.dwo) = (None, None);
+            }
+            if matches!(step, Step::Finish | Step::FinishRules) {
                 drafts.end()?;
                 return drafts.publish();
             }
@@ -274,7 +286,7 @@ impl Drafts<'_> {
                 let _ = answer.send(std::mem::take(&mut self.proofs));
                 Ok(())
             }
-            Step::Finish => Ok(()),
+            Step::Finish | Step::FinishRules => Ok(()),
         }
     }
 

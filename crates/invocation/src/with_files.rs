@@ -53,7 +53,11 @@ pub(crate) fn of(
     arguments.extend(colour.map(OsString::from));
     dependency_target(reading, &mut arguments, true);
     arguments.push(if reading.assembly { "-S" } else { "-c" }.into());
+    let is_piped = arguments
+        .iter()
+        .any(|word| word == "-pipe" || word == "--pipe");
     Some(WithFiles {
+        error_removes_output: reading.family == Family::Clang || reading.assembly || is_piped,
         arguments,
         dependencies: dependencies(reading, file, output).ok()?,
     })

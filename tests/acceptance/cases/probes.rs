@@ -3,6 +3,7 @@
 //! say that files travelled, or why not.
 
 mod changes;
+mod errors;
 mod odd;
 mod places;
 mod rivals;
@@ -267,6 +268,7 @@ fn headers_that_are_hard_to_follow_are_followed_or_left() -> Result<()> {
     let table = Mutex::new(Table::default());
     run(&cluster, "probes/rivals", &rivals::probes(), &table)?;
     run(&cluster, "probes/special", &special::probes(), &table)?;
+    run(&cluster, "probes/errors", &errors::probes(), &table)?;
     run(&cluster, "probes/changes", &changes::probes(), &table)?;
     run(&cluster, "probes/odd", &odd::probes(), &table)?;
     let mut table = table.into_inner().unwrap_or_else(PoisonError::into_inner);

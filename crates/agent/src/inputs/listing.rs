@@ -21,6 +21,8 @@ pub(crate) struct Listing {
     pub(crate) files: usize,
     /// Arguments before all others.
     pub(crate) arguments: Vec<Vec<u8>>,
+    /// A header that is not there: the compile ends with that.
+    pub(crate) missing: Option<Vec<u8>>,
 }
 
 /// Why there is none. The job travels as text.
@@ -122,6 +124,7 @@ impl Listed<'_> {
         let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
         let listing = Listing {
             arguments: self.arguments.to_vec(),
+            missing: self.reached.missing.clone(),
             entries,
             digest,
             files,

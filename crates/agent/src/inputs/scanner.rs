@@ -90,6 +90,8 @@ pub(crate) enum NotKnown {
     Doubt { why: includes::Doubt, at: PathBuf },
     #[error("{} is not there", .0.display())]
     NoFile(PathBuf),
+    #[error("{} is not found", String::from_utf8_lossy(.0))]
+    Missing(Vec<u8>),
     #[error(transparent)]
     NotListed(#[from] NotListed),
     #[error("the compiler is asked for ever more")]
@@ -106,6 +108,9 @@ impl Scanner {
     ) -> Result<Vec<PathBuf>, NotKnown> {
         let (kind, ground) = self.kind(asked)?;
         let reached = kind.reached(ground, asked, inputs, source, Looks::default())?;
+        if let Some(name) = reached.missing {
+            return Err(NotKnown::Missing(name));
+        }
         let files = reached.entered.iter();
         Ok(files
             .map(|file| ground.disk.path(*file).to_owned())

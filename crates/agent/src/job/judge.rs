@@ -1,6 +1,9 @@
 //! Whether what a remote compiler said and made may stand.
 
-use invocation::Remote;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use invocation::{Family, Remote};
 use job::Reason;
 
 use super::outline::Outline;
@@ -8,19 +11,38 @@ use super::warnings;
 use crate::cluster::{Failure, Files, Verdict};
 use crate::excerpt::first_line;
 
-/// Whether the remote compiler's verdict may stand; true: with all it said. What may not is
-/// repeated by the local compiler, which sees the sources and the user's environment.
-pub(super) fn judge(verdict: &Verdict, outline: &Outline, plan: &Remote) -> Result<bool, Failure> {
-    let failed = |detail| Err(Failure::here(Reason::RemoteFailed, detail));
+/// What of it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// All of it.
+    Whole,
+    /// What it made; what there is to say is said here.
+    Outputs,
+    /// Its errors, if the files that it read are still the same.
+    Errors(Rules),
+}
+
+/// What becomes of rules for make at an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rules {
+    /// They are written if they came; old ones stay otherwise.
+    Written,
+    /// Old ones go.
+    Removed,
+}
+
+/// Of a compile that read text.
+pub(super) fn judge(
+    verdict: &Verdict,
+    outline: &Outline,
+    plan: &Remote,
+) -> Result<Judged, Failure> {
     if verdict.status != 0 {
-        return failed(format!(
-            "status {}: {}",
-            verdict.status,
-            first_said(verdict)
-        ));
+        return Err(failed(verdict));
     }
     if contains(&verdict.stderr, b"file not found") {
-        return failed(first_said(verdict));
+        let said = first_said(verdict);
+        return Err(Failure::here(Reason::RemoteFailed, said));
     }
     let silent = verdict.stderr.is_empty() && verdict.stdout.is_empty();
     let stands = silent || !plan.repeat_on_diagnostics;
@@ -36,7 +58,10 @@ pub(super) fn judge(verdict: &Verdict, outline: &Outline, plan: &Remote) -> Resu
             "a .dwo file came that was not asked for",
         ));
     }
-    Ok(stands)
+    Ok(match stands {
+        true => Judged::Whole,
+        false => Judged::Outputs,
+    })
 }
 
 /// The same of a compile that read files: it says what a local one says.
@@ -45,26 +70,70 @@ pub(super) fn judge_of_files(
     files: &Files,
     outline: &Outline,
     plan: &Remote,
-) -> Result<bool, Failure> {
-    // A header that was not sent for whatever reason.
-    let lacks = [&b"No such file or directory"[..], b"file not found"];
-    if verdict.status != 0 && lacks.iter().any(|lack| contains(&verdict.stderr, lack)) {
-        return Err(Failure::elsewhere(
-            Reason::FilesMissing,
-            first_said(verdict),
-        ));
+) -> Result<Judged, Failure> {
+    let missing = files.listing.missing.as_deref();
+    let speaks_alike = files.speaks_alike
+        && !outline.stderr_is_terminal
+        && !invocation::is_of_another_driver(
+            &verdict.stderr,
+            &drivers_name(outline, plan),
+            plan.family,
+        );
+    if verdict.status != 0 {
+        if speaks_alike
+            && verdict.stdout.is_empty()
+            && invocation::is_about_source(&verdict.stderr, missing)
+            && let Some(rules) = rules_at_error(verdict, files, plan)
+        {
+            return Ok(Judged::Errors(rules));
+        }
+        // A header that was not sent for whatever reason.
+        let lacks = [&b"No such file or directory"[..], b"file not found"];
+        return Err(
+            match lacks.iter().any(|lack| contains(&verdict.stderr, lack)) {
+                true => Failure::elsewhere(Reason::FilesMissing, first_said(verdict)),
+                false => failed(verdict),
+            },
+        );
     }
-    if verdict.status == 0 && files.dependencies && !verdict.has_dependencies {
+    if missing.is_some() {
+        let detail = "the compiler did without a header that is not there";
+        return Err(Failure::elsewhere(Reason::FilesMissing, detail));
+    }
+    if files.dependencies && !verdict.has_dependencies {
         return Err(Failure::elsewhere(
             Reason::FilesMissing,
             "no dependency rules came",
         ));
     }
-    let speaks_alike = !outline.stderr_is_terminal && files.speaks_alike;
-    if verdict.status == 0 && speaks_alike && !verdict.has_dwo {
-        return Ok(true);
+    if speaks_alike && !verdict.has_dwo {
+        return Ok(Judged::Whole);
     }
     judge(verdict, outline, plan)
+}
+
+/// How the driver calls itself here: gcc as it was called, clang by its file, whatever links led there.
+fn drivers_name(outline: &Outline, plan: &Remote) -> OsString {
+    let called_as = Path::new(&outline.called_as).file_name();
+    let file = || outline.program.canonicalize().ok();
+    match plan.family {
+        Family::Gcc => called_as.map(OsStr::to_owned),
+        Family::Clang => file().and_then(|file| file.file_stem().map(OsStr::to_owned)),
+    }
+    .unwrap_or_default()
+}
+
+/// What a local compile would do with rules for make at this error; `None` where that is not known. Both compilers
+/// write them as far as they have come, but gcc not when it gives up, and where a header is missing clang takes
+/// away what was there (measured with gcc 11 and 12, clang 14 and 16).
+fn rules_at_error(verdict: &Verdict, files: &Files, plan: &Remote) -> Option<Rules> {
+    if !files.dependencies || verdict.has_dependencies {
+        return Some(Rules::Written);
+    }
+    match plan.family {
+        Family::Gcc => invocation::gave_up(&verdict.stderr).then_some(Rules::Written),
+        Family::Clang => files.listing.missing.as_ref().map(|_| Rules::Removed),
+    }
 }
 
 /// Only a whole compile here says it as the user is to see it.
@@ -72,7 +141,13 @@ pub(super) fn diagnostics(verdict: &Verdict) -> Failure {
     Failure::here(Reason::Diagnostics, first_said(verdict))
 }
 
-fn first_said(verdict: &Verdict) -> String {
+/// A compile here shows whether it fails, and says why.
+fn failed(verdict: &Verdict) -> Failure {
+    let detail = format!("status {}: {}", verdict.status, first_said(verdict));
+    Failure::here(Reason::RemoteFailed, detail)
+}
+
+pub(super) fn first_said(verdict: &Verdict) -> String {
     let said = [&verdict.stderr, &verdict.stdout];
     said.into_iter()
         .find_map(|text| first_line(text))

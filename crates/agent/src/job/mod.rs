@@ -2,6 +2,7 @@
 
 mod chronicle;
 mod environment;
+mod errors;
 mod files;
 mod hold;
 mod judge;

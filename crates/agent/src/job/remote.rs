@@ -7,12 +7,12 @@ use invocation::{Plan, Remote};
 use job::{Input, Phase, Reason};
 
 use super::hold::Hold;
-use super::judge::{diagnostics, judge, judge_of_files};
+use super::judge::{Judged, Rules, diagnostics, judge, judge_of_files};
 use super::local::{self, find_daemon};
 use super::outline::Outline;
-use super::{Chronicle, Fate, Stay, prepare, warnings};
-use crate::cluster::{Access, Daemon, Failure, Place, Seat, Wish, Work};
-use crate::outputs::Targets;
+use super::{Chronicle, Fate, Stay, errors, prepare, warnings};
+use crate::cluster::{Access, Daemon, Failure, Place, Seat, Verdict, Wish, Work};
+use crate::outputs::{Targets, Writer};
 use crate::shared::Shared;
 use crate::state::{Event, Pool};
 use crate::text::Text;
@@ -251,14 +251,19 @@ impl Travel<'_> {
                 self.shared.paces.learn(ip, sent, production.took);
             }
         }
-        let stands = match &self.work.files {
+        let judged = match &self.work.files {
             Some(files) => judge_of_files(&verdict, files, self.outline, self.plan)?,
             None => judge(&verdict, self.outline, self.plan)?,
         };
         let writer = seat.receive(&targets, verdict.has_dwo, chronicle).await?;
-        let stderr = match stands {
-            true => verdict.stderr,
-            false => {
+        let stderr = match judged {
+            Judged::Whole => verdict.stderr,
+            Judged::Errors(rules) => {
+                return self
+                    .failed(verdict, rules, (&targets, writer), chronicle)
+                    .await;
+            }
+            Judged::Outputs => {
                 chronicle.enter(Phase::Warnings);
                 let shown = warnings::shown(self.outline, self.shared, self.plan, &verdict.stderr);
                 let shown = shown.await;
@@ -277,9 +282,33 @@ impl Travel<'_> {
             exit_code: verdict.status,
         })
     }
-}
 
-impl Travel<'_> {
+    /// The remote compiler's error is what the local one would say.
+    async fn failed(
+        &self,
+        verdict: Verdict,
+        rules: Rules,
+        outputs: (&Targets, Writer),
+        chronicle: &mut Chronicle,
+    ) -> Result<handover::Finished, Failure> {
+        chronicle.enter(Phase::Write);
+        if let Some(files) = &self.work.files {
+            let found = errors::Found {
+                files,
+                verdict: &verdict,
+                rules,
+            };
+            let left = errors::leave(found, self.outline, self.shared, self.plan, outputs);
+            chronicle.received(left.await?);
+        }
+        chronicle.leave();
+        Ok(handover::Finished {
+            stdout: verdict.stdout,
+            stderr: verdict.stderr,
+            exit_code: verdict.status,
+        })
+    }
+
     /// Where the executor's dependency rules go.
     fn dependencies(&self) -> Option<PathBuf> {
         let files = self.work.files.as_ref()?;

@@ -98,6 +98,34 @@ async fn a_link_in_the_outputs_place_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_compile_that_failed_leaves_rules_only() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.o"), "old").unwrap();
+    let targets = Targets {
+        dependencies: Some(dir.path().join("a.d")),
+        ..targets(dir.path())
+    };
+    let grant = wire::grant::SignedGrant {
+        grant: wire::field::Opaque::default(),
+        signature: wire::field::Opaque::default(),
+        signer: wire::name::MemberId::from_bytes([0; 16]),
+    };
+    let proof = wire::ProofKey::of(&grant).begin(wire::message::OutputKind::Dependencies);
+    let mut writer = Writer::start(targets.clone(), None);
+    let rules = Which::Dependencies;
+    writer.begin(rules, Packing::Plain, 4, proof).await;
+    writer.packed(b"a: b".to_vec()).await;
+    assert_eq!(writer.finish_rules().await.unwrap(), 4);
+    assert_eq!(names(dir.path()), ["a.d", "a.o"]);
+    assert_eq!(std::fs::read(dir.path().join("a.o")).unwrap(), b"old");
+    // And none at all.
+    std::fs::remove_file(dir.path().join("a.d")).unwrap();
+    let writer = Writer::start(targets, None);
+    assert_eq!(writer.finish_rules().await.unwrap(), 0);
+    assert_eq!(names(dir.path()), ["a.o"]);
+}
+
+#[tokio::test]
 async fn a_missing_directory_is_named() {
     let targets = Targets {
         object: "/no/such/dir/a.o".into(),

@@ -29,7 +29,7 @@ pub struct Finished {
     /// There if and only if `status` is 0.
     pub object: Option<Output>,
     pub dwo: Option<Output>,
-    /// The rules for make.
+    /// The rules for make, with any status of the compiler's own.
     pub dependencies: Option<Output>,
     pub usage: Usage,
     /// Bytes of source text.
@@ -120,15 +120,18 @@ pub(super) fn judge(
         source_len,
         _place: place,
     };
-    if finished.status == 0 {
-        let open = |name| {
-            let opened = files.open(name)?;
-            Ok::<_, Failure>(opened.map(|(file, len)| Output { file, len }))
-        };
-        let object = open(&command.object)?.ok_or(Failure::NoObject)?;
-        let dwo = command.dwo.as_deref().map(open).transpose()?.flatten();
+    let open = |name| {
+        let opened = files.open(name)?;
+        Ok::<_, Failure>(opened.map(|(file, len)| Output { file, len }))
+    };
+    // Compilers write them at errors, too: what a source includes that another run of make would make anew.
+    if finished.setback.is_none() {
         let rules = command.dependencies.as_deref().map(open);
         finished.dependencies = rules.transpose()?.flatten();
+    }
+    if finished.status == 0 {
+        let object = open(&command.object)?.ok_or(Failure::NoObject)?;
+        let dwo = command.dwo.as_deref().map(open).transpose()?.flatten();
         finished.object = Some(object);
         finished.dwo = dwo;
     }

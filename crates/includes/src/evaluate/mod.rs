@@ -2,6 +2,7 @@
 
 mod files;
 mod memory;
+mod missing;
 mod node;
 mod searches;
 mod source;
@@ -64,7 +65,11 @@ pub fn evaluate(
         ..
     } = evaluator;
     library.memory = memory;
-    ended.map_err(|doubt| Unknown::Doubt(doubt, here))?;
+    match ended {
+        // Here the compiler ends as well; what it was told by then may have misled us.
+        Err(Doubt::Missing) if reached.missing.is_some() => {}
+        ended => ended.map_err(|doubt| Unknown::Doubt(doubt, here))?,
+    }
     if asked.is_empty() {
         Ok(reached)
     } else {
@@ -337,7 +342,10 @@ impl Evaluator<'_> {
         let file = match searches.answer(number, self.tree, self.library).found {
             Found::File(file) => file,
             Found::Strange => return Err(Doubt::Unreadable),
-            Found::Nothing => return Err(Doubt::Missing),
+            Found::Nothing => {
+                self.memory.tell(number, &mut self.reached);
+                return self.lack(request, from);
+            }
         };
         self.memory.tell(number, &mut self.reached);
         let once = self.memory.files.once(file, self.tree) as usize;

@@ -55,6 +55,9 @@ pub struct Reached {
     pub facts: Facts,
     /// What is in the files of `entered`, each once.
     pub blocks: Vec<(FileId, Arc<Block>)>,
+    /// The name of a header that is not there: with it the compile ends, and what is told of above is all
+    /// that it reads until then.
+    pub missing: Option<Vec<u8>>,
 }
 
 /// Why the set is not known.

@@ -131,6 +131,7 @@ struct Answer {
     blocks: Vec<FileId>,
     probes: BTreeSet<(u32, Vec<u8>)>,
     facts: crate::Facts,
+    missing: Option<Vec<u8>>,
 }
 
 fn answer(said: Result<Reached, Unknown>, library: &Library) -> Result<Answer, Unknown> {
@@ -144,6 +145,7 @@ fn answer(said: Result<Reached, Unknown>, library: &Library) -> Result<Answer, U
             .map(|probe| (probe.directory.0, library.spelling(probe.name).to_vec()))
             .collect(),
         facts: reached.facts,
+        missing: reached.missing,
     })
 }
 

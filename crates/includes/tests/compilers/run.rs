@@ -135,6 +135,10 @@ impl Setting {
                 preincluded: &self.preincluded,
             };
             match evaluate(wanted, &mut self.disk, &mut self.library) {
+                Ok(Reached {
+                    missing: Some(name),
+                    ..
+                }) => return Err(format!("{} is missing", String::from_utf8_lossy(&name))),
                 Ok(reached) => return Ok(reached),
                 Err(Unknown::Ask(asked)) => {
                     let (stdout, _) = ask(
