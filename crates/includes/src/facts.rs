@@ -21,6 +21,8 @@ pub struct Facts {
     pub computes: bool,
     /// `push_macro` or `pop_macro` where no `#pragma` has it: text may change macros.
     pub changes_macros: bool,
+    /// `#line` with or without a name: gcc quotes lines of the file that is named so.
+    pub renames: bool,
 }
 
 impl Facts {
@@ -42,6 +44,7 @@ impl Facts {
         Self {
             computes,
             embeds: tests_embed || lines.iter().any(is_embed),
+            renames: lines.iter().any(|line| matches!(line, Line::Rename)),
             ..self
         }
     }
@@ -57,6 +60,7 @@ impl Facts {
             embeds: self.embeds || other.embeds,
             computes: self.computes || other.computes,
             changes_macros: self.changes_macros || other.changes_macros,
+            renames: self.renames || other.renames,
         }
     }
 }

@@ -69,9 +69,12 @@ pub(crate) fn dependency_target(reading: &Reading<'_>, line: &mut Vec<OsString>,
     // gcc hands the output's name only to its own -MD, clang also to -Wp,-MD.
     let named_after_output =
         asked.wanted || (asked.by_preprocessor && reading.family == Family::Clang);
-    if named_after_output && !asked.target_named {
+    let is_wanted = named_after_output || elsewhere && asked.by_preprocessor;
+    if is_wanted && !asked.target_named {
         match (reading.output, reading.family) {
-            (Some(named), _) if !named.is_empty() => line.extend(["-MQ".into(), named.to_owned()]),
+            (Some(named), _) if named_after_output && !named.is_empty() => {
+                line.extend(["-MQ".into(), named.to_owned()]);
+            }
             // Without -o both write the source's base name with .o, also for -S.
             (_, family) if family == Family::Clang || elsewhere => {
                 if let Some(input) = reading.inputs.first() {

@@ -78,15 +78,16 @@ fn travel(
     if !reading.compile && !reading.assembly {
         return Err((Reason::NoCompileStep, "neither -c nor -S".to_owned()));
     }
-    if let Some(verdict) = reading.stays.first() {
+    let for_text = |verdict: &&(Reason, String)| verdict.0 == Reason::NotInText;
+    if let Some(verdict) = reading.stays.iter().find(|verdict| !for_text(verdict)) {
         return Err(verdict.clone());
     }
     let (name, source) = only_source(reading, compiler, files)?;
     let output = output(reading, name, files)?;
     let includes_only = !source.preprocessed && expands_remotely(reading, source, settings);
-    if let Some(lost) = lost_in_text(reading, name, source, includes_only) {
-        return Err((Reason::NotInText, lost));
-    }
+    let lost = lost_in_text(reading, name, source, includes_only);
+    let lost = lost.map(|lost| (Reason::NotInText, lost));
+    let no_text = reading.stays.iter().find(for_text).cloned().or(lost);
     if source.preprocessed && (reading.dependencies.wanted || reading.dependencies.by_preprocessor)
     {
         return Err((
@@ -102,6 +103,9 @@ fn travel(
         Some(_) => with_files::of(reading, &output, colour),
         None => None,
     };
+    if let Some(verdict) = no_text.as_ref().filter(|_| with_files.is_none()) {
+        return Err(verdict.clone());
+    }
     Ok(Remote {
         family: reading.family,
         language: source.language,
@@ -116,6 +120,12 @@ fn travel(
         },
         inputs,
         with_files,
+        else_stays: no_text.map(|(reason, detail)| Local {
+            reason,
+            detail,
+            all_slots: false,
+            output: Some(output.clone()),
+        }),
         front_end: command::front_end(reading, source),
         compile: command::compile(reading, source, includes_only, colour),
         extra_files: reading.extra_files.clone(),

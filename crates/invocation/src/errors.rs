@@ -13,8 +13,10 @@ use job::Trouble;
 use crate::plan::Family;
 
 /// What compilers, assemblers and loaders say of the host that they run on, in small letters: the kernel's words for
-/// what is wrong with a file, a process or memory, and their own before those.
+/// what is wrong with a file, a process or memory, and their own before those. Assemblers, clang's own as well, read
+/// files that nobody looks for here, so nothing that they say counts; nor what is said of modules.
 const OF_THE_HOST: &[&str] = &[
+    "<inline asm>",
     "assembler messages",
     "bad address",
     "bad file descriptor",
@@ -25,6 +27,7 @@ const OF_THE_HOST: &[&str] = &[
     "cannot find",
     "cannot open",
     "cannot read",
+    "could not find",
     "could not open",
     "could not read",
     "device or resource busy",
@@ -40,6 +43,8 @@ const OF_THE_HOST: &[&str] = &[
     "interrupted system call",
     "is a directory",
     "mmap",
+    "module '",
+    "module file",
     "no child processes",
     "no such device",
     "no such process",
@@ -83,7 +88,8 @@ pub fn is_about_source(said: &[u8], missing: Option<&[u8]>) -> bool {
             contains(line, b"o such file or directory") || contains(line, b"file not found");
         let Some(error) = Error::of(line) else {
             // Something else is said of it: what was meant, or where it was looked for.
-            if lacks || ends_here && contains(line, b": note: ") {
+            let is_note = contains(line, b": note: ") && !contains(line, b": note: expanded from ");
+            if lacks || ends_here && is_note {
                 return false;
             }
             continue;
@@ -266,6 +272,9 @@ mod tests {
             "/lib/cc1: error while loading shared libraries: x: cannot open shared object file\n",
             "a.c:1: fatal error: error writing to /tmp/x.s: No space left on device\n",
             "a.c: Assembler messages:\na.c:1: Error: no such instruction\n",
+            "<inline asm>:1:16: error: Could not find incbin file 'x.bin'\n",
+            "a.c:1:2: error: unknown\n<inline asm>:1:16: note: instantiated into assembly here\n",
+            "a.c:1:2: fatal error: module 'm' not found\n",
             "a.c:1:2: internal compiler error: in x\n",
             "{standard input}: Error: x\n",
             "as: read-only file system\n",
@@ -294,6 +303,8 @@ mod tests {
             assert!(!lacks(&format!("{said}a.c:1:10: note: more\n"), "x/b.h"));
             assert!(lacks(&format!("a.c:1:1: error: before\n{said}"), "x/b.h"));
         }
+        let computed = format!("{clang}a.c:1:11: note: expanded from macro 'N'\n");
+        assert!(lacks(&computed, "x/b.h"));
         let recovers =
             "a.c:1:10: error: 'b.h' file not found with <angled> include; use \"quotes\" instead\n";
         assert!(!lacks(recovers, "b.h"));

@@ -130,6 +130,8 @@ pub struct Remote {
     /// The compile for an executor that sees the source and all that it includes as files; `None` where
     /// only text will do.
     pub with_files: Option<WithFiles>,
+    /// It travels as files or not at all; then this is why.
+    pub else_stays: Option<Local>,
     /// icecream's `arg_flags` (debug and optimisation level).
     pub weight_flags: u32,
 }

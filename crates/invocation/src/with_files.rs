@@ -5,6 +5,7 @@
 //! a colour option, and the target of dependency rules, which would be named after `-o`.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::command::dependency_target;
@@ -21,9 +22,10 @@ pub(crate) fn of(
     output: &Path,
     colour: Option<&'static str>,
 ) -> Option<WithFiles> {
+    // -fverbose-asm lists what gcc makes of the host's memory.
     let odd = reading.split_dwarf
+        || reading.verbose_assembly.is_some()
         || reading.directives_only
-        || reading.dependencies.by_preprocessor
         || !reading.extra_files.is_empty()
         || !reading.tool_options.is_empty();
     if odd {
@@ -31,6 +33,12 @@ pub(crate) fn of(
     }
     let mut arguments: Vec<OsString> = Vec::new();
     let mut file = None;
+    if reading.dependencies.by_preprocessor
+        && (reading.dependencies.wanted || reading.dependencies.file_named)
+    {
+        // Which of the two names the file was never looked at.
+        return None;
+    }
     for part in reading.parts.iter().filter(|part| part.here) {
         let Kind::Listed { spec, value } = part.word.kind else {
             if matches!(part.word.kind, Kind::Unlisted) {
@@ -41,6 +49,13 @@ pub(crate) fn of(
         match spec.fate {
             Fate::Means(Meaning::Language) => {}
             Fate::Means(Meaning::DependencyFile) => file = Some(value),
+            Fate::Means(Meaning::PreprocessorWords) if part.sent == Sent::No => {
+                let (option, named) = rules_of_kernels(part.word.arguments)?;
+                if file.replace(named).is_some() {
+                    return None;
+                }
+                arguments.push(option.into());
+            }
             _ if spec.spelling == "-MG" || spec.spelling.starts_with("--print-missing-file") => {
                 return None;
             }
@@ -63,6 +78,22 @@ pub(crate) fn of(
     })
 }
 
+/// `-Wp,-MD,FILE`, and with `-MMD`: how kernels ask for rules. Written out it is the option itself, but for gcc the
+/// target, which is not named after `-o` then.
+fn rules_of_kernels(words: &[OsString]) -> Option<(&'static str, &OsStr)> {
+    let [word] = words else {
+        return None;
+    };
+    let forms = [("-MD", &b"-Wp,-MD,"[..]), ("-MMD", b"-Wp,-MMD,")];
+    let mut named = forms.iter().filter_map(|(option, form)| {
+        let file = word.as_bytes().strip_prefix(*form)?;
+        Some((*option, OsStr::from_bytes(file)))
+    });
+    named
+        .next()
+        .filter(|(_, file)| !file.as_bytes().contains(&b','))
+}
+
 /// Where the rules would go is not known.
 struct Unnamed;
 
@@ -72,7 +103,7 @@ fn dependencies(
     file: Option<&OsStr>,
     output: &Path,
 ) -> Result<Option<PathBuf>, Unnamed> {
-    if !reading.dependencies.wanted {
+    if !reading.dependencies.wanted && !reading.dependencies.by_preprocessor {
         // A name alone is an error for gcc, and clang does not use it.
         return file.map_or(Ok(None), |_| Err(Unnamed));
     }

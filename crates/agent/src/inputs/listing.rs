@@ -21,6 +21,8 @@ pub(crate) struct Listing {
     pub(crate) files: usize,
     /// Arguments before all others.
     pub(crate) arguments: Vec<Vec<u8>>,
+    /// Some file names others as the source of its lines, which gcc quotes when it speaks.
+    pub(crate) renames: bool,
     /// A header that is not there: the compile ends with that.
     pub(crate) missing: Option<Vec<u8>>,
 }
@@ -124,6 +126,7 @@ impl Listed<'_> {
         let digest = catalogue.digest(&entries).ok_or(NotListed::TooMany)?;
         let listing = Listing {
             arguments: self.arguments.to_vec(),
+            renames: facts.renames,
             missing: self.reached.missing.clone(),
             entries,
             digest,

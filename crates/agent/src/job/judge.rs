@@ -72,7 +72,9 @@ pub(super) fn judge_of_files(
     plan: &Remote,
 ) -> Result<Judged, Failure> {
     let missing = files.listing.missing.as_deref();
+    let quotes_others = files.listing.renames && plan.family == Family::Gcc;
     let speaks_alike = files.speaks_alike
+        && (verdict.stderr.is_empty() || !quotes_others)
         && !outline.stderr_is_terminal
         && !invocation::is_of_another_driver(
             &verdict.stderr,

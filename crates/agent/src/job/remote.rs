@@ -31,6 +31,10 @@ pub(crate) async fn compile(
 ) -> Result<Fate, Failure> {
     // Without a daemon there is no point in preparing anything.
     let way = find_way(outline, shared).await?;
+    if let (Way::Daemon(_), Some(stays)) = (&way, &plan.else_stays) {
+        drop(way);
+        return Ok(only_as_files(outline, shared, chronicle, stays).await);
+    }
     chronicle.enter(Phase::Toolchain);
     let mut kit = prepare::kit(outline, shared, plan).await?;
     let behind = prepare::behind(outline, plan, &kit).await?;
@@ -72,6 +76,13 @@ pub(crate) async fn compile(
     if matches!(way, Way::Native(_)) {
         work.files = prepare::files(outline, shared, plan, &kit.toolchains, chronicle).await?;
     }
+    if let (None, Some(stays)) = (&work.files, &plan.else_stays) {
+        drop(way);
+        if let Some(unproven) = unproven {
+            shared.toolbox.prove(unproven);
+        }
+        return Ok(only_as_files(outline, shared, chronicle, stays).await);
+    }
     chronicle.enter(Phase::Queue);
     let text = match work.files {
         Some(_) => Text::none(&shared.text_budget),
@@ -93,6 +104,16 @@ pub(crate) async fn compile(
         shared.toolbox.prove(unproven);
     }
     fate
+}
+
+/// Text would lose something, and files it cannot be.
+async fn only_as_files(
+    outline: &Outline,
+    shared: &Shared,
+    chronicle: &mut Chronicle,
+    stays: &invocation::Local,
+) -> Fate {
+    Fate::Stay(local::by_plan(outline, shared, chronicle, stays.clone()).await)
 }
 
 async fn text(outline: &Outline, shared: &Shared, plan: &Remote) -> Text {
@@ -192,7 +213,11 @@ impl Travel<'_> {
                     return Ok(Fate::Finished(finished));
                 }
                 // Text cannot lack anything, and no executor is to blame for what was not sent.
-                Err(failure) if self.work.files.is_some() && is_about_files(&failure) => {
+                Err(failure)
+                    if self.work.files.is_some()
+                        && self.plan.else_stays.is_none()
+                        && is_about_files(&failure) =>
+                {
                     let host = seat.host();
                     drop(seat);
                     chronicle.failed(&host, failure.reason, &failure.detail);

@@ -21,6 +21,8 @@ impl Evaluator<'_> {
             }
             self.memory.tell(number, &mut self.reached);
         }
+        // Compilers look for it before all others.
+        self.reach(self.source.file);
         let name = self.library.names.spelling(request.name);
         self.reached.missing = Some(name.to_vec());
         Err(Doubt::Missing)

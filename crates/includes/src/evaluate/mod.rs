@@ -338,7 +338,6 @@ impl Evaluator<'_> {
         self.source.can_follow(request, from.1)?;
         let (searches, chain) = (&mut self.memory.searches, self.source.chain);
         let number = searches.search(chain, request, from, self.tree, self.library);
-        let origin = searches.origin(number);
         let file = match searches.answer(number, self.tree, self.library).found {
             Found::File(file) => file,
             Found::Strange => return Err(Doubt::Unreadable),
@@ -347,6 +346,8 @@ impl Evaluator<'_> {
                 return self.lack(request, from);
             }
         };
+        // Nothing is found at no place: a chain may be empty.
+        let origin = self.memory.searches.origin(number);
         self.memory.tell(number, &mut self.reached);
         let once = self.memory.files.once(file, self.tree) as usize;
         let before = self.memory.once.read(once);

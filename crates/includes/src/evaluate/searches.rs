@@ -153,7 +153,7 @@ impl Searches {
         answer
     }
 
-    /// Where a search has found what it found.
+    /// Where a search has found the file that it found.
     pub(super) fn origin(&self, number: u32) -> Origin {
         let Some(search) = self.all.get(number as usize) else {
             return Origin::Named;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::table::{remote, shown};
+use job::Reason;
+
+use super::table::{remote, shown, stays};
 
 fn with_files(line: &str) -> Option<(String, Option<String>)> {
     let with = remote(line).with_files?;
@@ -35,6 +37,16 @@ fn everything_stays_but_source_output_and_names_of_dependency_files() {
         ("gcc -MD -S a.c", "-MD -MQ a.o -S", Some("a.d")),
         ("clang -x c++ -MD -c a.c", "-MD -MQ a.o -c", Some("a.d")),
         (
+            "gcc -Wp,-MMD,o/.b.o.d -g -c d/a.c -o o/b.o",
+            "-MMD -g -MQ a.o -c",
+            Some("o/.b.o.d"),
+        ),
+        (
+            "clang -Wp,-MD,o/.b.o.d -c d/a.c -o o/b.o",
+            "-MD -MQ o/b.o -c",
+            Some("o/.b.o.d"),
+        ),
+        (
             "gcc -pedantic -Wunused-macros -c a.c",
             "-pedantic -Wunused-macros -c",
             None,
@@ -54,7 +66,11 @@ fn everything_stays_but_source_output_and_names_of_dependency_files() {
 fn what_reads_or_writes_more_is_text() {
     for line in [
         "gcc -gsplit-dwarf -g -c a.c",
-        "gcc -Wp,-MD,x.d -c a.c",
+        "gcc -Wp,-MD,x.d,-MP -c a.c",
+        "gcc -Wp,-MD,x.d -Wp,-MD,y.d -c a.c",
+        "gcc -Wp,-MD,x.d -MMD -c a.c",
+        "gcc -Wp,-MD,x.d -MF y.d -c a.c",
+        "gcc -Wp,-MD -Wp,x.d -c a.c",
         "gcc -MD -MG -c a.c",
         "gcc -MF x.d -c a.c",
         "gcc -B/x -c a.c",
@@ -62,4 +78,30 @@ fn what_reads_or_writes_more_is_text() {
     ] {
         assert_eq!(with_files(line), None, "{line}");
     }
+}
+
+#[test]
+fn what_text_does_not_keep_travels_as_files_only() {
+    for (line, what) in [
+        ("gcc -g3 -c a.c", "-g3"),
+        (
+            "gcc -femit-struct-debug-baseonly -g -c a.c",
+            "-femit-struct-debug-baseonly",
+        ),
+        ("clang -fdebug-macro -g -c a.c", "-fdebug-macro"),
+        ("clang -Rpass=inline -c a.c", "-Rpass=inline"),
+    ] {
+        let remote = remote(line);
+        assert!(remote.with_files.is_some(), "{line}");
+        let stays = remote.else_stays.expect(line);
+        assert_eq!((stays.reason, &stays.detail[..]), (Reason::NotInText, what));
+    }
+    assert_eq!(remote("gcc -g -c a.c").else_stays, None);
+    // Neither nor.
+    stays("gcc -g3 -B/x -c a.c", Reason::NotInText);
+    stays("gcc -S -fverbose-asm a.c", Reason::NotInText);
+    stays(
+        "gcc -g3 -frecord-gcc-switches -c a.c",
+        Reason::CommandLineRecorded,
+    );
 }

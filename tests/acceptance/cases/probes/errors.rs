@@ -33,7 +33,7 @@ pub(super) fn probes() -> Vec<Probe> {
             .then("printf '#define V\n' >v.h"),
         probe("#error that sounds of the host", "printf '#error Permission denied\n' >a.c", line).goes(Here("remote_failed")),
         probe("errors of a template", "printf '#include <vector>\nstruct no {};\nint f() { std::vector<no> v; return v[0] == v[1]; }\n' >a.cc", "$CXX -c a.cc -o out/a.o -MD -MF out/a.d"),
-        probe("errors of the assembler", "printf 'void f(void) { __asm__(\"bogus\"); }\n' >a.c", old!("-c")).gcc(Here("remote_failed")),
+        probe("errors of the assembler", "printf 'void f(void) { __asm__(\"bogus\"); }\n' >a.c", old!("-c")).goes(Here("remote_failed")),
         probe("errors behind the front end", "printf 'int g(void) { return 1; }\nvoid f(int x) { __asm__(\"nop\" :: \"i\"(x)); }\n' >a.c", old!("-c")),
         probe("a missing header", LACKS, line).then("mkdir not; printf 'int wrong;\n' >not/there.h").then("printf 'int before;\n' >a.c"),
         probe("a missing header beside old outputs", LACKS, old!("-c")),
