@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use invocation::Remote;
 use job::Reason;
@@ -32,7 +33,8 @@ pub(super) async fn leave(
     plan: &Remote,
     (targets, writer): (&Targets, Writer),
 ) -> Result<u64, Failure> {
-    let now = shared.inputs.listing(outline, plan).await;
+    // Only looks that are made from now on count.
+    let now = shared.inputs.listing(outline, plan, Instant::now()).await;
     let is_same = |now: &crate::inputs::Found| {
         now.listing == found.files.listing && now.directory == found.files.directory
     };
