@@ -261,10 +261,17 @@ impl Parser<'_, '_> {
             _ => return Err(Doubt::Character),
         };
         let value = character(quoted).ok_or(Doubt::Character)?;
-        Ok(Value {
-            bits: u64::from(value),
-            is_unsigned,
-        })
+        if value.is_ascii() {
+            return Ok(Value {
+                bits: u64::from(value),
+                is_unsigned,
+            });
+        }
+        // Of other types than a signed `char` compilers make different things.
+        match encoding {
+            b"" if !is_unsigned => Ok(Value::signed(i64::from(value.cast_signed()))),
+            _ => Err(Doubt::Character),
+        }
     }
 
     fn is_defined(&mut self, macro_name: &[u8]) -> bool {

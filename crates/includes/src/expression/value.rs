@@ -145,21 +145,34 @@ pub(super) fn number(spelling: &[u8]) -> Result<Value, Doubt> {
     })
 }
 
-/// A plain ASCII character.
+/// One character in quotes: of ASCII as such, or any byte by its number.
 pub(super) fn character(quoted: &[u8]) -> Option<u8> {
     let inner = quoted.strip_prefix(b"'")?.strip_suffix(b"'")?;
-    let value = match inner {
-        [plain] if *plain != b'\\' => *plain,
-        [b'\\', b'0'] => 0,
-        [b'\\', b'n'] => b'\n',
-        [b'\\', b't'] => b'\t',
-        [b'\\', b'r'] => b'\r',
-        [b'\\', quoted @ (b'\\' | b'\'' | b'"')] => *quoted,
-        [b'\\', b'x', digits @ ..] => {
-            let text = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(text, 16).ok()?
+    match inner {
+        [plain] if *plain != b'\\' => plain.is_ascii().then_some(*plain),
+        [b'\\', b'x', digits @ ..] => by_number(digits, 16),
+        [b'\\', digits @ ..] if digits.len() <= 3 && digits.first()?.is_ascii_digit() => {
+            by_number(digits, 8)
         }
-        _ => return None,
-    };
-    value.is_ascii().then_some(value)
+        [b'\\', letter] => Some(match letter {
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 0x0b,
+            b'f' => 0x0c,
+            b'r' => b'\r',
+            b'\\' | b'\'' | b'"' | b'?' => *letter,
+            _ => return None,
+        }),
+        _ => None,
+    }
+}
+
+fn by_number(digits: &[u8], radix: u32) -> Option<u8> {
+    let text = std::str::from_utf8(digits).ok()?;
+    // A sign would be another character.
+    let is_number = text.chars().all(|digit| digit.is_digit(radix));
+    let number = is_number.then(|| u8::from_str_radix(text, radix));
+    number?.ok()
 }
