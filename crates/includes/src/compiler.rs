@@ -14,6 +14,9 @@ use crate::words::Word;
 const KNOWS: &str = "floe_knows";
 const ANSWERS: &str = "floe_answers";
 
+/// What gcc reads before everything else, if it finds it in a directory of its search.
+pub const PRELUDE: &[u8] = b"stdc-predef.h";
+
 /// An operator of `#if` with its operand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Question {

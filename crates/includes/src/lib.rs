@@ -21,7 +21,7 @@ mod variables;
 mod words;
 
 pub use block::{Block, Strange};
-pub use compiler::{Compiler, Question, Unanswered, question};
+pub use compiler::{Compiler, PRELUDE, Question, Unanswered, question};
 pub use dialect::Dialect;
 pub use evaluate::{Memory, Preset, Reached, Source, Unknown, evaluate};
 pub use expression::Doubt;

@@ -48,12 +48,16 @@ impl Project {
     }
 
     fn list_at(&mut self, options: &[&str]) -> Result<(Listing, Level), NotKnown> {
-        let mut question = vec!["-nostdinc".into()];
-        question.extend(options.iter().map(Into::into));
+        let alone = [&["-nostdinc"], options].concat();
+        self.list_with_all(&alone)
+    }
+
+    /// The same with the compiler's own directories.
+    fn list_with_all(&mut self, options: &[&str]) -> Result<(Listing, Level), NotKnown> {
         let asked = Asked {
             program: PathBuf::from("/usr/bin/gcc"),
             language: Language::C,
-            options: question,
+            options: options.iter().map(Into::into).collect(),
             directory: self.root.clone(),
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         };
@@ -289,4 +293,21 @@ fn a_precompiled_header_that_comes_later_is_noticed() {
     project.write("x.h.gch", "");
     let why = project.list_at(&[]).unwrap_err().to_string();
     assert!(why.contains("x.h.gch is precompiled"), "{why}");
+}
+
+#[test]
+fn what_gcc_reads_first_is_looked_for_each_time() {
+    let mut project = Project::new(&[
+        ("a.c", "#ifdef FIRST\n#include \"b.h\"\n#endif\n"),
+        ("b.h", ""),
+        ("sys/c.h", ""),
+    ]);
+    let listing = project.list_with_all(&["-Isys"]).unwrap().0;
+    assert!(!project.shown(&listing).contains(&"/b.h".to_owned()));
+    project.write("sys/stdc-predef.h", "#define FIRST\n");
+    let listing = project.list_with_all(&["-Isys"]).unwrap().0;
+    let shown = project.shown(&listing);
+    for name in ["/b.h", "/sys/stdc-predef.h fresh"] {
+        assert!(shown.contains(&name.to_owned()), "{shown:?}");
+    }
 }

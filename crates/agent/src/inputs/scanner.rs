@@ -9,8 +9,8 @@ use std::time::Instant;
 use toolchain::Stamp;
 
 use includes::{
-    Chain, Compiler, Dialect, Library, Memory, Preset, Probe, Reached, Source, Spellings, Unknown,
-    evaluate,
+    Chain, Compiler, Dialect, Library, Memory, PRELUDE, Preset, Probe, Reached, Source, Spellings,
+    Unknown, evaluate,
 };
 use invocation::{Inputs, Language};
 
@@ -58,7 +58,8 @@ struct Kind {
     recorded: HashMap<(Vec<invocation::Preset>, PathBuf, Beside), Recorded>,
     own: Own,
     program: Option<Stamp>,
-    /// Directories that were not there when the compiler was asked.
+    /// What was not there when the compiler was asked, and would have changed its answer: directories to be searched,
+    /// and what it reads first.
     passed_over: Vec<PathBuf>,
 }
 
@@ -223,6 +224,8 @@ impl Kind {
         ground.disk.goes_by_inode(compiler.is_clang);
         ground.disk.begin(&asked.directory, Looks::default());
         let own = Own::of(&compiler);
+        let mut passed_over = passed_over(&said.stderr);
+        passed_over.extend(preludes(&compiler, &asked.directory));
         let directories = compiler.directories.iter();
         let directories = directories.map(|path| ground.disk.directory(as_path(path)));
         let chain = Chain {
@@ -240,7 +243,7 @@ impl Kind {
             recorded: HashMap::new(),
             own,
             program,
-            passed_over: passed_over(&said.stderr),
+            passed_over,
         })
     }
 
@@ -299,6 +302,18 @@ fn passed_over(said: &[u8]) -> Vec<PathBuf> {
         name.strip_suffix(b"\"")
     });
     named.map(|name| as_path(name).to_owned()).collect()
+}
+
+/// Where gcc has looked in vain for what it reads first.
+fn preludes(compiler: &Compiler, start: &Path) -> Vec<PathBuf> {
+    if compiler.is_clang {
+        return Vec::new();
+    }
+    let searched = compiler.directories.iter().skip(compiler.quoted_only);
+    let places = searched.map(|path| as_path(path).join(as_path(PRELUDE)));
+    places
+        .take_while(|place| !start.join(place).exists())
+        .collect()
 }
 
 fn as_path(bytes: &[u8]) -> &Path {

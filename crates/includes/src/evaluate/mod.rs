@@ -4,6 +4,7 @@ mod files;
 mod memory;
 mod missing;
 mod node;
+mod prelude;
 mod searches;
 mod source;
 #[cfg(test)]
@@ -96,6 +97,7 @@ struct Evaluator<'a> {
 
 impl Evaluator<'_> {
     fn run(&mut self) -> Result<(), Doubt> {
+        self.find_prelude()?;
         for file in self.source.preincluded {
             self.reach(*file);
             self.read(*file)?;

@@ -53,6 +53,8 @@ pub enum Doubt {
     Unreadable,
     #[error("clang's versions differ in where #include_next goes on")]
     Next,
+    #[error("another file than the compiler said is read before the source")]
+    Prelude,
     #[error("a header is not found")]
     Missing,
     #[error("files include each other too deeply")]
