@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use crate::facts::Facts;
-use crate::lex::{Kind, Lines, Token, replaced, tokens};
+use crate::lex::{Kind, Lines, Token, code, replaced, tokens};
 use crate::library::Library;
 use crate::macros::{MacroId, define};
 use crate::names::Name;
@@ -118,7 +118,7 @@ impl Library {
             true => replaced(bytes),
             false => Cow::Borrowed(bytes),
         };
-        let mut facts = Facts::of(&read);
+        let mut facts = Facts::of(&read, self.dialect);
         // In a raw string three characters are three.
         let is_doubtful = matches!(read, Cow::Owned(_))
             && self.dialect.raw_strings
@@ -197,9 +197,13 @@ impl Library {
             }
             read.insert(at, Line::Strange(Strange::Unbalanced));
         }
-        let mentions = memmem::find_iter(bytes, b"push_macro").count()
-            + memmem::find_iter(bytes, b"pop_macro").count();
-        (read, mentions > told)
+        let is_beyond = |text: &[u8]| {
+            let mentions = memmem::find_iter(text, b"push_macro").count()
+                + memmem::find_iter(text, b"pop_macro").count();
+            mentions > told
+        };
+        let changes_macros = is_beyond(bytes) && is_beyond(&code(bytes, self.dialect));
+        (read, changes_macros)
     }
 
     /// One directive behind its `#`; `None` if it changes nothing.

@@ -3,8 +3,10 @@
 use memchr::memmem;
 
 use crate::block::{Line, Strange};
+use crate::dialect::Dialect;
+use crate::lex::code;
 
-/// Found anywhere in a file, in dead branches and mostly even in comments.
+/// Found anywhere in a file outside of comments, even in dead branches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// `__DATE__`, `__TIME__`.
@@ -27,7 +29,15 @@ pub struct Facts {
 
 impl Facts {
     /// What the text has, without what its directives say.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8], dialect: Dialect) -> Self {
+        match Self::mentioned(bytes) {
+            none if none == Self::default() => none,
+            // Comments are told apart where it matters only: few files say any of this.
+            _ => Self::mentioned(&code(bytes, dialect)),
+        }
+    }
+
+    fn mentioned(bytes: &[u8]) -> Self {
         let has = |what: &[u8]| memmem::find(bytes, what).is_some();
         Self {
             names_time: has(b"__DATE__") || has(b"__TIME__"),
@@ -62,5 +72,42 @@ impl Facts {
             changes_macros: self.changes_macros || other.changes_macros,
             renames: self.renames || other.renames,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Library;
+
+    fn facts(text: &str) -> Facts {
+        Library::new(Dialect::GNU_CPLUSPLUS)
+            .block(text.as_bytes())
+            .facts()
+    }
+
+    #[test]
+    fn comments_say_nothing() {
+        for text in [
+            "/// As `.include` and .incbin do.\n",
+            "/* __DATE__\n * and push_macro */\n",
+            "#define X /* .incbin */ 1 // __TIMESTAMP__ \\\n .include\n",
+            "#pragma push_macro(\"A\") // as pop_macro\n",
+            "char c = '\"'; // __TIME__ \"\n",
+        ] {
+            assert_eq!(facts(text), Facts::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_comment_counts() {
+        assert!(facts("asm(\"/* .incbin */\");\n").includes_binary);
+        assert!(facts("auto s = \"//\"; auto d = __DATE__;\n").names_time);
+        assert!(facts("auto s = R\"x(/* )x\"; auto d = __TIME__; // */\n").names_time);
+        assert!(
+            facts("// one line\n#if 0\nasm(\".include \\\"x\\\"\");\n#endif\n").includes_assembly
+        );
+        assert!(facts("/* */ _Pragma(\"push_macro(\\\"A\\\")\")\n").changes_macros);
+        assert!(facts("int a = 1'000; // '\nauto t = __TIMESTAMP__; // '\n").names_timestamp);
     }
 }

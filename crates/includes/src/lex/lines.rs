@@ -4,6 +4,8 @@
 //! strings end. What the compilers do beyond the standard was measured with gcc 12 and clang 14:
 //! a backslash joins lines even if blanks follow it, and an unmatched quote ends with its line.
 
+use std::ops::Range;
+
 use memchr::{memchr, memmem};
 
 use crate::dialect::Dialect;
@@ -17,6 +19,24 @@ pub(crate) struct Lines<'a> {
     dialect: Dialect,
     /// The directive that is read, behind its `#`.
     line: Vec<u8>,
+    /// Where comments were, for whoever wants to know.
+    comments: Option<Vec<Range<usize>>>,
+}
+
+/// What is in a file beside its comments, each of which leaves a blank.
+pub(crate) fn code(bytes: &[u8], dialect: Dialect) -> Vec<u8> {
+    let mut lines = Lines::new(bytes, dialect);
+    lines.comments = Some(Vec::new());
+    while lines.next().is_some() {}
+    let mut code = Vec::with_capacity(bytes.len());
+    let mut told = 0;
+    for comment in lines.comments.into_iter().flatten() {
+        code.extend_from_slice(&bytes[told..comment.start]);
+        code.push(b' ');
+        told = comment.end;
+    }
+    code.extend_from_slice(&bytes[told..]);
+    code
 }
 
 impl<'a> Lines<'a> {
@@ -30,6 +50,7 @@ impl<'a> Lines<'a> {
             },
             dialect,
             line: Vec::new(),
+            comments: None,
         }
     }
 
@@ -88,6 +109,7 @@ impl<'a> Lines<'a> {
         let mut there = Lines {
             at: self.at + ahead,
             line: Vec::new(),
+            comments: None,
             ..*self
         };
         while let Some(length) = there.splice() {
@@ -107,8 +129,21 @@ impl<'a> Lines<'a> {
         true
     }
 
-    /// Passes `/* … */`. One without end takes the rest of the file.
     fn pass_comment(&mut self) {
+        let start = self.at;
+        self.pass_block();
+        self.note_comment(start);
+    }
+
+    fn note_comment(&mut self, start: usize) {
+        let end = self.at.min(self.bytes.len());
+        if let Some(comments) = &mut self.comments {
+            comments.push(start..end);
+        }
+    }
+
+    /// Passes `/* … */`. One without end takes the rest of the file.
+    fn pass_block(&mut self) {
         // The second character may stand behind a continuation.
         self.at += self.byte_after_splices(1).1 + 1;
         let rest = self.rest();
@@ -125,6 +160,7 @@ impl<'a> Lines<'a> {
                     let there = Lines {
                         at: self.at + star,
                         line: Vec::new(),
+                        comments: None,
                         ..*self
                     };
                     there.byte_after_splices(1)
@@ -139,8 +175,14 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Passes the rest of a line behind `//`, up to its end.
     fn pass_line_comment(&mut self) {
+        let start = self.at;
+        self.pass_line_rest();
+        self.note_comment(start);
+    }
+
+    /// Passes the rest of a line behind `//`, up to its end.
+    fn pass_line_rest(&mut self) {
         while let Some(end) = memchr(b'\n', self.rest()) {
             let line = &self.rest()[..end];
             if !line.trim_ascii_end().ends_with(b"\\") {
