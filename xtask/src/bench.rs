@@ -23,6 +23,10 @@ const BENCHES: &[(&str, &str)] = &[
         "how many executor slots a tenth of a core keeps busy",
     ),
     (
+        "inputs",
+        "whether every file that compilers of real projects read is known before: [PROJECT…] [--jobs N] [--whole]",
+    ),
+    (
         "sandbox",
         "what it costs to run a foreign job apart from the host",
     ),
@@ -39,6 +43,18 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         bail!("no bench is called {name:?}; `cargo xtask bench` lists them");
     }
     setup::run()?;
+    if name == "inputs" {
+        let mut rest = words[1..].iter().map(String::as_str);
+        let mut names = Vec::new();
+        while let Some(word) = rest.next() {
+            match word {
+                "--jobs" => drop(rest.next()),
+                word if word.starts_with('-') => {}
+                word => names.push(word),
+            }
+        }
+        setup::run_for_corpora(&names)?;
+    }
     build::run("release")?;
     step::run(
         step::cargo()

@@ -10,14 +10,15 @@ pub(crate) struct Package {
 }
 
 macro_rules! packages {
-    ($($name:literal, $file:literal, $why:literal;)*) => {
-        pub(crate) const PACKAGES: &[Package] = &[
+    ($list:ident: $($name:literal, $file:literal, $why:literal;)*) => {
+        pub(crate) const $list: &[Package] = &[
             $(Package { name: $name, file: $file, why: $why },)*
         ];
     };
 }
 
 packages! {
+    PACKAGES:
     "gcc", "/usr/bin/gcc", "compiler under test";
     "g++", "/usr/bin/g++", "compiler under test";
     "clang", "/usr/bin/clang", "compiler under test";
@@ -47,8 +48,23 @@ packages! {
     "procps", "/usr/bin/ps", "processes are counted";
 }
 
+packages! {
+    CORPORA:
+    "cmake", "/usr/bin/cmake", "projects are configured";
+    "ninja-build", "/usr/bin/ninja", "they are built";
+    "libboost-dev", "/usr/include/boost/version.hpp", "libtorrent reads its headers";
+    "libssl-dev", "/usr/include/openssl/sha.h", "git reads its headers";
+    "zlib1g-dev", "/usr/include/zlib.h", "git reads its headers";
+    "tcl-dev", "/usr/include/tcl8.6/tcl.h", "sqlite's sources are put together by it, and its tests read its headers";
+    "llvm-14", "/usr/lib/llvm-14/bin/llvm-tblgen", "makes LLVM's tables, which would take an hour to build";
+    "flex", "/usr/bin/flex", "Linux is configured";
+    "bison", "/usr/bin/bison", "Linux is configured";
+    "bc", "/usr/bin/bc", "Linux is configured";
+    "libelf-dev", "/usr/include/gelf.h", "Linux' own tools are built";
+}
+
 /// Those that are not here.
-pub(crate) fn missing() -> Vec<&'static Package> {
+pub(crate) fn missing(packages: &'static [Package]) -> Vec<&'static Package> {
     let here = |package: &&Package| {
         let file = package.file;
         // Merged and unmerged /usr.
@@ -56,5 +72,5 @@ pub(crate) fn missing() -> Vec<&'static Package> {
             .iter()
             .any(|path| std::path::Path::new(path).exists())
     };
-    PACKAGES.iter().filter(|package| !here(package)).collect()
+    packages.iter().filter(|package| !here(package)).collect()
 }

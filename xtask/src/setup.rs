@@ -7,24 +7,35 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::debian::{Package, missing};
+use crate::debian::{CORPORA, PACKAGES, Package, missing};
 use crate::{sources, step};
 
 pub(crate) fn run() -> Result<()> {
-    let packages = missing();
+    provide(PACKAGES)?;
+    if let Err(e) = sources::fetch(sources::PROJECTS) {
+        println!("tests of real projects will be skipped: {e:#}");
+    }
+    Ok(())
+}
+
+/// What `bench inputs` needs besides; with names only those projects.
+pub(crate) fn run_for_corpora(names: &[&str]) -> Result<()> {
+    provide(CORPORA)?;
+    sources::fetch_corpora(names)
+}
+
+fn provide(packages: &'static [Package]) -> Result<()> {
+    let packages = missing(packages);
     if packages.is_empty() {
-        println!("every Debian package that tests need is installed");
+        println!("every Debian package that this needs is installed");
     } else if is_root() && Path::new("/usr/bin/apt-get").exists() {
         install(&packages)?;
     } else {
-        println!("tests that need these will be skipped; as root, or by hand:");
+        println!("what needs these will be skipped; as root, or by hand:");
         println!("  apt-get install {}", names(&packages));
         for package in &packages {
             println!("    {}: {}", package.name, package.why);
         }
-    }
-    if let Err(e) = sources::fetch() {
-        println!("tests of real projects will be skipped: {e:#}");
     }
     Ok(())
 }

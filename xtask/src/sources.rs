@@ -13,10 +13,39 @@ use crate::step;
 /// Source packages, and the directory name each is unpacked to.
 pub(crate) const PROJECTS: &[&str] = &["redis", "fmtlib", "xerces-c"];
 
+/// What only `bench inputs` reads, some of it large.
+const CORPORA: &[&str] = &[
+    "sqlite3",
+    "git",
+    "googletest",
+    "libuv1",
+    "libtorrent-rasterbar",
+    "llvm-toolchain-14",
+    "linux",
+];
+
+/// Fetches what the projects of `bench inputs` with these names need: a project's name begins as its source's. All
+/// for no name.
+pub(crate) fn fetch_corpora(names: &[&str]) -> Result<()> {
+    let is_wanted = |source: &&str| {
+        let first = |name: &&str| {
+            name.split('-')
+                .next()
+                .is_some_and(|first| source.starts_with(first))
+        };
+        // fmtlib's tests are googletest's.
+        let is_used =
+            *source == "googletest" && names.iter().any(|name| name.starts_with("fmtlib"));
+        names.is_empty() || is_used || names.iter().any(first)
+    };
+    let all = PROJECTS.iter().chain(CORPORA).copied();
+    fetch(&all.filter(is_wanted).collect::<Vec<_>>())
+}
+
 /// Fetches and unpacks what is not there yet.
-pub(crate) fn fetch() -> Result<()> {
+pub(crate) fn fetch(names: &[&str]) -> Result<()> {
     let base = step::target()?.join("sources");
-    let wanted: Vec<&str> = PROJECTS
+    let wanted: Vec<&str> = names
         .iter()
         .copied()
         .filter(|name| !base.join(name).is_dir())

@@ -16,8 +16,10 @@ mod pace;
 mod shared;
 mod start;
 mod state;
+mod survey;
 mod text;
 mod toolbox;
 
 pub use start::{AgentError, Config, run};
+pub use survey::{Command, NotSurveyed, Survey, Surveyed};
 pub use toolbox::{trials, try_toolchain};

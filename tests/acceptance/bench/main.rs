@@ -5,6 +5,7 @@ mod builds;
 mod distance;
 mod environments;
 mod feed;
+mod inputs;
 mod repeat;
 mod replay;
 mod rig;
@@ -43,6 +44,8 @@ fn run() -> Result<()> {
         Some("note") => replay::note(&words[1..]),
         Some("replay") => replay::run(&words[1..]),
         Some("feed") => feed::run(&Options::read(&words[1..])?),
+        Some("pretend") => inputs::pretend(&words[1..]),
+        Some("inputs") => inputs::run(&words[1..]),
         Some("overhead") => table(ROWS, &Options::read(&words[1..])?),
         Some("submit") => submit::run(&Options::read(&words[1..])?),
         Some("distance") => table(DISTANCE, &Options::read(&words[1..])?),

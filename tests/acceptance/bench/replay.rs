@@ -21,16 +21,35 @@ const BUILD: Duration = Duration::from_secs(3600);
 
 /// One command of a build.
 #[derive(Debug, Deserialize, Serialize)]
-struct Noted {
-    directory: PathBuf,
-    words: Vec<String>,
+pub(crate) struct Noted {
+    pub(crate) directory: PathBuf,
+    pub(crate) words: Vec<String>,
 }
 
 impl Noted {
+    /// A command of this directory.
+    pub(crate) fn here(words: &[String]) -> Result<Self> {
+        Ok(Self {
+            directory: std::env::current_dir()?,
+            words: words.to_vec(),
+        })
+    }
+
+    /// In one write: others append at the same time.
+    pub(crate) fn append(&self, file: &Path) -> Result<()> {
+        let line = serde_json::to_string(self)? + "\n";
+        let mut file = OpenOptions::new().append(true).create(true).open(file)?;
+        Ok(file.write_all(line.as_bytes())?)
+    }
+
+    pub(crate) fn is_source(word: &str) -> bool {
+        let ends = [".c", ".cc", ".cpp", ".cxx"];
+        ends.iter().any(|end| word.ends_with(end))
+    }
+
     /// Compiles of files that are still there: probes of makefiles take theirs away.
-    fn can_be_repeated(&self) -> bool {
-        let is_source =
-            |word: &&String| [".c", ".cc", ".cpp"].iter().any(|end| word.ends_with(end));
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        let is_source = |word: &&String| Self::is_source(word);
         let mut sources = self.words.iter().filter(is_source).peekable();
         self.words.iter().any(|word| word == "-c")
             && sources.peek().is_some()
@@ -151,17 +170,7 @@ pub(crate) fn note(words: &[String]) -> Result<()> {
     let [file, compiler, arguments @ ..] = words else {
         bail!("note FILE COMPILER…")
     };
-    let noted = Noted {
-        directory: std::env::current_dir()?,
-        words: words[1..].to_vec(),
-    };
-    let line = serde_json::to_string(&noted)? + "\n";
-    // One write: others append at the same time.
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(file)?
-        .write_all(line.as_bytes())?;
+    Noted::here(&words[1..])?.append(Path::new(file))?;
     Err(Command::new(compiler).args(arguments).exec()).with_context(|| compiler.clone())
 }
 

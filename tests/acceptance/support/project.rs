@@ -349,6 +349,6 @@ pub fn target() -> PathBuf {
         .to_owned()
 }
 
-fn sources() -> PathBuf {
+pub fn sources() -> PathBuf {
     target().join("sources")
 }

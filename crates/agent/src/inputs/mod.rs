@@ -164,6 +164,20 @@ impl Inputs {
         })
     }
 
+    /// Where the compiler of a job looks in vain.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not known.
+    pub(crate) fn absent(&self, outline: &Outline, plan: &Remote) -> Result<Vec<PathBuf>, String> {
+        let not_followed = || "options of the command are not followed".to_owned();
+        let inputs = plan.inputs.as_ref().ok_or_else(not_followed)?;
+        let asked = asked(outline, plan).ok_or_else(not_followed)?;
+        let mut scanner = self.scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        let absent = scanner.absent(&asked, inputs, &plan.source);
+        absent.map_err(|why| why.to_string())
+    }
+
     pub(crate) fn catalogue(&self) -> Arc<Mutex<Catalogue>> {
         Arc::clone(&self.catalogue)
     }

@@ -9,8 +9,8 @@ use std::time::Instant;
 use toolchain::Stamp;
 
 use includes::{
-    Chain, Compiler, Dialect, Library, Memory, PRELUDE, Preset, Probe, Reached, Source, Spellings,
-    Unknown, evaluate,
+    Chain, Compiler, Dialect, Found, Library, Memory, PRELUDE, Preset, Probe, Reached, Source,
+    Spellings, Tree, Unknown, evaluate,
 };
 use invocation::{Inputs, Language};
 
@@ -116,6 +116,26 @@ impl Scanner {
         Ok(files
             .map(|file| ground.disk.path(*file).to_owned())
             .collect())
+    }
+
+    /// Where it looks in vain, as the compiler would name these places.
+    pub(crate) fn absent(
+        &mut self,
+        asked: &Asked,
+        inputs: &Inputs,
+        source: &Path,
+    ) -> Result<Vec<PathBuf>, NotKnown> {
+        let (kind, ground) = self.kind(asked)?;
+        let reached = kind.reached(ground, asked, inputs, source, Looks::default())?;
+        let Ground { library, disk } = ground;
+        let mut absent = Vec::new();
+        for probe in &reached.probes {
+            if disk.find(probe.directory, probe.name, library) == Found::Nothing {
+                let directory = disk.directory_path(probe.directory);
+                absent.push(directory.join(as_path(library.spelling(probe.name))));
+            }
+        }
+        Ok(absent)
     }
 
     /// What an executor must be told for a source.
