@@ -119,6 +119,23 @@ fn members_and_icecreams_hosts_build_together_where_it_was_said() -> Result<()> 
     Ok(())
 }
 
+/// A toolchain whose compiler never ends, for the time in which something happens to its job.
+fn endless_toolchain(cluster: &Cluster) -> Result<std::path::PathBuf> {
+    let host = cluster.host("submit")?;
+    let directory = cluster.lab().shared();
+    std::fs::write(
+        directory.join("endless.c"),
+        "int pause(void); int main(void) { for (;;) pause(); }\n",
+    )?;
+    // An executor tries each toolchain with its `bin/true`.
+    std::fs::write(directory.join("true.c"), "int main(void) { return 0; }\n")?;
+    let make = "mkdir -p root/usr/bin root/bin && gcc -static -o root/bin/true true.c && gcc -static -o root/usr/bin/gcc endless.c && \
+                cp root/usr/bin/gcc root/usr/bin/g++ && cp root/usr/bin/gcc root/usr/bin/as && \
+                tar -C root -czf endless.tar.gz usr bin";
+    host.shell(make).dir(&directory).run(SOON)?.ok()?;
+    Ok(directory.join("endless.tar.gz"))
+}
+
 #[test]
 fn a_revoked_member_is_refused_and_its_jobs_end() -> Result<()> {
     need!(Need::Namespaces, Need::Suite(Floe), Need::Program("gcc"));
@@ -127,21 +144,46 @@ fn a_revoked_member_is_refused_and_its_jobs_end() -> Result<()> {
         .executor("executor", Floe, 2)
         .submitter("submit", Floe, 0)
         .start()?;
+    let endless = endless_toolchain(&cluster)?;
+    let directory = cluster.lab().shared();
+    std::fs::write(directory.join("one.c"), "int one;\n")?;
+    let compile = |object: &str| -> Result<lab::Launch> {
+        let line = format!("$CC -c one.c -o {object}");
+        let launch = cluster.client("submit", Floe, "sh")?;
+        Ok(launch.args(["-c", &line]).dir(&directory))
+    };
+    let runs = |cluster: &Cluster| -> Result<bool> {
+        let pids = cluster.host("executor")?.processes();
+        let comm = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Ok(pids.into_iter().any(|pid| comm(pid).trim() == "gcc"))
+    };
+    let submit = cluster.host("submit")?;
+    let mut building = compile("running.o")?
+        .env("ICECC_VERSION", &endless)
+        .start()?;
+    let began = until("its job runs at the executor", SOON, || runs(&cluster));
+    began.with_context(|| {
+        let jobs = jobs::of(&cluster, submit, Floe);
+        format!("{jobs:?}\n{}\n{}", building.log(), cluster.logs())
+    })?;
     cluster.authority(&["revoke", "submit"])?;
     let revoked = Instant::now();
+    until("its job has ended", SOON, || Ok(!runs(&cluster)?))?;
+    println!("ended {:.1} s after", revoked.elapsed().as_secs_f64());
+    // The build that waited for it goes on by itself, and so do its later ones.
+    ensure!(building.wait(SOON)?.success(), "{}", building.log());
+    ensure!(directory.join("running.o").exists(), "no object");
+    compile("later.o")?.run(SOON)?.ok()?;
+    let jobs = jobs::of(&cluster, cluster.host("submit")?, Floe)?;
+    ensure!(
+        jobs.remote_total() == 0 && jobs.local_total() == 2,
+        "{jobs:?}"
+    );
     let control = cluster.control()?;
     control.wait_hosts(SOON, "the revoked member is gone", |hosts| {
         hosts.iter().all(|host| host.name != "submit")
     })?;
     println!("refused {:.1} s after", revoked.elapsed().as_secs_f64());
-    // Its builds go on by themselves.
-    let directory = cluster.lab().shared();
-    std::fs::write(directory.join("one.c"), "int one;\n")?;
-    let launch = cluster.client("submit", Floe, "sh")?;
-    let launch = launch.args(["-c", "$CC -c one.c -o one.o"]).dir(&directory);
-    launch.run(SOON)?.ok()?;
-    let jobs = jobs::of(&cluster, cluster.host("submit")?, Floe)?;
-    ensure!(jobs.remote_total() == 0, "{jobs:?}");
     Ok(())
 }
 
