@@ -116,10 +116,43 @@ fn the_elected_scheduler_dies_and_the_build_goes_on_with_the_other() -> Result<(
     // A daemon that was told of the first one only is sent on.
     cluster.kill_daemon("two")?;
     cluster.start_daemon("two")?;
-    until("the new daemon is at the second scheduler", SOON, || {
+    let sent_on = until("the new daemon is at the second scheduler", SOON, || {
         let (address, _, hosts) = scheduler(&cluster, "two")?;
         Ok(address.starts_with(&second) && hosts == 3)
+    });
+    sent_on.with_context(|| cluster.logs())?;
+    other.kill(Signal::TERM);
+    Ok(())
+}
+
+#[test]
+fn the_elected_scheduler_is_cut_off_and_hosts_go_to_the_other() -> Result<()> {
+    need!(Need::Namespaces, Need::Suite(Floe));
+    let cluster = Cluster::builder()
+        .members()
+        .bare("second")
+        .executor("one", Floe, 2)
+        .submitter("submit", Floe, 0)
+        .start()?;
+    let second = cluster.host("second")?.address().to_string();
+    let mut other = another(&cluster, "second")?;
+    until("the second scheduler has found the first", SOON, || {
+        Ok(other.log().contains("scheduler scheduler is elected"))
     })?;
+    until("the daemons have heard of the second one", SOON, || {
+        Ok(scheduler(&cluster, "submit")?.1.contains("of 2 schedulers"))
+    })?;
+    // The authority is on that host, too.
+    cluster.host("scheduler")?.unplug()?;
+    let cut = Instant::now();
+    until("all hosts are at the second scheduler", 2 * SOON, || {
+        let (address, _, hosts) = scheduler(&cluster, "submit")?;
+        Ok(address.starts_with(&second) && hosts == 2)
+    })?;
+    println!(
+        "the hosts were there {:.1} s after",
+        cut.elapsed().as_secs_f64()
+    );
     other.kill(Signal::TERM);
     Ok(())
 }
