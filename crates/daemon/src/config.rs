@@ -91,6 +91,8 @@ pub struct Config {
     pub grants_only: bool,
     /// Has members' connections looked at again.
     pub recheck: Recheck,
+    /// This host is a member that may not execute: the scheduler sends it nothing.
+    pub may_not_execute: bool,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
     pub owner: Owner,
@@ -128,6 +130,11 @@ impl Config {
         }
     }
 
+    /// Why this host is a member of its cluster no more, as far as is known.
+    pub(crate) fn fallen(&self) -> Option<String> {
+        self.papers.as_ref()?.borrow().fallen.clone()
+    }
+
     /// A daemon that looks for its scheduler by itself and keeps its toolchains in `base_dir`.
     pub fn new(base_dir: PathBuf) -> Self {
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
@@ -154,6 +161,7 @@ impl Config {
             schedulers: None,
             grants_only: false,
             recheck: Recheck::default(),
+            may_not_execute: false,
             no_remote: false,
             owner: Owner::default(),
             user: None,

@@ -94,12 +94,15 @@ async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Resu
         return deny(exchange, "this host is no member of a cluster", "no-member").await;
     };
     loop {
-        let agent = papers.borrow_and_update().agent.clone();
+        let (agent, fallen) = {
+            let papers = papers.borrow_and_update();
+            (papers.agent.clone(), papers.fallen.clone())
+        };
         let Some(agent) = agent else {
             return deny(exchange, "this host may not submit", "role").await;
         };
         let scheduler = *desk.scheduler.borrow_and_update();
-        match credentials(&agent, scheduler, desk.mixed) {
+        match credentials(&agent, scheduler, desk.mixed, fallen.as_deref()) {
             Ok(message) => exchange.send(message).await?,
             Err(unfit) => return deny(exchange, &unfit.to_string(), "failed").await,
         }

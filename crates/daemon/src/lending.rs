@@ -11,6 +11,8 @@ use crate::owner::{Objection, Owner};
 pub struct Lending<'a> {
     /// Foreign compiles are run at all.
     pub is_possible: bool,
+    /// Why the cluster sends none.
+    pub barred: Option<Barred>,
     pub slots: u32,
     pub owner: &'a Owner,
     pub base_dir: &'a Path,
@@ -20,6 +22,15 @@ pub struct Lending<'a> {
     pub frozen: bool,
     /// The next one waits for memory of those that run.
     pub hungry: bool,
+}
+
+/// What keeps a member from getting any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barred {
+    /// It is a member no more.
+    Fallen,
+    /// It has not the role.
+    Role,
 }
 
 /// Why no compile of another host starts now.
@@ -43,6 +54,21 @@ impl Lending<'_> {
                 "it takes none at all: --no-remote, or no sandbox works here",
                 "after a restart without --no-remote, with what `floe doctor` says",
             );
+        }
+        match self.barred {
+            Some(Barred::Fallen) => {
+                return closed(
+                    "this host is no member of its cluster any more",
+                    "after floe join LINE and a restart",
+                );
+            }
+            Some(Barred::Role) => {
+                return closed(
+                    "its membership has not the role execute: it only submits",
+                    "after joining anew with a line of `floe cluster invite` that gives this role",
+                );
+            }
+            None => {}
         }
         if self.slots == 0 {
             return closed("it has no slots (-m 0)", "after a restart with another -m");
@@ -114,6 +140,7 @@ mod tests {
     fn lending(owner: &Owner, pressure: Pressure) -> Lending<'_> {
         Lending {
             is_possible: true,
+            barred: None,
             slots: 2,
             owner,
             base_dir: Path::new("/base"),
@@ -167,6 +194,20 @@ mod tests {
                     ..open()
                 },
                 "--no-remote",
+            ),
+            (
+                Lending {
+                    barred: Some(Barred::Role),
+                    ..open()
+                },
+                "role execute",
+            ),
+            (
+                Lending {
+                    barred: Some(Barred::Fallen),
+                    ..open()
+                },
+                "no member",
             ),
             (Lending { slots: 0, ..open() }, "-m 0"),
             (

@@ -39,6 +39,8 @@ pub struct Status<'a> {
     pub lending: Result<&'static str, Closed>,
     /// Who may ask for compiles at all.
     pub open_to: Openness,
+    /// Why this host is a member of its cluster no more.
+    pub fallen: Option<String>,
 }
 
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
@@ -112,6 +114,9 @@ impl Status<'_> {
             load.memory, load.free_memory
         )?;
         writeln!(out, "  Open to: {}", self.open_to.sentence())?;
+        if let Some(fallen) = &self.fallen {
+            writeln!(out, "  Membership: none ({fallen})")?;
+        }
         match &self.lending {
             Ok(manner) => writeln!(out, "  Foreign jobs: {manner}"),
             Err(Closed { why, until }) => {
@@ -154,6 +159,7 @@ mod tests {
             },
             lending: Ok("taken"),
             open_to: Openness::Members,
+            fallen: None,
         };
         let expected = "\
 Node Name: nodeB
@@ -177,6 +183,7 @@ Node Name: nodeB
         assert_eq!(status.text(), expected);
         let alone = Status {
             scheduler: Err("no answer to the broadcast".into()),
+            fallen: Some("this host was revoked".into()),
             lending: Err(Closed {
                 why: "it is late".into(),
                 until: "at 7:00".into(),
@@ -185,6 +192,8 @@ Node Name: nodeB
         };
         let closed = "  Foreign jobs: none (it is late)\n  Foreign jobs again: at 7:00\n";
         assert!(alone.text().ends_with(closed));
+        let over = "  Membership: none (this host was revoked)\n";
+        assert!(alone.text().contains(over));
         assert!(
             alone
                 .text()

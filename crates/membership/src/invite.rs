@@ -22,6 +22,8 @@ const CHECKSUM: usize = 4;
 pub(crate) const MOST_ADDRESSES: usize = 4;
 /// The longest line: the fixed part and the longest addresses, in base32, with room to spare.
 const LONGEST: usize = 2400;
+/// Fewer letters are no whole line: cluster, fingerprint, number, secret, one address and the checksum.
+const SHORTEST: usize = (16 + 32 + 8 + 20 + 1 + 4 + CHECKSUM) * 8 / 5;
 
 /// What an invitation's holder proves. It prints as nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -176,8 +178,44 @@ fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
     sum
 }
 
+/// Whether another letter at one place, or two neighbours in the other order, make it right.
+fn is_one_slip_away(text: &str) -> bool {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let is_right = |text: &[u8]| {
+        let bytes = BASE32_NOPAD.decode(text).ok();
+        let bytes = bytes.as_deref().and_then(<[u8]>::split_last_chunk);
+        bytes.is_some_and(|(content, sum): (_, &[u8; CHECKSUM])| checksum(content) == *sum)
+    };
+    if text.len() < SHORTEST {
+        return false;
+    }
+    let mut text = text.as_bytes().to_vec();
+    for at in 0..text.len() {
+        let letter = text[at];
+        for other in LETTERS {
+            text[at] = *other;
+            if is_right(&text) {
+                return true;
+            }
+        }
+        text[at] = letter;
+        if at + 1 < text.len() {
+            text.swap(at, at + 1);
+            if is_right(&text) {
+                return true;
+            }
+            text.swap(at, at + 1);
+        }
+    }
+    false
+}
+
 /// A line that was cut reads well up to its last group of eight letters.
 fn unreadable(text: &str) -> InvalidInvite {
+    // A wrong letter among the addresses may say that they are longer than they are.
+    if is_one_slip_away(text) {
+        return InvalidInvite::Mistyped;
+    }
     // Of the length of a whole line: what is wrong is a letter. Those that are none stand for any.
     let letters = text.bytes().map(|letter| match letter {
         b'A'..=b'Z' | b'2'..=b'7' => letter,

@@ -27,7 +27,9 @@ pub enum TransportError {
     /// What a reachability probe of icecream's scheduler looks like: nothing to log.
     #[error("{peer} connected and left without a word")]
     Probe { peer: Endpoint },
-    #[error("{peer} did not finish the handshake within {after:.0?}; is it an icecream program?")]
+    #[error(
+        "{peer} did not finish the handshake within {after:.0?}; is it one of icecream's programs, or another service?"
+    )]
     HandshakeTimeout { peer: Endpoint, after: Duration },
     #[error(
         "{peer} speaks icecream's protocol, which says nothing of who it is, and only members of the cluster are admitted; `floe join` makes its host one"
@@ -194,7 +196,9 @@ fn tls_advice(error: &tokio_rustls::rustls::Error) -> &'static str {
         Error::AlertReceived(Alert::AccessDenied) => {
             "; this host's role does not allow it: `floe cluster members` shows the roles"
         }
-        Error::InvalidMessage(_) => "; it does not speak TLS: is it one of icecream's programs?",
+        Error::InvalidMessage(_) => {
+            "; it does not speak TLS: is it one of icecream's programs, or another service?"
+        }
         _ => "",
     }
 }

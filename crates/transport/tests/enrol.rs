@@ -126,6 +126,25 @@ async fn another_authority_at_the_address_hears_nothing() {
 }
 
 #[tokio::test]
+async fn another_program_in_the_authoritys_place_is_told_from_it() {
+    let mut rig = rig(&[Role::Submit]);
+    // As an icecream program, as something with a greeting, as something that hangs up.
+    for answer in [&b"\x2c\0\0\0"[..], b"220 mail.example ESMTP\r\n", b""] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _other = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _sent = stream.write_all(answer).await;
+            }
+        });
+        rig.invite.addresses = vec![Address::from((address.ip(), address.port()))];
+        let error = rig.member("first").await.unwrap_err().to_string();
+        assert!(error.contains(&address.to_string()), "{error}");
+        assert!(error.contains("`floe cluster serve` has to be"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn members_talk_and_nobody_else_gets_a_byte() {
     let rig = rig(&[Role::Submit, Role::Execute]);
     let executor = rig.member("executor").await.unwrap().live(clock()).unwrap();

@@ -184,6 +184,45 @@ fn a_revoked_member_is_refused_and_its_jobs_end() -> Result<()> {
         hosts.iter().all(|host| host.name != "submit")
     })?;
     println!("refused {:.1} s after", revoked.elapsed().as_secs_f64());
+    says_that_it_was_revoked(&cluster)
+}
+
+/// What people see on the host, also those who cannot read the member's files.
+fn says_that_it_was_revoked(cluster: &Cluster) -> Result<()> {
+    let floe = lab::Programs::locate(Floe)?.floe.context("floe")?;
+    let submit = cluster.host("submit")?;
+    let directory = cluster.lab().shared();
+    let said = |words: &[&str]| -> Result<String> {
+        let asked = cluster.client("submit", Floe, &floe)?.args(words);
+        let output = asked.dir(&directory).run(SOON)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        println!("=== floe {}\n{text}", words.join(" "));
+        Ok(text)
+    };
+    let authority = cluster.host("scheduler")?.address().to_string();
+    until("the daemon has heard of it", SOON, || {
+        Ok(said(&["status"])?.contains("this host was revoked"))
+    })?;
+    let status = said(&["status"])?;
+    for words in ["floe join LINE", &authority] {
+        ensure!(status.contains(words), "{words}: {status}");
+    }
+    let doctor = said(&["doctor"])?;
+    ensure!(doctor.contains("this host was revoked"), "{doctor}");
+    let running = said(&["explain", "running.o"])?;
+    ensure!(running.contains("`floe status` says"), "{running}");
+    // Once the agent has heard it from the daemon.
+    let compile = cluster.client("submit", Floe, "sh")?;
+    let compile = compile.args(["-c", "$CC -c one.c -o after.o"]);
+    compile.dir(&directory).run(SOON)?.ok()?;
+    jobs::of(cluster, submit, Floe)?; // the record follows the answer
+    let after = said(&["explain", "after.o"])?;
+    ensure!(after.contains("this host was revoked"), "{after}");
+    let log = std::fs::read_dir(submit.logs())?.flatten();
+    let log: String = log
+        .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+        .collect();
+    ensure!(log.contains("no scheduler: this host was revoked"), "{log}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What the daemon says of itself to whoever asks.
 
 use super::Desk;
-use crate::lending::Lending;
+use crate::lending::{Barred, Lending};
 use crate::status::Status;
 
 impl Desk {
@@ -12,7 +12,13 @@ impl Desk {
             .states()
             .filter_map(|(id, state)| Some((id, state, self.seats.get(&id)?.address.clone())));
         let toolchains = &self.shop.toolchains;
+        let fallen = self.config.fallen();
+        let barred = match fallen {
+            Some(_) => Some(Barred::Fallen),
+            None => self.config.may_not_execute.then_some(Barred::Role),
+        };
         let lending = Lending {
+            barred,
             is_possible: !self.config.no_remote && self.shop.executor.is_some(),
             slots: self.core.slots(),
             owner: &self.config.owner,
@@ -42,6 +48,7 @@ impl Desk {
             reading: self.reading.unwrap_or_default(),
             lending: lending.closed().map_or(Ok(lending.manner()), Err),
             open_to: self.config.openness(),
+            fallen,
         }
         .text()
     }

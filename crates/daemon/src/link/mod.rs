@@ -13,7 +13,7 @@ use icecream::{Message, Version};
 use membership::{Peer, Role};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
-use transport::{Channel, Options, Passport, Sender, TransportError};
+use transport::{Channel, Options, Passport, Schedulers, Sender, TransportError};
 
 use crate::config::{Config, Find, SCHEDULER_PORT};
 use crate::guard::Guard;
@@ -72,8 +72,12 @@ pub(crate) async fn run(
 
     let mut backoff = Backoff::new(config.tests);
     let mut last_cause = String::new();
+    let mut schedulers = config.schedulers.clone();
     while !events.is_closed() {
         let began = Instant::now();
+        if let Some(schedulers) = &mut schedulers {
+            schedulers.mark_unchanged();
+        }
         let connected = tokio::select! {
             connected = connect(&config) => connected,
             () = events.closed() => return,
@@ -91,6 +95,7 @@ pub(crate) async fn run(
                 let Err(lost) = session.await else {
                     return;
                 };
+                let lost = config.fallen().unwrap_or(lost);
                 found.send_replace(None);
                 tracing::warn!("scheduler closed connection ({lost})");
                 if began.elapsed() > GOOD_SESSION {
@@ -100,6 +105,8 @@ pub(crate) async fn run(
                 lost
             }
             Err(why) => {
+                // What a scheduler's end of a connection looks like here says less.
+                let why = config.fallen().unwrap_or(why);
                 // Once, not every few seconds for a whole night.
                 if why == last_cause {
                     tracing::debug!("still no scheduler: {why}");
@@ -115,9 +122,21 @@ pub(crate) async fn run(
         }
         tokio::select! {
             () = sleep(backoff.delay()) => {}
+            // The one that is elected now may be new to this host.
+            () = others(schedulers.as_mut()) => backoff.reset(),
             () = events.closed() => return,
         }
     }
+}
+
+/// Waits until other schedulers are known than before.
+async fn others(schedulers: Option<&mut watch::Receiver<Schedulers>>) {
+    if let Some(schedulers) = schedulers
+        && schedulers.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 async fn connect(config: &Config) -> Result<(Channel, Option<Peer>), String> {

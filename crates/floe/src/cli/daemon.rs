@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use daemon::Find;
 use job::variable;
+use membership::Role;
 use transport::{Gate, Passport};
 
 use super::options::DaemonOptions;
@@ -41,6 +42,8 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
             config.grants_only = matches!(config.gate, Gate::Members(_));
             config.passport = Passport::Member(membership.standing.live());
             config.papers = Some(membership.standing.papers());
+            let roles = membership.standing.identity().roles();
+            config.may_not_execute = !roles.iter().any(|role| role == Role::Execute);
             config.schedulers = Some(membership.standing.schedulers());
             if options.scheduler.is_none() {
                 config.scheduler = Find::OneOf(membership.schedulers()?);

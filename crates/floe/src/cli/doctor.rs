@@ -73,11 +73,11 @@ struct Language {
 pub(crate) fn run(options: &DoctorOptions) -> ExitCode {
     // Before there is a runtime.
     let sandbox = sandbox();
-    let (open_to, scheduler) = network().unwrap_or_default();
+    let (daemon, scheduler) = network().unwrap_or_default();
     let report = Report {
         sandbox,
-        open_to,
-        membership: gather::fallen(),
+        membership: gather::fallen(daemon.as_ref()),
+        open_to: daemon.and_then(|daemon| daemon.open_to),
         scheduler,
         toolchains: compilers(options)
             .into_iter()
@@ -118,8 +118,8 @@ fn sandbox() -> Sandbox {
     }
 }
 
-/// Who may ask the daemon, and its scheduler; asked by a runtime of this moment.
-fn network() -> Option<(Option<String>, Option<String>)> {
+/// The daemon, and its scheduler; asked by a runtime of this moment.
+fn network() -> Option<(Option<gather::Daemon>, Option<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -136,9 +136,9 @@ fn network() -> Option<(Option<String>, Option<String>)> {
                 }),
                 Err(error) => Some(format!("not asked: {error:#}")),
             },
-            _ => daemon.scheduler,
+            _ => daemon.scheduler.clone(),
         };
-        Some((daemon.open_to, scheduler))
+        Some((Some(daemon), scheduler))
     })
 }
 

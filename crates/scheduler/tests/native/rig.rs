@@ -87,6 +87,7 @@ impl Rig {
         let (papers, shown) = watch::channel(Papers {
             signer: host.identity.signer(),
             agent: None,
+            fallen: None,
         });
         let config = Config {
             port: 0,

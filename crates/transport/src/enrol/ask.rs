@@ -43,8 +43,31 @@ pub enum EnrolError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The last of those that were tried.
-    #[error("the cluster's authority was not reached at {addresses}: {last}")]
+    #[error("the cluster's authority was not reached at {addresses}: {last}{}", last.advice())]
     Unreachable { addresses: String, last: Box<Self> },
+}
+
+impl EnrolError {
+    /// Something listens at the authority's address that answers as no authority does.
+    fn advice(&self) -> &'static str {
+        let is_strange = match self {
+            Self::Transport(error) => matches!(
+                error,
+                TransportError::HandshakeTimeout { .. }
+                    | TransportError::Tls { .. }
+                    | TransportError::Closed { .. }
+                    | TransportError::Broken { .. }
+            ),
+            Self::Link(_) | Self::Answer(_) => true,
+            _ => false,
+        };
+        match is_strange {
+            true => {
+                "; `floe cluster serve` has to be what listens there: does it run, on this port?"
+            }
+            false => "",
+        }
+    }
 }
 
 impl From<Unfit> for EnrolError {

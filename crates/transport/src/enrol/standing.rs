@@ -26,15 +26,28 @@ pub struct Papers {
     pub signer: Signer,
     /// For the agents of this host's users; none if this host may not submit.
     pub agent: Option<AgentCredentials>,
+    /// Why this host is a member no more, for people: in which cluster, and what to do.
+    pub fallen: Option<String>,
 }
 
 impl Papers {
-    fn of(identity: &Identity) -> Self {
+    fn of(identity: &Identity, fallen: Option<Fallen>) -> Self {
         Self {
             signer: identity.signer(),
             agent: identity.agent(UnixTime::now()),
+            fallen: fallen.map(|fallen| fallen_from(identity, fallen)),
         }
     }
+}
+
+fn fallen_from(identity: &Identity, fallen: Fallen) -> String {
+    let addresses: Vec<_> = identity
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let (name, at) = (identity.cluster_name(), addresses.join(", "));
+    format!("{fallen} (the cluster is {name}, its authority at {at})")
 }
 
 /// Where the cluster's schedulers are.
@@ -69,7 +82,8 @@ impl Standing {
     pub fn open(directory: &Path) -> Result<Self, IdentityError> {
         let identity = Identity::open(directory, UnixTime::now())?;
         let live = identity.live(Arc::new(DefaultTimeProvider))?;
-        let (papers, _) = watch::channel(Papers::of(&identity));
+        let fallen = Identity::fallen(directory, UnixTime::now());
+        let (papers, _) = watch::channel(Papers::of(&identity, fallen));
         let (schedulers, _) = watch::channel(Schedulers {
             all: identity.schedulers(),
             asked: false,
@@ -81,7 +95,7 @@ impl Standing {
             live,
             papers,
             renewed: None,
-            fallen: Identity::fallen(directory, UnixTime::now()),
+            fallen,
             trouble: String::new(),
         })
     }
@@ -118,7 +132,7 @@ impl Standing {
             // A certificate that cannot be renewed is no reason to trust who was revoked.
             let renewed = self.renew_if_due().await;
             let revoked = self.look_for_revoked().await;
-            self.note_fallen(&renewed, &revoked);
+            let noted = self.note_fallen(&renewed, &revoked);
             let changed = [&renewed, &revoked].map(|done| matches!(done, Ok(true)));
             if let Some(error) = renewed.err().or(revoked.err()) {
                 self.complain(&error);
@@ -126,15 +140,16 @@ impl Standing {
                 tracing::info!("the cluster's authority answers again");
                 self.trouble.clear();
             }
-            if changed.contains(&true) {
-                self.papers.send_replace(Papers::of(&self.identity));
+            if noted || changed.contains(&true) {
+                let papers = Papers::of(&self.identity, self.fallen);
+                self.papers.send_replace(papers);
             }
         }
     }
 
     /// For `floe status`, `floe doctor` and `floe join`, which ask nobody. What an authority that is not
-    /// reached knows is not known.
-    fn note_fallen(&mut self, renewed: &Asked, revoked: &Asked) {
+    /// reached knows is not known. True: it is news.
+    fn note_fallen(&mut self, renewed: &Asked, revoked: &Asked) -> bool {
         let fallen = [renewed, revoked]
             .into_iter()
             .find_map(|asked| match asked {
@@ -142,12 +157,15 @@ impl Standing {
                 _ => None,
             });
         if fallen == self.fallen || fallen.is_none() && revoked.is_err() {
-            return;
+            return false;
         }
         self.fallen = fallen;
         if let Err(error) = self.identity.keep_fallen(fallen) {
-            tracing::warn!("{error}; floe status cannot say why no member talks to this host");
+            tracing::warn!(
+                "{error}; without its daemon floe status cannot say why no member talks to this host"
+            );
         }
+        true
     }
 
     async fn renew_if_due(&mut self) -> Result<bool, EnrolError> {

@@ -148,11 +148,13 @@ fn address_of(host: &str, port: u16) -> Result<message::Address, Unfit> {
     })
 }
 
-/// What an agent is handed; the list of revoked members goes behind it.
+/// What an agent is handed; the list of revoked members goes behind it. `trouble`: why no member talks to
+/// this host any more.
 pub fn credentials(
     agent: &AgentCredentials,
     scheduler: Option<SocketAddr>,
     mixed: bool,
+    trouble: Option<&str>,
 ) -> Result<Credentials, Unfit> {
     let scheduler = scheduler.into_iter().map(|address| {
         let host = address.ip().to_canonical().to_string();
@@ -166,6 +168,7 @@ pub fn credentials(
         scheduler: list(scheduler)?,
         mixed,
         list_size: Size::new(agent.revocations.len() as u64)?,
+        trouble: Line::new(trouble.unwrap_or_default()),
     })
 }
 

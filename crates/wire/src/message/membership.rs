@@ -178,5 +178,7 @@ messages! {
         6 (bool) mixed: bool;
         /// The length of the data.
         7 (uint64) list_size: Size;
+        /// Why no member talks to this host any more, for people; empty as long as nothing speaks against it.
+        8 (string) trouble: Line<400>;
     }
 }

@@ -399,6 +399,7 @@ fn agent() -> Vec<Step> {
         scheduler: addresses(),
         mixed: false,
         list_size: size(list_of_revoked.len() as u64),
+        trouble: Default::default(),
     };
     vec![
         (CONNECTING, Act::Open(WantCredentials {}.into())),

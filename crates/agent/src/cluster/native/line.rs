@@ -19,6 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Target {
     pub(super) live: Live,
     pub(super) addresses: Vec<HostPort>,
+    /// Why it will not talk to this host, if that is known.
+    pub(super) trouble: String,
     /// Who it has to be, if that is known.
     pub(super) member: Option<MemberId>,
     /// Another number: what was connected before is of no use.
@@ -122,6 +124,10 @@ async fn connect(target: &Target) -> Result<(Link, Peer), String> {
             }
             Err(error) => why = error.to_string(),
         }
+    }
+    // A connection that the other end gives up says less.
+    if !target.trouble.is_empty() {
+        why.clone_from(&target.trouble);
     }
     Err(why)
 }

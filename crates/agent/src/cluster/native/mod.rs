@@ -123,6 +123,8 @@ struct Member {
     chain: Vec<CertificateDer<'static>>,
     roots: Vec<Vec<u8>>,
     scheduler: Vec<HostPort>,
+    /// Why no member talks to this host any more; empty if the daemon knows of nothing.
+    trouble: String,
     /// Another one, that the first named.
     elected: Option<(MemberId, Vec<HostPort>)>,
     mixed: bool,
@@ -222,6 +224,10 @@ impl Cluster {
                 member.elected = None;
                 standing.generation += 1;
             }
+            if member.trouble != given.trouble.as_str() {
+                given.trouble.as_str().clone_into(&mut member.trouble);
+                standing.generation += 1;
+            }
             member.mixed = given.mixed;
             return Ok(recheck);
         }
@@ -234,6 +240,7 @@ impl Cluster {
             chain: credentials.chain,
             roots,
             scheduler,
+            trouble: given.trouble.as_str().to_owned(),
             elected: None,
             mixed: given.mixed,
             socket,
@@ -274,6 +281,7 @@ impl Cluster {
         Some(Target {
             live: member.live.clone(),
             addresses,
+            trouble: member.trouble.clone(),
             member: whom,
             generation: standing.generation,
         })

@@ -154,5 +154,13 @@ pub(super) fn broken(error: &LinkError) -> Failure {
             Reason::PeerLost
         }
     };
-    Failure::elsewhere(reason, error.to_string())
+    let forbidden = matches!(error, LinkError::Reset { code, .. } if *code == ResetCode::FORBIDDEN);
+    // Members learn within a minute of each other who was revoked: what this host's daemon knows may come later.
+    let detail = match forbidden {
+        true => format!(
+            "{error}: it takes no jobs of this host any more; `floe status` says whether it was revoked, and what to do"
+        ),
+        false => error.to_string(),
+    };
+    Failure::elsewhere(reason, detail)
 }

@@ -67,6 +67,8 @@ pub(crate) struct Daemon {
     pub(crate) foreign_jobs: Option<ForeignJobs>,
     /// Who may ask it for compiles. Absent for daemons that do not say.
     pub(crate) open_to: Option<String>,
+    /// Why this host is a member of its cluster no more.
+    pub(crate) fallen: Option<String>,
 }
 
 impl Daemon {
@@ -96,14 +98,18 @@ pub(crate) struct Scheduler {
     pub(crate) jobs: Vec<Job>,
 }
 
-/// Why this host is no member of its cluster any more, if this user may read that.
-pub(crate) fn fallen() -> Option<String> {
+/// Why this host is no member of its cluster any more: what its daemon says to every user, else what this
+/// user may read.
+pub(crate) fn fallen(daemon: Option<&Daemon>) -> Option<String> {
+    if let Some(said) = daemon.and_then(|daemon| daemon.fallen.clone()) {
+        return Some(said);
+    }
     let place = Place::of(None).ok()?;
     cluster::fallen(&place, UnixTime::now()).map(|fallen| fallen.to_string())
 }
 
 pub(crate) async fn gather(named: Option<&str>) -> Status {
-    let mut problems: Vec<String> = fallen().into_iter().collect();
+    let mut problems = Vec::new();
     let agent = agent();
     let daemon = match daemon().await {
         Ok(daemon) => daemon,
@@ -112,6 +118,7 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
             None
         }
     };
+    problems.extend(fallen(daemon.as_ref()));
     let address = named
         .map(str::to_owned)
         .or_else(|| scheduler_of(daemon.as_ref()));
@@ -221,6 +228,7 @@ pub(crate) async fn daemon() -> Result<Option<Daemon>, String> {
                 scheduler: None,
                 foreign_jobs: None,
                 open_to: None,
+                fallen: None,
             })),
             Err(_) => Err(format!(
                 "daemon at {shown} accepts connections but does not answer; restart it"
@@ -253,6 +261,8 @@ fn read_internals(text: &str, socket: String) -> Daemon {
             again: value("Foreign jobs again"),
         }),
         open_to: value("Open to"),
+        fallen: value("Membership")
+            .and_then(|said| Some(said.strip_prefix("none (")?.strip_suffix(')')?.to_owned())),
     }
 }
 

@@ -51,7 +51,7 @@ impl Agent {
 
     pub(in super::super) fn credentials(&self, scheduler: Option<SocketAddr>) -> Credentials {
         let agent = self.identity.agent(UnixTime::now()).unwrap();
-        credentials(&agent, scheduler, false).unwrap()
+        credentials(&agent, scheduler, false, None).unwrap()
     }
 
     pub(in super::super) fn joins(&self, scheduler: &Scheduler) {
