@@ -139,16 +139,22 @@ fn the_elected_scheduler_is_cut_off_and_hosts_go_to_the_other() -> Result<()> {
     until("the second scheduler has found the first", SOON, || {
         Ok(other.log().contains("scheduler scheduler is elected"))
     })?;
+    // The authority tells them, which is cut off as well.
     until("the daemons have heard of the second one", SOON, || {
-        Ok(scheduler(&cluster, "submit")?.1.contains("of 2 schedulers"))
+        let knows = |host: &str| -> Result<bool> {
+            let known = cluster.host(host)?.home().join("state/member/schedulers");
+            let known = std::fs::read(known).unwrap_or_default();
+            Ok(String::from_utf8_lossy(&known).contains(&second))
+        };
+        Ok(knows("one")? && knows("submit")?)
     })?;
-    // The authority is on that host, too.
     cluster.host("scheduler")?.unplug()?;
     let cut = Instant::now();
-    until("all hosts are at the second scheduler", 2 * SOON, || {
+    let moved = until("all hosts are at the second scheduler", 2 * SOON, || {
         let (address, _, hosts) = scheduler(&cluster, "submit")?;
         Ok(address.starts_with(&second) && hosts == 2)
-    })?;
+    });
+    moved.with_context(|| format!("{}\n{}", cluster.logs(), other.log()))?;
     println!(
         "the hosts were there {:.1} s after",
         cut.elapsed().as_secs_f64()

@@ -136,7 +136,7 @@ async fn others(schedulers: Option<&mut watch::Receiver<Schedulers>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn connect(config: &Config) -> Result<(Channel, Option<Peer>), String> {
