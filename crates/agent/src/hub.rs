@@ -117,7 +117,7 @@ impl Owner {
         }
     }
 
-    async fn greet(&mut self, accepted: std::io::Result<tokio::net::UnixStream>) {
+    async fn greet(&self, accepted: std::io::Result<tokio::net::UnixStream>) {
         match accepted {
             Ok(stream) => self.converse(stream),
             Err(error) => {
@@ -128,9 +128,9 @@ impl Owner {
         }
     }
 
-    fn converse(&mut self, stream: tokio::net::UnixStream) {
-        // Performs nothing: an arrival only counts.
-        self.state.apply(Event::Came, Instant::now());
+    fn converse(&self, stream: tokio::net::UnixStream) {
+        // Before all that the conversation will tell.
+        self.shared.hub.tell(Event::Came);
         tokio::spawn(door::converse(stream, Arc::clone(&self.shared)));
     }
 

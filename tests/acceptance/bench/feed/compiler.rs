@@ -3,7 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,6 +40,8 @@ impl Sleeping {
             .args([library, &copy])
             .status()?;
         ensure!(copied.success(), "{} cannot be copied", library.display());
+        // Headers are looked for relative to it.
+        symlink(root.join("include"), directory.join("include"))?;
         let driver = fs::canonicalize("/usr/bin/g++")?;
         fs::copy(&driver, directory.join("bin/g++"))?;
         fs::rename(copy.join(NAME), copy.join(TRUE))?;
@@ -67,14 +69,26 @@ fn said(words: &[&str]) -> Result<PathBuf> {
 /// What gcc's driver calls: `words` are those behind its name.
 pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
     let output = words.iter().skip_while(|word| *word != "-o").nth(1);
-    let assembly = output.filter(|output| output.ends_with(".s"));
-    let (Some(assembly), false) = (assembly, words.iter().any(|word| word == "-E")) else {
-        let error = Command::new(me.with_file_name(TRUE)).args(words).exec();
+    let preprocesses = words.iter().any(|word| word == "-E");
+    let assembly = output.filter(|output| output.ends_with(".s") && !preprocesses);
+    if let Some(assembly) = assembly
+        && words.iter().any(|word| word.contains("part"))
+    {
+        let (seconds, object) = trailer(me)?;
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+        fs::write(assembly, filler(object)).with_context(|| words.join(" "))?;
+        return Ok(());
+    }
+    let compiler = me.with_file_name(TRUE);
+    if compiler.exists() {
+        let error = Command::new(compiler).args(words).exec();
         return Err(error).context("the true compiler");
-    };
-    let (seconds, object) = trailer(me)?;
-    std::thread::sleep(Duration::from_secs_f64(seconds));
-    fs::write(assembly, filler(object))?;
+    }
+    // Somebody tries whether the compiler runs elsewhere.
+    match output {
+        Some(output) => fs::write(output, filler(64))?,
+        None => print!("{}", filler(64)),
+    }
     Ok(())
 }
 
