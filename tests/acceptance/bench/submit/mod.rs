@@ -15,6 +15,8 @@ use crate::builds::{large, plain_lab};
 use crate::replay::Recording;
 use crate::table::{Columns, median};
 
+/// What the executors have together: so many compile at once where nobody distributes, too.
+const SLOTS: u32 = 4;
 /// Compiles at once: as many as the executors have slots, and two more.
 const AT_ONCE: u32 = 6;
 
@@ -133,9 +135,9 @@ fn measure(
 fn local(compiles: &Recording) -> Result<f64> {
     let plain = plain_lab()?;
     let host = plain.hosts().first().context("a lab without hosts")?;
-    compiles.replay(|me| Ok(host.command(me)), 2, None)?;
+    compiles.replay(|me| Ok(host.command(me)), SLOTS, None)?;
     let before = host.cpu()?;
-    compiles.replay(|me| Ok(host.command(me)), 2, None)?;
+    compiles.replay(|me| Ok(host.command(me)), SLOTS, None)?;
     Ok((host.cpu()? - before).as_secs_f64())
 }
 
