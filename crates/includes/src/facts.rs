@@ -43,7 +43,7 @@ impl Facts {
             names_time: has(b"__DATE__") || has(b"__TIME__"),
             names_timestamp: has(b"__TIMESTAMP__"),
             includes_binary: has(b"incbin"),
-            includes_assembly: has(b".include"),
+            includes_assembly: has_directive(bytes, b".include"),
             ..Self::default()
         }
     }
@@ -75,6 +75,14 @@ impl Facts {
     }
 }
 
+/// Whether a word of the assembler stands there whole: a member of that name has more letters as a rule.
+fn has_directive(bytes: &[u8], word: &[u8]) -> bool {
+    memmem::find_iter(bytes, word).any(|at| {
+        let next = bytes.get(at + word.len());
+        next.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +102,7 @@ mod tests {
             "#define X /* .incbin */ 1 // __TIMESTAMP__ \\\n .include\n",
             "#pragma push_macro(\"A\") // as pop_macro\n",
             "char c = '\"'; // __TIME__ \"\n",
+            "if (args.include_tag || args.includes2)\n",
         ] {
             assert_eq!(facts(text), Facts::default(), "{text}");
         }
@@ -102,6 +111,7 @@ mod tests {
     #[test]
     fn what_is_no_comment_counts() {
         assert!(facts("asm(\"/* .incbin */\");\n").includes_binary);
+        assert!(facts("asm(\".include\\\"x\\\"\");\n").includes_assembly);
         assert!(facts("auto s = \"//\"; auto d = __DATE__;\n").names_time);
         assert!(facts("auto s = R\"x(/* )x\"; auto d = __TIME__; // */\n").names_time);
         assert!(

@@ -70,14 +70,14 @@ fn said(words: &[&str]) -> Result<PathBuf> {
 pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
     let output = words.iter().skip_while(|word| *word != "-o").nth(1);
     let preprocesses = words.iter().any(|word| word == "-E");
-    let assembly = output.filter(|output| output.ends_with(".s") && !preprocesses);
-    if let Some(assembly) = assembly
-        && words.iter().any(|word| word.contains("part"))
-    {
+    // In a pipe it goes to the assembler's standard input.
+    let assembles = |output: &&String| output.ends_with(".s") || *output == "-";
+    let assembly = output.filter(assembles).filter(|_| !preprocesses);
+    let is_measured = words.iter().any(|word| word.contains("part"));
+    if let (Some(assembly), true) = (assembly, is_measured) {
         let (seconds, object) = trailer(me)?;
         std::thread::sleep(Duration::from_secs_f64(seconds));
-        fs::write(assembly, filler(object)).with_context(|| words.join(" "))?;
-        return Ok(());
+        return say(assembly, &filler(object));
     }
     let compiler = me.with_file_name(TRUE);
     if compiler.exists() {
@@ -85,9 +85,13 @@ pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
         return Err(error).context("the true compiler");
     }
     // Somebody tries whether the compiler runs elsewhere.
+    say(output.map_or("-", String::as_str), &filler(64))
+}
+
+fn say(output: &str, text: &str) -> Result<()> {
     match output {
-        Some(output) => fs::write(output, filler(64))?,
-        None => print!("{}", filler(64)),
+        "-" => std::io::stdout().write_all(text.as_bytes())?,
+        output => fs::write(output, text).with_context(|| output.to_owned())?,
     }
     Ok(())
 }
