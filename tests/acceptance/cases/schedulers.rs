@@ -116,10 +116,14 @@ fn the_elected_scheduler_dies_and_the_build_goes_on_with_the_other() -> Result<(
     // A daemon that was told of the first one only is sent on.
     cluster.kill_daemon("two")?;
     cluster.start_daemon("two")?;
-    let sent_on = until("the new daemon is at the second scheduler", 2 * SOON, || {
-        let (address, _, hosts) = scheduler(&cluster, "two")?;
-        Ok(address.starts_with(&second) && hosts == 3)
-    });
+    let sent_on = until(
+        "the new daemon is at the second scheduler",
+        2 * SOON,
+        || {
+            let (address, _, hosts) = scheduler(&cluster, "two")?;
+            Ok(address.starts_with(&second) && hosts == 3)
+        },
+    );
     sent_on.with_context(|| cluster.logs())?;
     other.kill(Signal::TERM);
     Ok(())

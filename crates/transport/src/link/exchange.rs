@@ -6,7 +6,8 @@ use wire::{Mistake, ResetCode, StreamId};
 
 use super::LinkError;
 use super::inbox::{Inbox, Incoming};
-use super::pump::{self, Order};
+use super::order::{self, Order};
+use super::pump::Pump;
 use crate::stream::Endpoint;
 
 /// A stream. Dropped before both ends have finished, it is reset, and the other end learns that
@@ -158,9 +159,9 @@ impl Exchange {
 
     async fn ask<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut pump::Pump) -> T + Send + 'static,
+        work: impl FnOnce(&mut Pump) -> T + Send + 'static,
     ) -> Result<T, LinkError> {
-        let answered = pump::ask(&self.orders, &self.peer, work).await;
+        let answered = order::ask(&self.orders, &self.peer, work).await;
         answered.map_err(|error| self.inbox.failure().unwrap_or(error))
     }
 }

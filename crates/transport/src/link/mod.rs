@@ -7,6 +7,7 @@
 
 mod exchange;
 mod inbox;
+mod order;
 mod pump;
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use wire::{Connection, Fault, Limits, Mistake, Moment, ResetCode, Side};
 
 pub use self::exchange::Exchange;
 pub use self::inbox::Incoming;
-use self::pump::{Order, Pump};
+use self::order::Order;
+use self::pump::Pump;
 use crate::error::TransportError;
 use crate::stream::{Endpoint, Stream};
 
@@ -173,6 +175,6 @@ impl Link {
         &self,
         work: impl FnOnce(&mut Pump) -> T + Send + 'static,
     ) -> Result<T, LinkError> {
-        pump::ask(&self.orders, &self.peer, work).await
+        order::ask(&self.orders, &self.peer, work).await
     }
 }

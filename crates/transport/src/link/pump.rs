@@ -1,7 +1,6 @@
 //! The task that moves a connection's bytes: it waits in one place and applies what happened.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use wire::{Connection, Event, Mistake, Moment, ResetBy, ResetCode, StreamId};
 use super::LinkError;
 use super::exchange::Exchange;
 use super::inbox::{Budget, Inbox};
+use super::order::Order;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// Bytes taken from the socket at a time: the least where there is little to read, as most connections are
@@ -24,40 +24,6 @@ const READ: std::ops::RangeInclusive<usize> = 1 << 10..=64 << 10;
 const LITTLE: u8 = 4;
 /// For last words.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Something to be done with the connection.
-pub(super) struct Order(Box<dyn FnOnce(&mut Pump) + Send>);
-
-impl Order {
-    pub(super) fn do_it(work: impl FnOnce(&mut Pump) + Send + 'static) -> Self {
-        Self(Box::new(work))
-    }
-}
-
-impl fmt::Debug for Order {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Order")
-    }
-}
-
-/// Has the task do something, and waits for what it gives.
-pub(super) async fn ask<T: Send + 'static>(
-    orders: &mpsc::Sender<Order>,
-    peer: &Endpoint,
-    work: impl FnOnce(&mut Pump) -> T + Send + 'static,
-) -> Result<T, LinkError> {
-    let (answer, answered) = oneshot::channel();
-    let order = Order::do_it(move |pump| {
-        // Who asked may have left.
-        let _gone = answer.send(work(pump));
-    });
-    let sent = orders.send(order).await.is_ok();
-    let given = if sent { answered.await.ok() } else { None };
-    given.ok_or_else(|| LinkError::Ended {
-        peer: peer.clone(),
-        why: "it was closed".into(),
-    })
-}
 
 /// What happened.
 enum Input {
@@ -206,7 +172,7 @@ impl Pump {
 
     fn apply(&mut self, input: Input) -> Result<(), LinkError> {
         match input {
-            Input::Order(Some(order)) => order.0(self),
+            Input::Order(Some(order)) => order.be_done(self),
             Input::Order(None) => return Err(self.ended("nobody needs it any more")),
             Input::Read(Ok(0)) => return Err(self.ended("the other end closed it")),
             Input::Read(Ok(count)) => {

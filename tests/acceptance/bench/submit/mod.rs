@@ -5,6 +5,8 @@
 mod cold;
 pub(crate) mod manner;
 
+use std::path::Path;
+
 use acceptance::jobs;
 use acceptance::project::REDIS;
 use anyhow::{Context, Result};
@@ -80,6 +82,10 @@ fn measure(
 ) -> Result<()> {
     let jobs = f64::from(compiles.jobs);
     let local = local(compiles)?;
+    let nothing = nothing(compiles)? * 1e3 / jobs;
+    table.note(format!(
+        "{what}: starting a program that does nothing (/bin/true) in each compiler's place costs {nothing:.2} ms"
+    ));
     let mut all = Vec::new();
     for manner in manners {
         let rig = Rig::new(*manner, None)?;
@@ -138,6 +144,19 @@ fn local(compiles: &Recording) -> Result<f64> {
     compiles.replay(|me| Ok(host.command(me)), SLOTS, None)?;
     let before = host.cpu()?;
     compiles.replay(|me| Ok(host.command(me)), SLOTS, None)?;
+    Ok((host.cpu()? - before).as_secs_f64())
+}
+
+/// Processor seconds of a client that does nothing: what every other one costs as well.
+fn nothing(compiles: &Recording) -> Result<f64> {
+    let plain = plain_lab()?;
+    let host = plain.hosts().first().context("a lab without hosts")?;
+    let before = host.cpu()?;
+    compiles.replay(
+        |me| Ok(host.command(me)),
+        AT_ONCE,
+        Some(Path::new("/bin/true")),
+    )?;
     Ok((host.cpu()? - before).as_secs_f64())
 }
 
