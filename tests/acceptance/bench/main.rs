@@ -37,7 +37,7 @@ fn run() -> Result<()> {
     let me = std::env::args().next().unwrap_or_default();
     let words: Vec<String> = std::env::args().skip(1).collect();
     if Path::new(&me).ends_with(feed::NAME) {
-        return feed::sleep_instead(Path::new(&me), &words);
+        return feed::sleep_instead(&words);
     }
     match words.first().map(String::as_str) {
         Some("repeat") => repeat::run(&words[1..]),

@@ -67,7 +67,8 @@ fn said(words: &[&str]) -> Result<PathBuf> {
 }
 
 /// What gcc's driver calls: `words` are those behind its name.
-pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    let me = &std::env::current_exe()?;
     let output = words.iter().skip_while(|word| *word != "-o").nth(1);
     let preprocesses = words.iter().any(|word| word == "-E");
     // In a pipe it goes to the assembler's standard input.
@@ -81,8 +82,8 @@ pub(crate) fn run(me: &Path, words: &[String]) -> Result<()> {
     }
     let compiler = me.with_file_name(TRUE);
     if compiler.exists() {
-        let error = Command::new(compiler).args(words).exec();
-        return Err(error).context("the true compiler");
+        let error = Command::new(&compiler).args(words).exec();
+        return Err(error).with_context(|| compiler.display().to_string());
     }
     // Somebody tries whether the compiler runs elsewhere.
     say(output.map_or("-", String::as_str), &filler(64))
@@ -97,7 +98,7 @@ fn say(output: &str, text: &str) -> Result<()> {
 }
 
 fn trailer(me: &Path) -> Result<(f64, u64)> {
-    let mut file = fs::File::open(me)?;
+    let mut file = fs::File::open(me).with_context(|| me.display().to_string())?;
     file.seek(SeekFrom::End(-(TRAILER as i64)))?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;

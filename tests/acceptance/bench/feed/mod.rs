@@ -6,6 +6,7 @@ mod limit;
 
 use std::time::{Duration, Instant};
 
+use acceptance::jobs;
 use anyhow::{Context, Result};
 
 use self::compiler::Sleeping;
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut rates = Vec::new();
     for manner in &manners {
         eprintln!("measuring: {}", manner.column());
-        match measure(*manner, &compiles) {
+        match measure(*manner, &compiles, &mut table) {
             Ok(rate) => {
                 rates.push(Some(rate));
                 busy.push(Some(rate * seconds));
@@ -77,19 +78,24 @@ fn record(compiles: &Recording) -> Result<(f64, u64)> {
 }
 
 /// Jobs in a second, of a build that has been built before.
-fn measure(manner: Manner, compiles: &Recording) -> Result<f64> {
+fn measure(manner: Manner, compiles: &Recording, table: &mut Columns) -> Result<f64> {
     let shape = Shape {
         slots: SLOTS,
         link: None,
     };
     let rig = Rig::shaped(manner, &shape)?;
     let wrapper = rig.wrapper()?;
-    // At full speed, until all is known and installed.
+    // At full speed, until the compiler is followed, and all is known and installed.
+    let first = compiles.first()?;
+    for _ in 0..4 {
+        first.replay(|me| rig.client(me), 1, Some(&wrapper))?;
+    }
     for _ in 0..2 {
         compiles.replay(|me| rig.client(me), AT_ONCE, Some(&wrapper))?;
     }
     let submit = rig.cluster.host("submit")?;
     let limit = TenthOfACore::new()?;
+    let before = submit.cpu()?;
     let start = Instant::now();
     let mut build = compiles
         .launch(|me| rig.client(me), AT_ONCE, Some(&wrapper))?
@@ -101,5 +107,19 @@ fn measure(manner: Manner, compiles: &Recording) -> Result<f64> {
     }
     let status = build.wait(BUILD)?;
     anyhow::ensure!(status.success(), "the build ended with {status}");
-    Ok(f64::from(compiles.jobs) / start.elapsed().as_secs_f64())
+    let took = start.elapsed().as_secs_f64();
+    let (jobs, cpu) = (
+        f64::from(compiles.jobs),
+        (submit.cpu()? - before).as_secs_f64(),
+    );
+    let each = cpu * 1e3 / jobs;
+    table.note(format!(
+        "{}: {each:.1} ms of the processor for each job",
+        manner.column()
+    ));
+    if matches!(manner, Manner::Text | Manner::Files) {
+        let (inputs, why) = jobs::inputs(submit)?;
+        table.note(format!("{}: {inputs:?}, {why:?}", manner.column()));
+    }
+    Ok(jobs / took)
 }
