@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 const BUILD: Duration = Duration::from_secs(3600);
 
+/// A file that a replay writes `0` to before it starts anything: a cgroup's, which it joins so.
+pub(crate) const JOIN: &str = "FLOE_BENCH_JOIN";
+
 /// One command of a build.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Noted {
@@ -112,13 +115,14 @@ impl Recording {
         Ok(Self { file, jobs: 1 })
     }
 
-    /// The same commands by another compiler.
-    pub(crate) fn with_compiler(&self, compiler: &Path) -> Result<Self> {
+    /// The same commands by another compiler, with one option more.
+    pub(crate) fn with_compiler(&self, compiler: &Path, option: &str) -> Result<Self> {
         let mut lines = Vec::new();
         for line in fs::read_to_string(&self.file)?.lines() {
             let mut noted: Noted = serde_json::from_str(line)?;
             let program = noted.words.first_mut().context("an empty command")?;
             *program = compiler.display().to_string();
+            noted.words.insert(1, option.to_owned());
             lines.push(serde_json::to_string(&noted)?);
         }
         let file = self.file.with_extension("other");
@@ -179,6 +183,9 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let [file, at_once, wrapper @ ..] = words else {
         bail!("replay FILE N [WRAPPER]")
     };
+    if let Some(door) = std::env::var_os(JOIN) {
+        fs::write(&door, "0").with_context(|| door.display().to_string())?;
+    }
     let noted = serde_json::Deserializer::from_reader(File::open(file)?).into_iter::<Noted>();
     let left = Mutex::new(noted.collect::<Result<VecDeque<_>, _>>()?);
     let work = || -> Result<()> {

@@ -1,22 +1,23 @@
 //! A gcc whose C++ compiler proper sleeps instead of compiling, and says something of the right length.
 //! What it preprocesses is preprocessed.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// This program is the compiler where it has this name.
 pub(crate) const NAME: &str = "cc1plus";
 /// The true one, beside it.
 const TRUE: &str = "cc1plus.true";
-/// At the end of its file: how long it sleeps and how much it says.
-const TRAILER: usize = 48;
+/// How long it sleeps and how much it says: an option that compilers proper are given wherever they run, and that
+/// changes nothing.
+const ORDER: &str = "-frandom-seed=";
 
 /// A copy of gcc in a directory of its own.
 pub(super) struct Sleeping {
@@ -24,8 +25,8 @@ pub(super) struct Sleeping {
 }
 
 impl Sleeping {
-    /// The system's g++ in `directory`, sleeping so many seconds for an object of so many bytes.
-    pub(super) fn make(directory: &Path, seconds: f64, object: u64) -> Result<Self> {
+    /// The system's g++ in `directory`.
+    pub(super) fn make(directory: &Path) -> Result<Self> {
         let programs = said(&["-print-prog-name=cc1plus"])?;
         let library = programs.parent().context("cc1plus has no directory")?;
         let root = Path::new("/usr");
@@ -48,9 +49,6 @@ impl Sleeping {
         let compiler = copy.join(NAME);
         fs::copy(std::env::current_exe()?, &compiler)?;
         fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755))?;
-        let trailer = format!("{:<width$}", format!("{seconds} {object}"), width = TRAILER);
-        let mut file = OpenOptions::new().append(true).open(&compiler)?;
-        file.write_all(trailer.as_bytes())?;
         Ok(Self {
             directory: directory.to_owned(),
         })
@@ -58,6 +56,11 @@ impl Sleeping {
 
     pub(super) fn driver(&self) -> PathBuf {
         self.directory.join("bin/g++")
+    }
+
+    /// The option that has it sleep so many seconds for an object of so many bytes.
+    pub(super) fn order(seconds: f64, object: u64) -> String {
+        format!("{ORDER}{seconds}:{object}")
     }
 }
 
@@ -68,20 +71,20 @@ fn said(words: &[&str]) -> Result<PathBuf> {
 
 /// What gcc's driver calls: `words` are those behind its name.
 pub(crate) fn run(words: &[String]) -> Result<()> {
-    let me = &std::env::current_exe()?;
     let output = words.iter().skip_while(|word| *word != "-o").nth(1);
     let preprocesses = words.iter().any(|word| word == "-E");
     // In a pipe it goes to the assembler's standard input.
     let assembles = |output: &&String| output.ends_with(".s") || *output == "-";
     let assembly = output.filter(assembles).filter(|_| !preprocesses);
-    let is_measured = words.iter().any(|word| word.contains("part"));
-    if let (Some(assembly), true) = (assembly, is_measured) {
-        let (seconds, object) = trailer(me)?;
+    let order = words.iter().find_map(|word| word.strip_prefix(ORDER));
+    if let (Some(assembly), Some(order)) = (assembly, order) {
+        let (seconds, object) = order.split_once(':').context("half an order")?;
+        let (seconds, object) = (seconds.parse()?, object.parse()?);
         std::thread::sleep(Duration::from_secs_f64(seconds));
         return say(assembly, &filler(object));
     }
-    let compiler = me.with_file_name(TRUE);
-    if compiler.exists() {
+    let beside = |me: PathBuf| Some(me.with_file_name(TRUE)).filter(|compiler| compiler.exists());
+    if let Some(compiler) = std::env::current_exe().ok().and_then(beside) {
         let error = Command::new(&compiler).args(words).exec();
         return Err(error).with_context(|| compiler.display().to_string());
     }
@@ -95,17 +98,6 @@ fn say(output: &str, text: &str) -> Result<()> {
         output => fs::write(output, text).with_context(|| output.to_owned())?,
     }
     Ok(())
-}
-
-fn trailer(me: &Path) -> Result<(f64, u64)> {
-    let mut file = fs::File::open(me).with_context(|| me.display().to_string())?;
-    file.seek(SeekFrom::End(-(TRAILER as i64)))?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    let Some((seconds, object)) = text.trim().split_once(' ') else {
-        bail!("nobody said how long to sleep");
-    };
-    Ok((seconds.parse()?, object.parse()?))
 }
 
 /// Assembly of some data, about as hard to compress as code.

@@ -36,12 +36,16 @@ impl TenthOfACore {
     }
 
     /// Holds these, and all that they will start.
-    pub(super) fn hold(&self, processes: &[i32]) -> Result<()> {
+    pub(super) fn hold(&self, processes: &[i32]) {
         for process in processes {
             // It may be over meanwhile.
-            let _ = self.put("cgroup.procs", &process.to_string());
+            let _ = fs::write(self.door(), process.to_string());
         }
-        Ok(())
+    }
+
+    /// Who writes `0` there is held.
+    pub(super) fn door(&self) -> PathBuf {
+        self.directory.join("cgroup.procs")
     }
 
     fn put(&self, name: &str, value: &str) -> Result<()> {
@@ -54,7 +58,7 @@ impl Drop for TenthOfACore {
     fn drop(&mut self) {
         // Others go back to where all are, or it could not be taken away.
         let above = self.directory.with_file_name("cgroup.procs");
-        let members = fs::read_to_string(self.directory.join("cgroup.procs"));
+        let members = fs::read_to_string(self.door());
         for member in members.unwrap_or_default().lines() {
             let _ = fs::write(&above, member);
         }

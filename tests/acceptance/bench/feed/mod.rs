@@ -14,7 +14,7 @@ pub(crate) use self::compiler::{NAME, run as sleep_instead};
 use self::limit::TenthOfACore;
 use crate::Options;
 use crate::builds::{large, plain_lab};
-use crate::replay::Recording;
+use crate::replay::{self, Recording};
 use crate::submit::manner::{Manner, Rig, Shape};
 use crate::table::Columns;
 
@@ -34,8 +34,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let compiles = large(options.jobs.min(JOBS))?;
     let (seconds, object) = record(&compiles)?;
     let directory = acceptance::project::workshop("feed")?;
-    let sleeping = Sleeping::make(&directory.join("gcc"), seconds, object)?;
-    let compiles = compiles.with_compiler(&sleeping.driver())?;
+    let sleeping = Sleeping::make(&directory.join("gcc"))?;
+    let compiles = compiles.with_compiler(&sleeping.driver(), &Sleeping::order(seconds, object))?;
     let mut busy = Vec::new();
     let mut rates = Vec::new();
     for manner in &manners {
@@ -95,18 +95,12 @@ fn measure(manner: Manner, compiles: &Recording, table: &mut Columns) -> Result<
     }
     let submit = rig.cluster.host("submit")?;
     let limit = TenthOfACore::new()?;
+    // Those that serve its compiles; the compiles themselves join it.
+    limit.hold(&submit.processes());
     let before = submit.cpu()?;
     let start = Instant::now();
-    let mut build = compiles
-        .launch(|me| rig.client(me), AT_ONCE, Some(&wrapper))?
-        .start()?;
-    // What is begun later inherits it.
-    for _ in 0..20 {
-        limit.hold(&submit.processes())?;
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let status = build.wait(BUILD)?;
-    anyhow::ensure!(status.success(), "the build ended with {status}");
+    let build = compiles.launch(|me| rig.client(me), AT_ONCE, Some(&wrapper))?;
+    build.env(replay::JOIN, limit.door()).run(BUILD)?.ok()?;
     let took = start.elapsed().as_secs_f64();
     let (jobs, cpu) = (
         f64::from(compiles.jobs),
