@@ -30,6 +30,8 @@ pub struct Facts {
 impl Facts {
     /// What the text has, without what its directives say.
     pub(crate) fn of(bytes: &[u8], dialect: Dialect) -> Self {
+        let joined = joined_words(bytes);
+        let bytes = joined.as_deref().unwrap_or(bytes);
         match Self::mentioned(bytes) {
             none if none == Self::default() => none,
             // Comments are told apart where it matters only: few files say any of this.
@@ -75,6 +77,29 @@ impl Facts {
     }
 }
 
+/// The text with its lines joined, if a word goes on from one to the next: none is to hide so.
+fn joined_words(bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let mut splits = false;
+    let mut joined = Vec::new();
+    let mut told = 0;
+    for at in memchr::memchr_iter(b'\\', bytes) {
+        let rest = &bytes[at + 1..];
+        let blanks = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c));
+        let end = blanks.count();
+        if rest.get(end) != Some(&b'\n') {
+            continue;
+        }
+        splits |= rest.get(end + 1).is_some_and(is_word) && bytes[..at].last().is_some_and(is_word);
+        joined.extend_from_slice(&bytes[told..at]);
+        told = at + end + 2;
+    }
+    joined.extend_from_slice(&bytes[told..]);
+    splits.then_some(joined)
+}
+
 /// Whether a word of the assembler stands there whole: a member of that name has more letters as a rule.
 fn has_directive(bytes: &[u8], word: &[u8]) -> bool {
     memmem::find_iter(bytes, word).any(|at| {
@@ -111,6 +136,8 @@ mod tests {
     #[test]
     fn what_is_no_comment_counts() {
         assert!(facts("asm(\"/* .incbin */\");\n").includes_binary);
+        assert!(facts("auto s = __DA\\\nTE__;\n").names_time);
+        assert!(facts("asm(\".inc\\ \nbin x\");\n").includes_binary);
         assert!(facts("asm(\".include\\\"x\\\"\");\n").includes_assembly);
         assert!(facts("auto s = \"//\"; auto d = __DATE__;\n").names_time);
         assert!(facts("auto s = R\"x(/* )x\"; auto d = __TIME__; // */\n").names_time);

@@ -157,5 +157,5 @@ pub(super) fn first_said(verdict: &Verdict) -> String {
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(text, part).is_some()
 }
