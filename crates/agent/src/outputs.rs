@@ -22,7 +22,8 @@ use crate::cluster::{Marker, Piece};
 /// Where a job's outputs go.
 #[derive(Clone, Debug)]
 pub(crate) struct Targets {
-    pub(crate) object: PathBuf,
+    /// None, if none is made.
+    pub(crate) object: Option<PathBuf>,
     pub(crate) dwo: Option<PathBuf>,
     /// Rules for make, where the executor makes them.
     pub(crate) dependencies: Option<PathBuf>,
@@ -216,9 +217,11 @@ impl Writer {
 impl Order {
     fn write(mut self, first: Vec<Step>) -> Result<u64, OutputError> {
         let targets = &self.targets;
+        let object = targets.object.as_ref();
+        let object = object.map(|object| Draft::create(object, targets.umask));
         let mut drafts = Drafts {
             targets,
-            object: Some(Draft::create(&targets.object, targets.umask)?),
+            object: object.transpose()?,
             dwo: None,
             dependencies: None,
             current: Which::Object,

@@ -75,7 +75,7 @@ fn travel(
     if let Some(verdict) = kind {
         return Err(verdict.clone());
     }
-    if !reading.compile && !reading.assembly {
+    if !reading.compile && !reading.assembly && !reading.syntax_only {
         return Err((Reason::NoCompileStep, "neither -c nor -S".to_owned()));
     }
     let for_text = |verdict: &&(Reason, String)| verdict.0 == Reason::NotInText;
@@ -88,6 +88,9 @@ fn travel(
     let lost = lost_in_text(reading, name, source, includes_only);
     let lost = lost.map(|lost| (Reason::NotInText, lost));
     let no_text = reading.stays.iter().find(for_text).cloned().or(lost);
+    // Text would be preprocessed for nothing: the rest of such a compile is short, and could be done here at once.
+    let no_object = || (Reason::SyntaxOnly, "-fsyntax-only".to_owned());
+    let no_text = reading.syntax_only.then(no_object).or(no_text);
     if source.preprocessed && (reading.dependencies.wanted || reading.dependencies.by_preprocessor)
     {
         return Err((
@@ -110,7 +113,9 @@ fn travel(
         family: reading.family,
         language: source.language,
         source: PathBuf::from(name),
-        dwo: (reading.split_dwarf && !reading.assembly).then(|| with_extension(&output, "dwo")),
+        has_object: !reading.syntax_only,
+        dwo: (reading.split_dwarf && !reading.assembly && !reading.syntax_only)
+            .then(|| with_extension(&output, "dwo")),
         preprocessed: source.preprocessed,
         includes_only,
         preprocess: if source.preprocessed {
@@ -187,6 +192,10 @@ fn output(
             )
         }
     };
+    if reading.syntax_only {
+        // Only rules for make are named after it.
+        return Ok(output);
+    }
     let whole = |name: &Path| reading.directory.join(name);
     let is_source = files.is_same(&whole(Path::new(source)), &whole(&output));
     // gcc refuses to overwrite its source; that is for the compiler to say.

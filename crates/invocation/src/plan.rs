@@ -93,6 +93,8 @@ pub struct Remote {
     pub source: PathBuf,
     /// The output as given or derived (`x.o`, `x.s`), relative to the working directory or absolute.
     pub output: PathBuf,
+    /// It is made; else only what the compiler says counts, and rules for make.
+    pub has_object: bool,
     /// The `.dwo` file beside the output, when `-gsplit-dwarf` asks for one.
     pub dwo: Option<PathBuf>,
     /// The source needs no preprocessing (`.i`, `.ii`): it is sent as it is.

@@ -51,6 +51,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) stays: Vec<(Reason, String)>,
     pub(crate) compile: bool,
     pub(crate) assembly: bool,
+    pub(crate) syntax_only: bool,
     pub(crate) inputs: Vec<Input<'a>>,
     language: Option<&'a OsStr>,
     pub(crate) output: Option<&'a OsStr>,
@@ -108,6 +109,7 @@ impl<'a> Reading<'a> {
             stays: Vec::new(),
             compile: false,
             assembly: false,
+            syntax_only: false,
             inputs: Vec::new(),
             language: None,
             output: None,
@@ -193,6 +195,7 @@ impl<'a> Reading<'a> {
                 self.assembly = true;
                 return (false, Sent::No);
             }
+            Meaning::SyntaxOnly => self.syntax_only = true,
             Meaning::Output => {
                 self.output = Some(value);
                 return (false, Sent::No);

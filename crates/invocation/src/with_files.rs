@@ -72,7 +72,8 @@ pub(crate) fn of(
         .iter()
         .any(|word| word == "-pipe" || word == "--pipe");
     Some(WithFiles {
-        error_removes_output: reading.family == Family::Clang || reading.assembly || is_piped,
+        error_removes_output: !reading.syntax_only
+            && (reading.family == Family::Clang || reading.assembly || is_piped),
         arguments,
         dependencies: dependencies(reading, file, output).ok()?,
     })

@@ -117,6 +117,7 @@ const OPTIONS: &[&str] = &[
     "-Wp,-MD,out/@.d -g3",
     "-Wp,-MMD,out/@.d -Wall",
     "-fsyntax-only",
+    "-fsyntax-only -Wall -MD -MF out/@.d",
     "-S -g",
 ];
 const FOR_C: &[&str] = &[

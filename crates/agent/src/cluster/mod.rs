@@ -182,6 +182,7 @@ pub(crate) struct Work {
     pub(crate) source: PathBuf,
     pub(crate) directory: PathBuf,
     pub(crate) output: PathBuf,
+    pub(crate) has_object: bool,
     pub(crate) split_dwarf: bool,
     /// Instead of a text.
     pub(crate) files: Option<Files>,
@@ -202,6 +203,8 @@ pub(crate) struct Files {
     pub(crate) environment: Vec<Vec<u8>>,
     /// Rules for make are wanted.
     pub(crate) dependencies: bool,
+    /// No object is wanted, or something beside it.
+    pub(crate) other_outputs: bool,
 }
 
 /// What stands in files that were not sent: where it turns up, one of them was read.

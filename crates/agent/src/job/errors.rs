@@ -49,7 +49,7 @@ pub(super) async fn leave(
     let rules = rules.filter(|_| found.rules == Rules::Removed);
     let with_files = plan.with_files.as_ref();
     let removes = with_files.is_some_and(|with_files| with_files.error_removes_output);
-    let object = removes.then(|| targets.object.clone());
+    let object = targets.object.clone().filter(|_| removes);
     let gone: Vec<PathBuf> = rules.into_iter().chain(object).collect();
     // A network's file system may take its time.
     let removed =

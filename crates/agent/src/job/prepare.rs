@@ -204,6 +204,7 @@ pub(crate) async fn work(
         source: plan.source.clone(),
         directory: outline.directory.clone(),
         output: plan.output.clone(),
+        has_object: plan.has_object,
         split_dwarf: plan.dwo.is_some(),
         files: None,
     })
@@ -270,6 +271,7 @@ pub(crate) async fn files(
         speaks_alike: found.speaks_alike,
         listing: found.listing,
         dependencies: with_files.dependencies.is_some(),
+        other_outputs: !plan.has_object || plan.dwo.is_some(),
     }))
 }
 

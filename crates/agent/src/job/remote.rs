@@ -256,7 +256,7 @@ impl Travel<'_> {
     ) -> Result<handover::Finished, Failure> {
         let toolbox = &self.shared.toolbox;
         let targets = Targets {
-            object: self.outline.directory.join(&self.plan.output),
+            object: (self.plan.has_object).then(|| self.outline.directory.join(&self.plan.output)),
             dwo: self
                 .plan
                 .dwo

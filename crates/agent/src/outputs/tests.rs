@@ -20,7 +20,7 @@ fn names(dir: &Path) -> Vec<String> {
 
 fn targets(dir: &Path) -> Targets {
     Targets {
-        object: dir.join("a.o"),
+        object: Some(dir.join("a.o")),
         dwo: Some(dir.join("a.dwo")),
         dependencies: None,
         umask: 0o027,
@@ -128,7 +128,7 @@ async fn a_compile_that_failed_leaves_rules_only() {
 #[tokio::test]
 async fn a_missing_directory_is_named() {
     let targets = Targets {
-        object: "/no/such/dir/a.o".into(),
+        object: Some("/no/such/dir/a.o".into()),
         dwo: None,
         dependencies: None,
         umask: 0,

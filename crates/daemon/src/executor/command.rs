@@ -19,8 +19,8 @@ pub(super) struct Command {
     pub(super) directory: PathBuf,
     /// Below the scratch directory, and needed before the start; parents before children.
     pub(super) directories: Vec<PathBuf>,
-    /// Below the scratch directory.
-    pub(super) object: PathBuf,
+    /// Below the scratch directory; `None` if none is made.
+    pub(super) object: Option<PathBuf>,
     /// Where the compiler puts split debug information.
     pub(super) dwo: Option<PathBuf>,
     /// Where the rules for make are, if they are wanted.
@@ -59,7 +59,7 @@ fn of_files(order: &Order, files: &Files, scratch: &Path) -> Result<Command, Bad
         arguments,
         directory: PathBuf::from(OsStr::from_bytes(order.working_dir.as_bytes())),
         directories: Vec::new(),
-        object: PathBuf::from(OBJECT),
+        object: files.object.then(|| PathBuf::from(OBJECT)),
         dwo: None,
         dependencies: files.dependencies.then(|| PathBuf::from(RULES)),
         environment,
@@ -125,7 +125,7 @@ fn of_text(order: &Order, scratch: &Path) -> Result<Command, BadOrder> {
         arguments,
         directory,
         directories,
-        object,
+        object: Some(object),
         dwo,
         dependencies: None,
         environment: Vec::new(),
@@ -221,6 +221,7 @@ mod tests {
     fn files_are_compiled_as_their_user_would() {
         let order = Order {
             files: Some(Files {
+                object: true,
                 dependencies: true,
                 environment: vec![c"TZ=UTC".into()],
             }),
@@ -287,7 +288,8 @@ mod tests {
             "/usr/bin/gcc -x c -O2 -c -fpreprocessed - -o obj/a.o -pipe -fdebug-prefix-map=/tmp/floe-mirror/=/"
         );
         assert_eq!(command.directory, Path::new("/tmp/floe-mirror/build"));
-        assert_eq!(command.object, Path::new("floe-mirror/build/obj/a.o"));
+        let object = Path::new("floe-mirror/build/obj/a.o");
+        assert_eq!(command.object.as_deref(), Some(object));
         assert_eq!(
             command.dwo.unwrap(),
             Path::new("floe-mirror/build/obj/a.dwo")

@@ -75,6 +75,8 @@ pub struct Order {
 /// What is said of a job that reads files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Files {
+    /// The object is wanted.
+    pub(super) object: bool,
     /// The rules for make are wanted.
     pub(super) dependencies: bool,
     /// `NAME=value`.
@@ -206,6 +208,7 @@ impl Files {
             return bad("split debug information names its output");
         }
         Ok(Self {
+            object: message.wanted.contains(&OutputKind::Object),
             dependencies: message.wanted.contains(&OutputKind::Dependencies),
             environment: inputs
                 .environment

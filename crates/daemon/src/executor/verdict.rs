@@ -26,7 +26,7 @@ pub struct Finished {
     pub setback: Option<Setback>,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
-    /// There if and only if `status` is 0.
+    /// There if and only if `status` is 0, if one is made at all.
     pub object: Option<Output>,
     pub dwo: Option<Output>,
     /// The rules for make, with any status of the compiler's own.
@@ -130,9 +130,10 @@ pub(super) fn judge(
         finished.dependencies = rules.transpose()?.flatten();
     }
     if finished.status == 0 {
-        let object = open(&command.object)?.ok_or(Failure::NoObject)?;
+        let made = |name| open(name)?.ok_or(Failure::NoObject);
+        let object = command.object.as_deref().map(made).transpose()?;
         let dwo = command.dwo.as_deref().map(open).transpose()?.flatten();
-        finished.object = Some(object);
+        finished.object = object;
         finished.dwo = dwo;
     }
     Ok(finished)

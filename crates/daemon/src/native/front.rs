@@ -7,7 +7,7 @@ use job::{EnvironmentName, JobId};
 use membership::{Live, MemberId, Peer, Role, UnixTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use transport::{Exchange, FILES, Link, Stream, TOOLCHAINS, hello_of};
+use transport::{Exchange, FILE_OUTPUTS, FILES, Link, Stream, TOOLCHAINS, hello_of};
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
@@ -141,7 +141,7 @@ impl Front {
             stream,
             Side::Accepting,
             &hello_of(match self.views {
-                Some(_) => &[TOOLCHAINS, FILES],
+                Some(_) => &[TOOLCHAINS, FILES, FILE_OUTPUTS],
                 None => &[TOOLCHAINS],
             }),
             Limits::USUAL,

@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Spec] = &[
     joined("-object", Fate::Sent).clang(),
     exact("-combine", Fate::Stays(Reason::SeveralInputs)),
     // Stops before the object.
-    exact("-fsyntax-only", NO_OBJECT),
+    exact("-fsyntax-only", Fate::Means(Meaning::SyntaxOnly)),
     exact("-emit-ast", NO_OBJECT).clang(),
     exact("-emit-interface-stubs", NO_OBJECT).clang(),
     exact("-extract-api", NO_OBJECT).clang(),

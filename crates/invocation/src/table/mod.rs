@@ -52,6 +52,8 @@ pub(crate) enum Fate {
 pub(crate) enum Meaning {
     Compile,
     Assembly,
+    /// `-fsyntax-only`: whatever else is asked for, there is no object.
+    SyntaxOnly,
     Output,
     Language,
     /// `-MD`, `-MMD`.

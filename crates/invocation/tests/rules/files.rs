@@ -51,6 +51,12 @@ fn everything_stays_but_source_output_and_names_of_dependency_files() {
             "-pedantic -Wunused-macros -c",
             None,
         ),
+        ("gcc -fsyntax-only a.c", "-fsyntax-only -c", None),
+        (
+            "clang -S -fsyntax-only -MD a.c -o d/x.s",
+            "-fsyntax-only -MD -MQ d/x.s -S",
+            Some("d/x.d"),
+        ),
         ("gcc -finput-charset=x -c a.c", "", None),
     ] {
         let expected = (arguments.to_owned(), dependencies.map(str::to_owned));
@@ -97,6 +103,11 @@ fn what_text_does_not_keep_travels_as_files_only() {
         assert_eq!((stays.reason, &stays.detail[..]), (Reason::NotInText, what));
     }
     assert_eq!(remote("gcc -g -c a.c").else_stays, None);
+    let syntax = remote("gcc -fsyntax-only a.c -o /dev/null");
+    assert!(!syntax.has_object);
+    assert_eq!(syntax.else_stays.unwrap().reason, Reason::SyntaxOnly);
+    stays("gcc -fsyntax-only -B/x a.c", Reason::SyntaxOnly);
+    stays("gcc -fsyntax-only a.i", Reason::SyntaxOnly);
     // Neither nor.
     stays("gcc -g3 -B/x -c a.c", Reason::NotInText);
     stays("gcc -S -fverbose-asm a.c", Reason::NotInText);

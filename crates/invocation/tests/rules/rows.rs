@@ -15,7 +15,7 @@ fn commands_that_stay() {
         ("gcc -c -E a.c", PreprocessOnly),
         ("gcc -fdump-tree-all -c a.c", SideOutput),
         ("gcc -combine -c a.c", SeveralInputs),
-        ("gcc -fsyntax-only -c a.c", SyntaxOnly),
+        ("clang --analyze a.c", SyntaxOnly),
         ("gcc -ftime-report -c a.c", LocalReport),
         ("clang -ftime-trace -c a.c", SideOutput),
         ("clang -ftime-trace=F -c a.c", SideOutput),

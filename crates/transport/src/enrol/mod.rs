@@ -32,6 +32,9 @@ pub const TOOLCHAINS: &str = "toolchains";
 /// Jobs may read files of views.
 pub const FILES: &str = "files";
 
+/// Of files there may be no object wanted, or split debug information beside it.
+pub const FILE_OUTPUTS: &str = "file-outputs";
+
 /// The same of an end that can do more than all do.
 pub fn hello_of(names: &[&str]) -> Hello {
     let names = names.iter().filter_map(|name| Capability::parse(name).ok());

@@ -134,7 +134,12 @@ pub(super) fn probes() -> Vec<Probe> {
         probe("-S", V, "$CC -S -g -Ii a.c -o out/a.s"),
         probe("assembler", "printf '.text\nnop\n' >a.s", "$CC -c a.s -o out/a.o").goes(Here("assembler")),
         probe("assembler with directives", "printf '#define N nop\n.text\nN\n' >a.S", "$CC -c a.S -o out/a.o").goes(Here("assembler")),
-        probe("-fsyntax-only", V, "$CC -fsyntax-only -Ii a.c").goes(Here("syntax_only")),
+        probe("-fsyntax-only", V, "$CC -fsyntax-only -Ii a.c").then("sed -i s/1/x/ i/v.h"),
+        probe("-fsyntax-only to nowhere", V, "$CC -fsyntax-only -Ii -x c a.c -o /dev/null"),
+        probe("-fsyntax-only with rules", V, "$CC -Wall -fsyntax-only -MD -Ii a.c; mv a.d out").then("echo 'int y = z;' >>a.c"),
+        probe("-fsyntax-only with named rules", V, "$CC -fsyntax-only -c -MMD -MP -MF out/d -MT 'x y' -Ii a.c -o out/a.o").then("echo '#include \"none.h\"' >>a.c"),
+        probe("-fsyntax-only of text", V, "$CC -fsyntax-only -MD -MG -Ii a.c").goes(Here("syntax_only")),
+        probe("-fsyntax-only, twice", V, "$CC -fsyntax-only -Ii a.c a.c").goes(Here("several_inputs")),
     ];
     let warns =
         "printf '#define DIV(x) ((x) / 0)\nint f(int n) { int unused; return DIV(n); }\n' >a.c";

@@ -192,7 +192,8 @@ impl Answer {
                 return Err(Failure::elsewhere(Reason::PeerProtocol, detail));
             }
         };
-        if status == 0 && !self.came.contains(&OutputKind::Object) {
+        let lacks = |kind| self.wanted.contains(&kind) && !self.came.contains(&kind);
+        if status == 0 && lacks(OutputKind::Object) {
             return Err(incomplete("no object came".to_owned()));
         }
         let given = &finished.proofs[..];

@@ -12,7 +12,7 @@ use std::time::Duration;
 use job::{Digest, Reason};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use transport::{Exchange, FILES, Incoming, Link, LinkError};
+use transport::{Exchange, FILE_OUTPUTS, FILES, Incoming, Link, LinkError};
 use wire::field::{Exactly, Invalid, List};
 use wire::message::{Capability, Entries, Gone, JobInputs, Message, Packing, View};
 use wire::name::{Argument, Count, Size, ViewNumber};
@@ -69,7 +69,7 @@ impl Views {
         (executor, toolchain): (membership::MemberId, Digest),
         files: &Files,
     ) -> Result<(JobInputs, Marker), Failure> {
-        takes_files(&warm.link).await?;
+        takes_files(&warm.link, files).await?;
         let shelf = {
             let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             shelves.retain(|_, shelf| is_of_use(shelf));
@@ -101,13 +101,18 @@ fn is_of_use(shelf: &Shelf) -> bool {
     }
 }
 
-async fn takes_files(link: &Link) -> Result<(), Failure> {
+async fn takes_files(link: &Link, files: &Files) -> Result<(), Failure> {
     let hello = link.hello(HELLO).await;
     let hello = hello.map_err(|error| missing(error.to_string()))?;
-    match Capability::parse(FILES) {
-        Ok(files) if hello.capabilities.has(&files) => Ok(()),
-        _ => Err(missing("the executor takes text only".to_owned())),
+    let can = |name| Capability::parse(name).is_ok_and(|name| hello.capabilities.has(&name));
+    if !can(FILES) {
+        return Err(missing("the executor takes text only".to_owned()));
     }
+    if files.other_outputs && !can(FILE_OUTPUTS) {
+        let why = "the executor makes objects and nothing else of files";
+        return Err(missing(why.to_owned()));
+    }
+    Ok(())
 }
 
 impl Told {

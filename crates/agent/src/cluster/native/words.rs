@@ -83,11 +83,10 @@ pub(super) fn compile(
 
 /// What may come back.
 pub(super) fn wanted(work: &Work) -> Vec<OutputKind> {
-    let mut kinds = vec![
-        OutputKind::Object,
-        OutputKind::StandardOutput,
-        OutputKind::StandardError,
-    ];
+    let mut kinds = vec![OutputKind::StandardOutput, OutputKind::StandardError];
+    if work.has_object {
+        kinds.push(OutputKind::Object);
+    }
     if work.split_dwarf {
         kinds.push(OutputKind::SplitDwarf);
     }

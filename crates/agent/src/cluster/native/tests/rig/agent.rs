@@ -114,7 +114,7 @@ impl Agent {
 
     pub(in super::super) fn targets(&self, name: &str) -> Targets {
         Targets {
-            object: self.directory.join(name),
+            object: Some(self.directory.join(name)),
             dwo: None,
             dependencies: None,
             umask: 0o022,
@@ -147,7 +147,7 @@ impl Agent {
             .await?;
         if verdict.status == 0 {
             writer.finish().await.unwrap();
-            assert_eq!(std::fs::read(&targets.object).unwrap(), OBJECT);
+            assert_eq!(std::fs::read(targets.object.unwrap()).unwrap(), OBJECT);
         }
         Ok(verdict)
     }
@@ -177,6 +177,7 @@ fn work(directory: &Path) -> Work {
         source: "a.c".into(),
         directory: directory.to_owned(),
         output: "a.o".into(),
+        has_object: true,
         split_dwarf: false,
     }
 }
