@@ -29,18 +29,20 @@ impl Digest {
                 "64 lower-case hexadecimal digits are wanted",
             )
         };
-        if given.len() != 2 * Self::LENGTH {
-            return Err(refuse());
-        }
-        let mut bytes = [0; Self::LENGTH];
-        for (byte, pair) in bytes.iter_mut().zip(given.as_bytes().chunks_exact(2)) {
-            let (Some(high), Some(low)) = (nibble(pair[0]), nibble(pair[1])) else {
-                return Err(refuse());
-            };
-            *byte = high << 4 | low;
-        }
-        Ok(Self(bytes))
+        hexadecimal(given).map(Self).ok_or_else(refuse)
     }
+}
+
+/// Bytes that are written as lower-case hexadecimal digits, exactly so many.
+pub(crate) fn hexadecimal<const LENGTH: usize>(given: &str) -> Option<[u8; LENGTH]> {
+    if given.len() != 2 * LENGTH {
+        return None;
+    }
+    let mut bytes = [0; LENGTH];
+    for (byte, pair) in bytes.iter_mut().zip(given.as_bytes().chunks_exact(2)) {
+        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    Some(bytes)
 }
 
 fn nibble(digit: u8) -> Option<u8> {

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod digest;
 pub mod id;
+pub mod member;
 pub mod name;
 pub mod platform;
 pub mod reason;
@@ -16,6 +17,7 @@ pub mod variable;
 pub use answer::HANDED_BACK;
 pub use digest::Digest;
 pub use id::{ClientId, HostId, JobId};
+pub use member::MemberId;
 pub use name::{EnvironmentName, InvalidName, NodeName};
 pub use platform::Platform;
 pub use reason::Reason;

@@ -7,10 +7,10 @@
 use rustls::pki_types::{DnsName, ServerName};
 
 use crate::certificate::Leaf;
-use crate::id::MemberId;
 use crate::role::Role;
 use crate::subject::Subject;
 use crate::trust::Distrust;
+use job::MemberId;
 
 /// What the other end has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::name::stored_as_text;
-
 use data_encoding::HEXLOWER;
+use job::MemberId;
 
 use crate::key::{self, NoEntropy};
+use crate::name::stored_as_text;
 
 /// Why a text is no id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,10 +66,6 @@ id!(
     ClusterId, 16, "a cluster's id"
 );
 id!(
-    /// A member: one host that joined once.
-    MemberId, 16, "a member's id"
-);
-id!(
     /// An invitation.
     InviteId, 8, "an invitation's id"
 );
@@ -88,10 +84,9 @@ impl ClusterId {
     }
 }
 
-impl MemberId {
-    pub(crate) fn random() -> Result<Self, NoEntropy> {
-        key::random().map(Self)
-    }
+/// Nobody was this member before, and nobody will be.
+pub(crate) fn new_member() -> Result<MemberId, NoEntropy> {
+    key::random().map(MemberId::from_bytes)
 }
 
 impl InviteId {

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Refusals;
 use crate::authority::{Authority, AuthorityError, InviteOptions, MemberRow};
 use crate::der::Der;
-use crate::id::{ClusterId, InviteId, MemberId};
+use crate::id::{ClusterId, InviteId};
 use crate::invite::{Invite, Secret};
 use crate::name::{Address, ClusterName, HostName};
 use crate::peer::Peer;
 use crate::role::Role;
 use crate::schedulers::{Presence, Register, SchedulerAt};
 use crate::tries::{Guesses, Renewals};
+use job::MemberId;
 
 /// The longest request or answer, but for the list of revoked members.
 pub(crate) const LONGEST_CERTIFICATE: usize = 4096;

@@ -63,9 +63,10 @@ pub use authority::{
 pub use disk::DiskError;
 pub use endpoint::Endpoint;
 pub use expect::Expect;
-pub use id::{ClusterId, Fingerprint, InvalidId, InviteId, MemberId, Serial};
+pub use id::{ClusterId, Fingerprint, InvalidId, InviteId, Serial};
 pub use identity::{AgentCredentials, Fallen, Identity, IdentityError, Joining, Renewal, Renewing};
 pub use invite::{InvalidInvite, Invite, Secret};
+pub use job::MemberId;
 pub use join::{Caller, Issued, JoinRequest, JoinService, Refusal, Reply, Request, RootData};
 pub use key::Key;
 pub use live::Live;

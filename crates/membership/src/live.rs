@@ -8,11 +8,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::certificate::Leaf;
-use crate::id::MemberId;
 use crate::key::Key;
 use crate::revocation::BadList;
 use crate::tls::{self, Clock, TlsError};
 use crate::trust::{Trust, provider};
+use job::MemberId;
 
 /// A member's standing: its certificate and key, and its trust. Cheap to clone.
 ///

@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 
 use crate::certificate::Leaf;
 use crate::expect::Expect;
-use crate::id::{MemberId, Serial};
+use crate::id::Serial;
 use crate::key::PublicKey;
 use crate::live::Live;
 use crate::name::HostName;
@@ -15,6 +15,7 @@ use crate::role::{Role, Roles};
 use crate::subject::Subject;
 use crate::trust::{Distrust, Trust};
 use crate::{ALPN, ALPN_AUTHORITY, ALPN_ICECREAM, RENEWAL_GRACE, time};
+use job::MemberId;
 
 const BETWEEN_MEMBERS: &[&[u8]] = &[ALPN, ALPN_ICECREAM];
 

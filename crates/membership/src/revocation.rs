@@ -13,8 +13,9 @@
 use std::collections::BTreeSet;
 
 use crate::certificate::Ca;
-use crate::id::{ClusterId, MemberId};
+use crate::id::ClusterId;
 use crate::key::Key;
+use job::MemberId;
 
 const MAGIC: &[u8; 16] = b"floe-revoked-1\r\n";
 const SIGNATURE: usize = 64;

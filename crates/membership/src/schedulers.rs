@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use rustls::pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::id::MemberId;
 use crate::name::Address;
+use job::MemberId;
 
 /// A scheduler asks every quarter of a minute; who was not heard for so many seconds is left out.
 const KEPT: u64 = 120;

@@ -10,12 +10,13 @@
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use crate::id::{ClusterId, MemberId};
+use crate::id::ClusterId;
 use crate::key::Key;
 use crate::live::Live;
 use crate::peer::Peer;
 use crate::role::Role;
 use crate::trust::Distrust;
+use job::MemberId;
 
 /// What a signature is for. One kind of bytes has one context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{ClusterId, MemberId};
+use crate::id::ClusterId;
 use crate::role::{Role, Roles};
+use job::MemberId;
 
 /// The holder of a certificate, within a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use rustls::pki_types::UnixTime;
 
-use crate::id::{InviteId, MemberId};
+use crate::id::InviteId;
 use crate::join::Refusal;
+use job::MemberId;
 
 /// Wrong secrets for one invitation in a minute, after which it rests for that minute.
 const GUESSES_A_MINUTE: u32 = 5;

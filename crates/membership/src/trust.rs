@@ -11,10 +11,11 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error};
 
 use crate::certificate::{Ca, Leaf};
-use crate::id::{ClusterId, Fingerprint, MemberId};
+use crate::id::{ClusterId, Fingerprint};
 use crate::revocation::{BadList, RevocationList};
 use crate::role::{Role, Roles};
 use crate::{join::RootData, time};
+use job::MemberId;
 
 /// Leaf, an heir's certificate, and two roots that only a joiner needs.
 const LONGEST_CHAIN: usize = 4;

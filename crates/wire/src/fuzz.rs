@@ -5,8 +5,8 @@ use crate::field::Opaque;
 use crate::grant::SignedGrant;
 use crate::limits::{LONGEST_MESSAGE, MOST_UNREAD};
 use crate::message::{Capabilities, FetchManifest, Hello, Message, Outgoing, Started};
-use crate::name::MemberId;
 use crate::{Connection, Event, Limits, Moment, ResetCode, Side};
+use job::MemberId;
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);

@@ -7,7 +7,8 @@
 
 use crate::define::parts;
 use crate::field::{Exactly, Field, Invalid, Opaque};
-use crate::name::{GrantNumber, MemberId, Slots, UnixSeconds};
+use crate::name::{GrantNumber, Slots, UnixSeconds};
+use job::MemberId;
 
 parts! {
     /// What a scheduler grants.

@@ -1,6 +1,6 @@
 //! Names, addresses, paths and numbers in messages. Each has one constructor.
 
-use std::fmt;
+use job::MemberId;
 
 use crate::field::{Field, Invalid, parsed};
 use crate::make::numbers;
@@ -77,44 +77,18 @@ byte_fields! {
     SubmitPath, "at most 4095 bytes without control characters; a path on the submit host; a job of text opens it nowhere else, one of files in its own view; may be empty";
 }
 
-/// Who a member is, as its certificate says.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberId([u8; 16]);
-
-impl MemberId {
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for MemberId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for MemberId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "MemberId({self})")
-    }
-}
-
 impl Field for MemberId {
     type Wire = Vec<u8>;
 
     fn read(wire: Vec<u8>) -> Result<Self, Invalid> {
         match wire.try_into() {
-            Ok(bytes) => Ok(Self(bytes)),
+            Ok(bytes) => Ok(Self::from_bytes(bytes)),
             Err(_) => Err(Invalid::new("not 16 bytes")),
         }
     }
 
     fn write(&self) -> Vec<u8> {
-        self.0.to_vec()
+        self.as_bytes().to_vec()
     }
 
     fn describe() -> String {

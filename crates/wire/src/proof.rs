@@ -57,7 +57,7 @@ impl std::fmt::Debug for Proof {
 mod tests {
     use super::*;
     use crate::field::Opaque;
-    use crate::name::MemberId;
+    use job::MemberId;
 
     fn key(grant: &[u8]) -> ProofKey {
         ProofKey::of(&SignedGrant {

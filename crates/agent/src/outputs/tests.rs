@@ -108,7 +108,7 @@ async fn a_compile_that_failed_leaves_rules_only() {
     let grant = wire::grant::SignedGrant {
         grant: wire::field::Opaque::default(),
         signature: wire::field::Opaque::default(),
-        signer: wire::name::MemberId::from_bytes([0; 16]),
+        signer: job::MemberId::from_bytes([0; 16]),
     };
     let proof = wire::ProofKey::of(&grant).begin(wire::message::OutputKind::Dependencies);
     let mut writer = Writer::start(targets.clone(), None);

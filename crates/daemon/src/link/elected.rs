@@ -120,9 +120,10 @@ async fn ask(
 }
 
 async fn follow(config: &Config, asked: Asked) -> Result<(Channel, Option<Peer>), String> {
-    let named = asked.elected.as_ref().map_or(asked.peer.member, |elected| {
-        MemberId::from_bytes(*elected.scheduler.as_bytes())
-    });
+    let named = asked
+        .elected
+        .as_ref()
+        .map_or(asked.peer.member, |elected| elected.scheduler);
     if named == asked.peer.member {
         return log_in(config, asked.at, named).await;
     }

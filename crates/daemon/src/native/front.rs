@@ -11,7 +11,7 @@ use transport::{Exchange, FILE_OUTPUTS, FILES, Link, Stream, TOOLCHAINS, hello_o
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
-use super::grants::{Bad, Case, Ledger, Permit, judge, member};
+use super::grants::{Bad, Case, Ledger, Permit, judge};
 use super::members::Members;
 use super::no::{No, kind};
 use super::order::{self, Ordered, refuse};
@@ -275,7 +275,7 @@ impl Front {
     async fn judge(&self, peer: &Peer, compile: &Compile) -> Result<Permit, Bad> {
         match self.judge_once(peer, compile) {
             Err(bad) if bad.may_be_renewed() => {
-                let signer = member(compile.grant.signer);
+                let signer = compile.grant.signer;
                 let bind = self.shop.config.bind;
                 let holds =
                     || !matches!(self.judge_once(peer, compile), Err(bad) if bad.may_be_renewed());
@@ -292,7 +292,7 @@ impl Front {
         if self.signers.none() {
             return Err(Bad::NoScheduler);
         }
-        let signer = self.signers.get(member(compile.grant.signer));
+        let signer = self.signers.get(compile.grant.signer);
         let case = Case {
             live: &self.live,
             executor: self.me,

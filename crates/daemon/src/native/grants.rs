@@ -97,7 +97,7 @@ pub(super) fn judge(
     signer: Option<&Peer>,
     case: &Case<'_>,
 ) -> Result<Permit, Bad> {
-    let named = member(signed.signer);
+    let named = signed.signer;
     let signer = signer.filter(|signer| signer.member == named);
     let signer = signer.ok_or(Bad::OtherSigner(named))?;
     let signature = Signature(
@@ -114,11 +114,11 @@ pub(super) fn judge(
     let grant = signed
         .read_grant()
         .map_err(|bad| Bad::Unreadable(bad.to_string()))?;
-    if member(grant.executor) != case.executor {
-        return Err(Bad::OtherExecutor(member(grant.executor)));
+    if grant.executor != case.executor {
+        return Err(Bad::OtherExecutor(grant.executor));
     }
-    if member(grant.submitter) != case.submitter {
-        return Err(Bad::OtherSubmitter(member(grant.submitter)));
+    if grant.submitter != case.submitter {
+        return Err(Bad::OtherSubmitter(grant.submitter));
     }
     let (from, until) = (grant.not_before.get(), grant.expires.get());
     let now = case.now.as_secs();
@@ -139,10 +139,6 @@ pub(super) fn judge(
         }),
         _ => Err(Bad::Unknown),
     }
-}
-
-pub(super) fn member(id: wire::name::MemberId) -> MemberId {
-    MemberId::from_bytes(*id.as_bytes())
 }
 
 /// The grants that were used. It forgets those whose time is over and no other.

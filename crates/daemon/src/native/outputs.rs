@@ -177,7 +177,7 @@ mod tests {
         let grant = wire::grant::SignedGrant {
             grant: wire::field::Opaque::default(),
             signature: wire::field::Opaque::default(),
-            signer: wire::name::MemberId::from_bytes([0; 16]),
+            signer: job::MemberId::from_bytes([0; 16]),
         };
         let key = ProofKey::of(&grant);
         let mut proof = key.begin(OutputKind::Object);

@@ -47,7 +47,7 @@ impl Errand {
         let files = assembly.elsewhere(&elsewhere.files)?;
         let addresses = elsewhere.addresses.iter().filter_map(host_port);
         Ok((!files.is_empty()).then(|| Self {
-            holder: MemberId::from_bytes(*elsewhere.holder.as_bytes()),
+            holder: elsewhere.holder,
             addresses: addresses.take(MOST_ADDRESSES).collect(),
             files: files.into(),
         }))

@@ -31,8 +31,7 @@ impl Supply {
         };
         let said = match assembly {
             Some(assembly) => {
-                let members = share.members.iter();
-                assembly.share(members.map(|id| MemberId::from_bytes(*id.as_bytes())));
+                assembly.share(share.members.iter().copied());
                 exchange.send(Done {}).await
             }
             None => {

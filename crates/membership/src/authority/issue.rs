@@ -5,7 +5,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use super::AuthorityError;
 use super::state::State;
 use crate::certificate::Ca;
-use crate::id::{MemberId, Serial};
+use crate::id::Serial;
 use crate::join::{Issued, Refusal};
 use crate::key::{CertificateRequest, Key};
 use crate::name::HostName;
@@ -13,6 +13,7 @@ use crate::revocation::RevocationList;
 use crate::role::Role;
 use crate::subject::{Named, Subject};
 use crate::{LIFETIME, mint, time};
+use job::MemberId;
 
 /// The authority's key with its certificate.
 pub(super) struct Issuer<'a> {

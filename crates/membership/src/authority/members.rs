@@ -4,10 +4,10 @@ use rustls::pki_types::UnixTime;
 
 use super::state::{Member, State};
 use super::{Authority, AuthorityError};
-use crate::id::MemberId;
 use crate::name::HostName;
 use crate::role::Roles;
 use crate::{RENEWAL_GRACE, time};
+use job::MemberId;
 
 /// One member; times in seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]

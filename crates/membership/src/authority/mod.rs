@@ -37,7 +37,7 @@ pub use state::InviteOptions;
 
 use crate::audit::Refusals;
 use crate::disk::{Directory, Lock};
-use crate::id::{ClusterId, Fingerprint, InviteId, MemberId};
+use crate::id::{ClusterId, Fingerprint, InviteId};
 use crate::invite::Invite;
 use crate::join::{Issued, JoinRequest, RootData};
 use crate::key::{CertificateRequest, Key};
@@ -47,6 +47,7 @@ use crate::role::Roles;
 use crate::trust::Trust;
 use crate::{join::Refusal, mint, time};
 use issue::Issuer;
+use job::MemberId;
 use state::{Predecessor, State};
 
 const STATE: &str = "state";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::AuthorityError;
 use crate::der::Der;
-use crate::id::{ClusterId, Fingerprint, InviteId, MemberId, Serial};
+use crate::id::{ClusterId, Fingerprint, InviteId, Serial};
 use crate::invite::{Invite, MOST_ADDRESSES, Secret};
 use crate::join::{JoinRequest, Refusal};
 use crate::key::CertificateRequest;
@@ -17,6 +17,7 @@ use crate::name::{Address, ClusterName, HostName};
 use crate::peer::Peer;
 use crate::role::Roles;
 use crate::{BACKDATE, RENEWAL_GRACE, audit, time};
+use job::MemberId;
 
 pub(crate) const MOST_MEMBERS: usize = 20_000;
 const MOST_INVITES: usize = 1_000;
@@ -256,7 +257,7 @@ impl State {
         if self.members.len() >= MOST_MEMBERS {
             return Err(Refusal::Full.into());
         }
-        let id = MemberId::random()?;
+        let id = crate::id::new_member()?;
         let member = Member {
             name: name.clone(),
             roles,

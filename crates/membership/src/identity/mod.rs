@@ -29,7 +29,7 @@ pub use joining::Joining;
 use crate::certificate::Leaf;
 use crate::der::Der;
 use crate::disk::Directory;
-use crate::id::{ClusterId, Fingerprint, MemberId};
+use crate::id::{ClusterId, Fingerprint};
 use crate::join::{Issued, LONGEST_CERTIFICATE, Request, RootData};
 use crate::key::{Key, NoEntropy, NoKey};
 use crate::live::Live;
@@ -40,6 +40,7 @@ use crate::sign::Signer;
 use crate::subject::Subject;
 use crate::trust::Trust;
 use crate::{BACKDATE, RENEWAL_GRACE, sealed, time};
+use job::MemberId;
 
 const FILE: &str = "identity";
 const REVOKED: &str = "revoked";

@@ -89,7 +89,7 @@ impl Ballot {
             ),
         };
         Elected {
-            scheduler: wire::name::MemberId::from_bytes(*member.as_bytes()),
+            scheduler: member,
             addresses: wire_addresses(&addresses),
             why: Line::new(&why),
         }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use job::MemberId;
 use membership::{Context, Live, Role, Signer, UnixTime};
 use ring::rand::{SecureRandom, SystemRandom};
 use wire::field::{Exactly, Invalid};
 use wire::grant::Grant;
 use wire::message::{Address, Placed};
-use wire::name::{GrantNumber, HostText, MemberId, Port, Slots, UnixSeconds};
+use wire::name::{GrantNumber, HostText, Port, Slots, UnixSeconds};
 
 use super::ledger::LIFE;
 use super::words::Granted;
@@ -42,7 +43,7 @@ impl Signing {
         let own = own.map_err(|why| Arc::from(why.to_string()))?;
         Ok(Self {
             signer: signer.clone(),
-            member: MemberId::from_bytes(*own.member.as_bytes()),
+            member: own.member,
         })
     }
 

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use job::NodeName;
 use membership::{
     Address, AgentCredentials, CertificateDer, ClusterId, HostName, InvalidName, InviteId, Issued,
-    JoinRequest, MemberId, Presence, Refusal, Request, RevocationList, RootData, SchedulerAt,
-    Secret,
+    JoinRequest, Presence, Refusal, Request, RevocationList, RootData, SchedulerAt, Secret,
 };
 use wire::field::{Exactly, Field, Invalid, Line, List, Opaque};
 use wire::message::{
@@ -99,7 +98,7 @@ pub(super) fn read_fetch(fetch: &FetchRevoked) -> Request {
 pub(super) fn schedulers(all: &[SchedulerAt]) -> List<SchedulerPlace, 16> {
     let place = |at: &SchedulerAt| {
         Some(SchedulerPlace {
-            id: wire::name::MemberId::from_bytes(*at.member.as_bytes()),
+            id: at.member,
             addresses: list(at.addresses.iter().map(address)).ok()?,
         })
     };
@@ -108,7 +107,7 @@ pub(super) fn schedulers(all: &[SchedulerAt]) -> List<SchedulerPlace, 16> {
 
 pub(super) fn read_schedulers(places: &[SchedulerPlace]) -> Vec<SchedulerAt> {
     let read = places.iter().map(|place| SchedulerAt {
-        member: MemberId::from_bytes(*place.id.as_bytes()),
+        member: place.id,
         addresses: read_addresses(&place.addresses),
     });
     read.collect()

@@ -1,11 +1,11 @@
 //! A daemon's line to its scheduler: one stream, open as long as the connection.
 
-use job::{Digest, NodeName, Platform};
+use job::{Digest, MemberId, NodeName, Platform};
 
 use crate::define::{messages, parts};
 use crate::field::{Line, List, Opaque};
 use crate::make::choices;
-use crate::name::{Count, HostText, MemberId, PerMille, Port, Size};
+use crate::name::{Count, HostText, PerMille, Port, Size};
 
 choices! {
     /// What a host or a member does in its cluster.

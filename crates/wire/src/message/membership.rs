@@ -1,13 +1,13 @@
 //! Who belongs to the cluster. Certificates, requests for them and signed lists are opaque here.
 //! Whatever the authority does not do is answered by Denied.
 
-use job::NodeName;
+use job::{MemberId, NodeName};
 
 use super::login::{Address, Role, SchedulerPlace};
 use crate::define::{messages, parts};
 use crate::field::{Exactly, Line, List, Opaque};
 use crate::make::choices;
-use crate::name::{Count, MemberId, Port, Size, UnixSeconds};
+use crate::name::{Count, Port, Size, UnixSeconds};
 
 choices! {
     /// How a member stands.

@@ -1,13 +1,13 @@
 //! Toolchains by content: the manifest first, then the files that are missing, each on a stream of
 //! its own, from whoever has them. A file that was cut off goes on where it was.
 
-use job::{Digest, Platform};
+use job::{Digest, MemberId, Platform};
 
 use super::compile::{Packing, Retry};
 use super::login::Address;
 use crate::define::{messages, parts};
 use crate::field::{Line, List};
-use crate::name::{Count, MemberId, Size};
+use crate::name::{Count, Size};
 
 parts! {
     /// Who has a toolchain.

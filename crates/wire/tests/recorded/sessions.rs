@@ -1,6 +1,6 @@
 //! Sessions that are recorded: who says what, in order. Every message is said at least once.
 
-use job::{Digest, NodeName, Platform};
+use job::{Digest, MemberId, NodeName, Platform};
 use wire::ResetCode;
 use wire::field::{Exactly, Line, List, Opaque};
 use wire::grant::{Grant, SignedGrant};

@@ -14,10 +14,10 @@ use wire::field::List;
 use wire::message::{Elected, GiveBack, Lack, Message, Placed, Want};
 use wire::name::GrantNumber;
 
+use super::Cluster;
 use super::grants::{Action, Event, Granted, Grants, Token, Without};
 use super::ticket::{Desk, Order, Ticket};
 use super::want::Kind;
-use super::{Cluster, words};
 use crate::cluster::Failure;
 
 /// A stream without a job for so long is ended.
@@ -220,7 +220,7 @@ impl Task {
         let lifetime = grant.expires.get().saturating_sub(grant.not_before.get());
         Some(Granted {
             number: grant.number.get(),
-            executor: words::member(grant.executor),
+            executor: grant.executor,
             lifetime: Duration::from_secs(lifetime.min(3600)),
             what: placed,
         })
@@ -230,7 +230,7 @@ impl Task {
         debug!("another scheduler was elected: {}", elected.why);
         if let Some(cluster) = self.cluster.upgrade() {
             let places = elected.addresses.iter().filter_map(host_port);
-            cluster.follow(words::member(elected.scheduler), places.collect());
+            cluster.follow(elected.scheduler, places.collect());
         }
         self.stream = Stream::None;
         self.feed(Event::StreamOver).await;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use invocation::{Family, Language};
 use job::{Digest, Platform, Reason, Trouble};
-use membership::MemberId;
 use transport::LinkError;
 use wire::field::{Invalid, List};
 use wire::grant::SignedGrant;
@@ -16,10 +15,6 @@ use wire::name::{Argument, JobNumber, SubmitPath};
 use wire::{Mistake, Owner, ResetCode};
 
 use crate::cluster::{Failure, Work};
-
-pub(super) fn member(id: wire::name::MemberId) -> MemberId {
-    MemberId::from_bytes(*id.as_bytes())
-}
 
 /// What a job comes with besides its work.
 pub(super) struct Terms<'a> {

@@ -216,8 +216,8 @@ impl Executor {
         nonce[..8].copy_from_slice(&number.to_be_bytes());
         Grant {
             number: GrantNumber::new(number).unwrap(),
-            executor: wire_id(self.me),
-            submitter: wire_id(self.submitter.id()),
+            executor: self.me,
+            submitter: self.submitter.id(),
             slots: Slots::LEAST,
             jobs: Slots::LEAST,
             not_before: UnixSeconds::new(now).unwrap(),
@@ -297,15 +297,9 @@ async fn knows_of_no_others(stream: transport::Stream) {
     }
 }
 
-pub(crate) fn wire_id(id: MemberId) -> wire::name::MemberId {
-    wire::name::MemberId::from_bytes(*id.as_bytes())
-}
-
 pub(crate) fn sign(grant: &Grant, by: &Member) -> SignedGrant {
     let signature = by.signer().sign(Context::GRANT, &grant.encode());
-    grant
-        .signed(signature.0.to_vec(), wire_id(by.id()))
-        .unwrap()
+    grant.signed(signature.0.to_vec(), by.id()).unwrap()
 }
 
 /// The daemon runs as somebody else, and has to get at its directory.

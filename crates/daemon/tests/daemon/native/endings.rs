@@ -130,7 +130,7 @@ async fn a_revoked_members_jobs_end_and_it_is_refused() {
         assert!(heard.is_err(), "{heard:?}");
     }
     let mut grant = executor.grant();
-    grant.submitter = super::cluster::wire_id(other.id());
+    grant.submitter = other.id();
     let grant = super::cluster::sign(&grant, &executor.scheduler);
     let done = compile(&others, executor.order(grant), SOURCE).await;
     assert!(done.object() == compiled_locally());

@@ -8,7 +8,7 @@ use wire::grant::{Grant, SignedGrant};
 use wire::message::{Packing, Refusal};
 use wire::name::{GrantNumber, Slots, UnixSeconds};
 
-use super::cluster::{Executor, compile, sign, wire_id};
+use super::cluster::{Executor, compile, sign};
 use super::support::flood;
 use crate::foreign::{SOURCE, compiled_locally, order_compile, transfer, verified};
 use crate::rig::{PATIENCE, gcc_archive, hear, hear_close};
@@ -32,15 +32,15 @@ async fn grants_that_do_not_hold_are_refused_and_others_go_on() {
         sign(&grant, &executor.scheduler)
     };
     let good = executor.grant();
-    let forged = |by| good.signed(vec![7; 64], wire_id(by)).unwrap();
+    let forged = |by| good.signed(vec![7; 64], by).unwrap();
     let claimed = SignedGrant {
-        signer: wire_id(executor.scheduler.id()),
+        signer: executor.scheduler.id(),
         ..sign(&executor.grant(), &other)
     };
     let empty = SignedGrant {
         grant: Opaque::default(),
         signature: Opaque::default(),
-        signer: wire_id(executor.scheduler.id()),
+        signer: executor.scheduler.id(),
     };
     let bad = [
         ("nothing", empty, "signature"),
@@ -58,12 +58,12 @@ async fn grants_that_do_not_hold_are_refused_and_others_go_on() {
         ),
         (
             "for another executor",
-            by_scheduler(&|grant| grant.executor = wire_id(other.id())),
+            by_scheduler(&|grant| grant.executor = other.id()),
             "for executor",
         ),
         (
             "for another member",
-            by_scheduler(&|grant| grant.submitter = wire_id(other.id())),
+            by_scheduler(&|grant| grant.submitter = other.id()),
             "jobs of member",
         ),
         (

@@ -18,7 +18,7 @@ use wire::name::Count;
 use self::author::{
     Author, bytes, denied, files, gcc, id, last, next, proofs, send_manifest, size,
 };
-use super::cluster::{Executor, Member, compile, sign, wire_id};
+use super::cluster::{Executor, Member, compile, sign};
 use crate::foreign::{SOURCE, compiled_locally};
 use crate::rig::{PATIENCE, hear};
 
@@ -33,7 +33,7 @@ async fn who_has_brought_or_proved_a_toolchain_uses_it_and_nobody_else_learns_of
     let author = Author::new(&executor, "author", &contents).await;
     let order = |member: &Member| {
         let mut grant = executor.grant();
-        grant.submitter = wire_id(member.id());
+        grant.submitter = member.id();
         executor.order(sign(&grant, &executor.scheduler))
     };
     let refused = compile(&author.link, order(&author.member), SOURCE).await;
@@ -195,7 +195,7 @@ async fn who_names_other_holders_without_end_or_without_need_is_not_heard() {
     let nowhere = Elsewhere {
         manifest: id(&contents),
         files: List::new(vec![files(&contents)[0].0]).unwrap(),
-        holder: wire::name::MemberId::from_bytes([9; 16]),
+        holder: job::MemberId::from_bytes([9; 16]),
         addresses: List::default(),
     };
     // Each is answered with Missing, for ever if nobody counts.
@@ -299,7 +299,7 @@ async fn executors_hand_on_what_somebody_shares_with_them_and_nothing_else() {
     let share = async || {
         let share = Share {
             manifest: id(&contents),
-            members: List::new(vec![wire_id(fellow.id())]).unwrap(),
+            members: List::new(vec![fellow.id()]).unwrap(),
         };
         let mut exchange = author.link.open(share).await.unwrap();
         matches!(next(&mut exchange).await, Message::Done(_))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use membership::{Expect, Live, MemberId, Role, UnixTime};
+use membership::{Expect, Live, Role, UnixTime};
 use rustls::time_provider::DefaultTimeProvider;
 use tokio::net::UnixStream;
 use transport::{
@@ -39,8 +39,7 @@ pub(super) async fn look(socket: &Path) -> Result<(String, [String; 3])> {
             Look::Elsewhere(elected) => {
                 let place = elected.addresses.iter().find_map(host_port);
                 at = place.with_context(|| format!("nobody says where: {}", elected.why))?;
-                let member = MemberId::from_bytes(*elected.scheduler.as_bytes());
-                whom = Expect::Member(member, Role::Schedule);
+                whom = Expect::Member(elected.scheduler, Role::Schedule);
             }
         }
     }

@@ -1,7 +1,8 @@
+use job::MemberId;
 use wire::field::{List, Opaque};
 use wire::grant::SignedGrant;
 use wire::message::{Accepted, Message, Packing, Refusal, Retry, Started};
-use wire::name::{Count, ExitCode, MemberId, Micros, Signal, Size};
+use wire::name::{Count, ExitCode, Micros, Signal, Size};
 
 use super::*;
 

@@ -155,7 +155,7 @@ impl Talk<'_> {
         let elsewhere = Elsewhere {
             manifest: self.supply.manifest,
             files: List::new(files).unwrap_or_default(),
-            holder: wire::name::MemberId::from_bytes(*holder.as_bytes()),
+            holder,
             addresses: place.named,
         };
         Ok(self.exchange.send(elsewhere).await?)
@@ -171,11 +171,9 @@ impl Talk<'_> {
         others.retain(|one| *one != holder && *one != self.executor);
         others.truncate(TOGETHER - 1);
         others.push(self.executor);
-        let members = others.iter();
-        let members = members.map(|id| wire::name::MemberId::from_bytes(*id.as_bytes()));
         let share = Share {
             manifest: supply.manifest,
-            members: List::new(members.collect()).unwrap_or_default(),
+            members: List::new(others.clone()).unwrap_or_default(),
         };
         let asking = async {
             let link = link(supply, holder).await.ok()?;

@@ -16,7 +16,7 @@ use wire::message::{
 use wire::name::{Argument, Count, Size, SubmitPath, ViewNumber};
 use wire::view::{Batch, Body, Entry, EntryId, EntryPath, Ids, Modified, What, digest};
 
-use super::super::cluster::{Executor, Member, Reply, reply, sign, wire_id};
+use super::super::cluster::{Executor, Member, Reply, reply, sign};
 use crate::rig::PATIENCE;
 
 /// A directory of sources.
@@ -146,7 +146,7 @@ pub(super) fn text(
 /// Of a member that has a view.
 pub(super) struct Author<'a> {
     executor: &'a Executor,
-    submitter: wire::name::MemberId,
+    submitter: job::MemberId,
     pub(super) link: Link,
     pub(super) stream: Exchange,
     pub(super) number: u64,
@@ -174,7 +174,7 @@ impl<'a> Author<'a> {
         let stream = link.open(view).await.unwrap();
         let mut author = Self {
             executor,
-            submitter: wire_id(member.id()),
+            submitter: member.id(),
             link,
             stream,
             number: 1,

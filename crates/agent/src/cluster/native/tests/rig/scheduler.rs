@@ -162,11 +162,10 @@ impl Desk {
         let (executor, address) = self.executors[turn];
         let now = UnixTime::now().as_secs();
         let one = Slots::new(1).unwrap();
-        let id = |member: MemberId| wire::name::MemberId::from_bytes(*member.as_bytes());
         let grant = Grant {
             number: GrantNumber::new(number).unwrap(),
-            executor: id(executor),
-            submitter: id(self.submitter),
+            executor,
+            submitter: self.submitter,
             slots: one,
             jobs: one,
             not_before: UnixSeconds::new(now).unwrap(),
@@ -174,7 +173,7 @@ impl Desk {
             nonce: Exactly([3; 16]),
         };
         let signature = self.signer.sign(Context::GRANT, &grant.encode());
-        let signed = grant.signed(signature.0.to_vec(), id(self.member));
+        let signed = grant.signed(signature.0.to_vec(), self.member);
         Placed {
             grant: signed.unwrap(),
             addresses: List::new(vec![place(address)]).unwrap(),
