@@ -11,6 +11,7 @@ pub mod name;
 pub mod platform;
 pub mod reason;
 pub mod record;
+pub mod role;
 pub mod trouble;
 pub mod variable;
 
@@ -22,4 +23,5 @@ pub use name::{EnvironmentName, InvalidName, NodeName};
 pub use platform::Platform;
 pub use reason::Reason;
 pub use record::{Compiled, Input, JobRecord, Phase};
+pub use role::Role;
 pub use trouble::Trouble;

@@ -7,10 +7,9 @@
 use rustls::pki_types::{DnsName, ServerName};
 
 use crate::certificate::Leaf;
-use crate::role::Role;
 use crate::subject::Subject;
 use crate::trust::Distrust;
-use job::MemberId;
+use job::{MemberId, Role};
 
 /// What the other end has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

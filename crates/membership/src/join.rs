@@ -16,10 +16,9 @@ use crate::id::{ClusterId, InviteId};
 use crate::invite::{Invite, Secret};
 use crate::name::{Address, ClusterName, HostName};
 use crate::peer::Peer;
-use crate::role::Role;
 use crate::schedulers::{Presence, Register, SchedulerAt};
 use crate::tries::{Guesses, Renewals};
-use job::MemberId;
+use job::{MemberId, Role};
 
 /// The longest request or answer, but for the list of revoked members.
 pub(crate) const LONGEST_CERTIFICATE: usize = 4096;

@@ -11,11 +11,11 @@ use crate::id::Serial;
 use crate::key::PublicKey;
 use crate::live::Live;
 use crate::name::HostName;
-use crate::role::{Role, Roles};
+use crate::role::Roles;
 use crate::subject::Subject;
 use crate::trust::{Distrust, Trust};
 use crate::{ALPN, ALPN_AUTHORITY, ALPN_ICECREAM, RENEWAL_GRACE, time};
-use job::MemberId;
+use job::{MemberId, Role};
 
 const BETWEEN_MEMBERS: &[&[u8]] = &[ALPN, ALPN_ICECREAM];
 

@@ -3,65 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
+use job::Role;
+use job::role::UnknownRole;
+
 use crate::name::stored_as_text;
 
-/// One permission; see the table in the crate's description.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    Monitor,
-    Submit,
-    Execute,
-    Schedule,
-    Admin,
-}
-
-impl Role {
-    pub const ALL: [Self; 5] = [
-        Self::Monitor,
-        Self::Submit,
-        Self::Execute,
-        Self::Schedule,
-        Self::Admin,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Monitor => "monitor",
-            Self::Submit => "submit",
-            Self::Execute => "execute",
-            Self::Schedule => "schedule",
-            Self::Admin => "admin",
-        }
-    }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.name())
-    }
+const fn bit(role: Role) -> u8 {
+    1 << role as u8
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRole {
-    #[error("{0:?} is no role: roles are monitor, submit, execute, schedule and admin")]
-    Unknown(String),
+    #[error(transparent)]
+    Unknown(#[from] UnknownRole),
     #[error("at least one role is needed")]
     None,
-}
-
-impl FromStr for Role {
-    type Err = InvalidRole;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or_else(|| InvalidRole::Unknown(text.chars().take(40).collect()))
-    }
 }
 
 /// A set of roles, never empty.
@@ -70,14 +26,14 @@ pub struct Roles(u8);
 
 impl Roles {
     /// What a developer's host is invited for: its jobs run elsewhere, and jobs of others on it.
-    pub const USUAL: Self = Self(Role::Submit.bit() | Role::Execute.bit());
+    pub const USUAL: Self = Self(bit(Role::Submit) | bit(Role::Execute));
 
     pub const fn only(role: Role) -> Self {
-        Self(role.bit())
+        Self(bit(role))
     }
 
     pub fn of(roles: &[Role]) -> Result<Self, InvalidRole> {
-        match roles.iter().fold(0, |bits, role| bits | role.bit()) {
+        match roles.iter().fold(0, |bits, role| bits | bit(*role)) {
             0 => Err(InvalidRole::None),
             bits => Ok(Self(bits)),
         }
@@ -85,11 +41,11 @@ impl Roles {
 
     /// Whether the role or one that includes it is there.
     pub const fn may(self, role: Role) -> bool {
-        self.0 & (role.bit() | Role::Admin.bit()) != 0
+        self.0 & (bit(role) | bit(Role::Admin)) != 0
     }
 
     pub fn iter(self) -> impl Iterator<Item = Role> {
-        let listed = move |role: &Role| self.0 & role.bit() != 0;
+        let listed = move |role: &Role| self.0 & bit(*role) != 0;
         Role::ALL.into_iter().filter(listed)
     }
 

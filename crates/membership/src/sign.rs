@@ -14,9 +14,8 @@ use crate::id::ClusterId;
 use crate::key::Key;
 use crate::live::Live;
 use crate::peer::Peer;
-use crate::role::Role;
 use crate::trust::Distrust;
-use job::MemberId;
+use job::{MemberId, Role};
 
 /// What a signature is for. One kind of bytes has one context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::id::ClusterId;
-use crate::role::{Role, Roles};
-use job::MemberId;
+use crate::role::Roles;
+use job::{MemberId, Role};
 
 /// The holder of a certificate, within a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

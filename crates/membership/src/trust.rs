@@ -13,9 +13,9 @@ use rustls::{CertificateError, Error};
 use crate::certificate::{Ca, Leaf};
 use crate::id::{ClusterId, Fingerprint};
 use crate::revocation::{BadList, RevocationList};
-use crate::role::{Role, Roles};
+use crate::role::Roles;
 use crate::{join::RootData, time};
-use job::MemberId;
+use job::{MemberId, Role};
 
 /// Leaf, an heir's certificate, and two roots that only a joiner needs.
 const LONGEST_CHAIN: usize = 4;

@@ -9,10 +9,11 @@ use crate::id::ResetCode;
 use crate::limits::{
     LONGEST_DATA, LONGEST_MESSAGE, Limits, MOST_CREDIT, MOST_PONGS, PIECE, Patience,
 };
+use crate::message::role;
 use crate::message::{
-    Address, Ending, Family, Holder, InputKind, JobInputs, JobLimits, Lack, Language, Member,
-    Message, OutputKind, Packing, Placed, Refusal, Retry, Role, Root, SchedulerPlace, Standing,
-    Taking, Toolset, Usage,
+    Address, Ending, Family, InputKind, JobInputs, JobLimits, Lack, Language, Member, Message,
+    OutputKind, Packing, Placed, Refusal, Retry, Root, SchedulerPlace, Standing, Taking, Toolset,
+    Usage,
 };
 
 macro_rules! list_parts {
@@ -39,7 +40,6 @@ const PARTS: &[Definition] = list_parts!(
     Placed,
     Address,
     SchedulerPlace,
-    Holder,
     Root,
     Member,
 );
@@ -55,7 +55,7 @@ const CHOICES: &[Choice] = &[
     Retry::DEFINITION,
     Lack::DEFINITION,
     Ending::DEFINITION,
-    Role::DEFINITION,
+    role::DEFINITION,
     Standing::DEFINITION,
 ];
 
@@ -93,8 +93,9 @@ const CONVERSATIONS: &[(u16, &str, &str)] = &[
     ),
     (
         48,
-        "A daemon at its scheduler",
-        "One stream, open as long as the connection.",
+        "Which scheduler is in charge",
+        "Daemons, agents and schedulers ask, each on a stream of its own. A daemon's line to the scheduler that is in charge \
+         speaks icecream's protocol inside TLS, and has nothing of this one.",
     ),
     (
         64,
@@ -103,13 +104,15 @@ const CONVERSATIONS: &[(u16, &str, &str)] = &[
          file that was cut off goes on where it was. An executor that has a toolchain answers Offer with Verified only \
          to those who may know that it has it: members that have sent it, or proved each of its files. To others nothing is \
          there. What several executors miss, each gets a part of from the agent and the rest from the others (Elsewhere), \
-         which hand on only what the agent's member has brought there, to whom it names (Share).",
+         which hand on only what the agent's member has brought there, to whom it names (Share). The agent knows who has what \
+         because it brought it there; nobody else can be asked, since the answer would tell members of each other's toolchains.",
     ),
     (
         80,
         "Membership",
         "Certificates, requests for them and signed lists are opaque bytes here. What the authority does not do \
-         is answered by Denied.",
+         is answered by Denied. Over the network the authority answers JoinRequest, Renew and FetchRevoked; the messages for \
+         administrators have their form and wait: invitations, revocations and the list of members are made on its own host.",
     ),
 ];
 

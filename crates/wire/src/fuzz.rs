@@ -4,7 +4,7 @@
 use crate::field::Opaque;
 use crate::grant::SignedGrant;
 use crate::limits::{LONGEST_MESSAGE, MOST_UNREAD};
-use crate::message::{Capabilities, FetchManifest, Hello, Message, Outgoing, Started};
+use crate::message::{Capabilities, Hello, Message, Outgoing, Started, Verified};
 use crate::{Connection, Event, Limits, Moment, ResetCode, Side};
 use job::MemberId;
 
@@ -24,7 +24,7 @@ pub fn connection(data: &[u8]) {
     let hello = Hello::new("floe", "fuzz", Capabilities::default());
     let limits = Limits::USUAL;
     let mut core = Connection::new(Side::Accepting, &hello, limits, Moment::default());
-    let ask = FetchManifest {
+    let ask = Verified {
         manifest: job::Digest::from_bytes([1; 32]),
     };
     let _ = core.open(&ask);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use job::Digest;
-use wire::message::{Capabilities, FetchManifest, Hello, Started};
+use wire::message::{Capabilities, Hello, Started, Verified};
 use wire::{Connection, Event, Held, Limits, Mistake, Moment, ResetCode, Side, StreamId};
 
 /// xorshift64*: the schedule needs no better.
@@ -60,7 +60,7 @@ impl End {
         let any = (!streams.is_empty()).then(|| streams[chance.below(streams.len().max(1))]);
         match (chance.below(12), any) {
             (0 | 1, _) => {
-                let ask = FetchManifest {
+                let ask = Verified {
                     manifest: Digest::from_bytes([1; 32]),
                 };
                 match self.core.open(&ask) {
@@ -274,7 +274,7 @@ fn the_cuts_between_reads_mean_nothing() {
 #[test]
 fn a_large_object_delays_no_reply() {
     let (mut a, mut b) = (end(Side::Connecting), end(Side::Accepting));
-    let ask = FetchManifest {
+    let ask = Verified {
         manifest: Digest::from_bytes([1; 32]),
     };
     let bulk = a.core.open(&ask).unwrap();

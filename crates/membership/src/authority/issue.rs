@@ -10,10 +10,9 @@ use crate::join::{Issued, Refusal};
 use crate::key::{CertificateRequest, Key};
 use crate::name::HostName;
 use crate::revocation::RevocationList;
-use crate::role::Role;
 use crate::subject::{Named, Subject};
 use crate::{LIFETIME, mint, time};
-use job::MemberId;
+use job::{MemberId, Role};
 
 /// The authority's key with its certificate.
 pub(super) struct Issuer<'a> {

@@ -10,7 +10,7 @@ use super::*;
 use crate::error::Owner;
 use crate::frame::{self, Kind};
 use crate::limits::MOST_PONGS;
-use crate::message::{Accepted, Capabilities, FetchManifest, Message, Outgoing, Started};
+use crate::message::{Accepted, Capabilities, Message, Outgoing, Started, Verified};
 use crate::name::Count;
 use job::Digest;
 
@@ -24,8 +24,8 @@ fn end(side: Side) -> Connection {
     Connection::new(side, &hello(), Limits::USUAL, START)
 }
 
-fn question() -> FetchManifest {
-    FetchManifest {
+fn question() -> Verified {
+    Verified {
         manifest: Digest::from_bytes([7; 32]),
     }
 }

@@ -1,9 +1,9 @@
 //! Who belongs to the cluster. Certificates, requests for them and signed lists are opaque here.
 //! Whatever the authority does not do is answered by Denied.
 
-use job::{MemberId, NodeName};
+use job::{MemberId, NodeName, Role};
 
-use super::login::{Address, Role, SchedulerPlace};
+use super::schedulers::{Address, SchedulerPlace};
 use crate::define::{messages, parts};
 use crate::field::{Exactly, Line, List, Opaque};
 use crate::make::choices;
@@ -156,7 +156,7 @@ messages! {
     }
 
     /// It is done.
-    Done = 90, "answer to Revoke, the last on its stream" {}
+    Done = 90, "answer to Share and to Revoke, the last on its stream" {}
 
     /// A user's agent wants to act in its host's name; the socket says which user it is.
     WantCredentials = 91, "agent → daemon of its host, over the Unix socket, opens a stream" {}

@@ -2,17 +2,18 @@
 //! on the wire is in the same definition, and their constructors are the only way from there.
 
 mod compile;
-mod login;
 mod membership;
 mod place;
+pub(crate) mod role;
+mod schedulers;
 mod session;
 mod toolchain;
 mod view;
 
 pub use compile::*;
-pub use login::*;
 pub use membership::*;
 pub use place::*;
+pub use schedulers::*;
 pub use session::{Capabilities, Capability, Hello, Taking};
 pub use toolchain::*;
 pub use view::*;
@@ -107,11 +108,7 @@ all!(
     Report,
     Look,
     Overview,
-    Login,
-    Welcome,
     Elected,
-    Load,
-    Holds,
     WhoSchedules,
     Candidate,
     Offer,
@@ -119,12 +116,9 @@ all!(
     Manifest,
     Missing,
     Blob,
-    FetchManifest,
     FetchBlob,
     Progress,
     Verified,
-    FindHolders,
-    Holders,
     Denied,
     Possession,
     Arrived,

@@ -4,7 +4,7 @@
 use job::{Digest, Platform};
 
 use super::compile::{Refusal, Usage};
-use super::login::Address;
+use super::schedulers::Address;
 use crate::define::{messages, parts};
 use crate::field::{Line, List};
 use crate::grant::SignedGrant;

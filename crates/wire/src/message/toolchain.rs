@@ -4,20 +4,10 @@
 use job::{Digest, MemberId, Platform};
 
 use super::compile::{Packing, Retry};
-use super::login::Address;
-use crate::define::{messages, parts};
+use super::schedulers::Address;
+use crate::define::messages;
 use crate::field::{Line, List};
 use crate::name::{Count, Size};
-
-parts! {
-    /// Who has a toolchain.
-    Holder {
-        /// Its manifest.
-        1 (bytes = "vec") manifest: Digest;
-        /// Hosts that have it whole, each with its best address.
-        2 (message, repeated) addresses: List<Address, 64>;
-    }
-}
 
 messages! {
     /// The sender has this toolchain and wants to use it there.
@@ -71,12 +61,6 @@ messages! {
         5 (uint32) packing: Packing;
     }
 
-    /// The manifest is wanted. Not asked yet: it comes from the agent.
-    FetchManifest = 69, "executor → holder, opens a stream" {
-        /// Which.
-        1 (bytes = "vec") manifest: Digest;
-    }
-
     /// A file is wanted, from an offset on.
     FetchBlob = 70, "executor → holder, opens a stream" {
         /// The manifest that names it: nothing else of the holder can be asked for.
@@ -101,18 +85,6 @@ messages! {
     Verified = 72, "executor → agent, the last on its stream" {
         /// Which.
         1 (bytes = "vec") manifest: Digest;
-    }
-
-    /// Who has these toolchains? Nobody asks this yet, and nobody answers: it would tell who has what. Agents say who has it (Elsewhere).
-    FindHolders = 73, "executor → scheduler, opens a stream" {
-        /// Their manifests.
-        1 (bytes = "vec", repeated) manifests: List<Digest, 64>;
-    }
-
-    /// Who has them. Those that nobody has are left out. Not said yet.
-    Holders = 74, "scheduler → executor, the last on its stream" {
-        /// For each its holders.
-        1 (message, repeated) holders: List<Holder, 64>;
     }
 
     /// What was asked for is not done: toolchains and membership alike.

@@ -1,6 +1,6 @@
 //! Sessions that are recorded: who says what, in order. Every message is said at least once.
 
-use job::{Digest, MemberId, NodeName, Platform};
+use job::{Digest, MemberId, NodeName, Platform, Role};
 use wire::ResetCode;
 use wire::field::{Exactly, Line, List, Opaque};
 use wire::grant::{Grant, SignedGrant};
@@ -27,7 +27,6 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Step>)> {
         ("job", job()),
         ("refused", refused()),
         ("placement", placement()),
-        ("daemon", daemon()),
         ("toolchain", crate::toolchains::toolchain()),
         ("view", crate::views::view()),
         ("membership", membership()),
@@ -259,51 +258,6 @@ fn placement() -> Vec<Step> {
         ),
         (CONNECTING, Act::End(0)),
         (ACCEPTING, Act::End(0)),
-    ]
-}
-
-fn daemon() -> Vec<Step> {
-    let login = Login {
-        name: host(),
-        platforms: list(vec![platform(), Platform::parse("i686").unwrap()]),
-        slots: count(16),
-        addresses: addresses(),
-        roles: list(vec![Role::Submit, Role::Execute]),
-        memory: size(12 << 30),
-    };
-    let welcome = Welcome {
-        name: host(),
-        signer: member(3),
-        chain: list(vec![opaque(b"certificate"), opaque(b"authority")]),
-        load_every_ms: count(5_000),
-        revoked_number: 4,
-    };
-    let load = Load {
-        running: count(3),
-        queued: count(1),
-        slots: count(16),
-        busy: PerMille::new(310).unwrap(),
-        free_memory: size(9 << 30),
-        text: Line::new(""),
-    };
-    let holds = Holds {
-        afresh: true,
-        added: list(vec![digest(8), digest(9)]),
-        removed: list(vec![digest(10)]),
-    };
-    let elected = Elected {
-        scheduler: member(4),
-        addresses: addresses(),
-        why: Line::new("it was started first"),
-    };
-    vec![
-        (CONNECTING, Act::Open(login.into())),
-        (ACCEPTING, Act::Say(0, welcome.into())),
-        (CONNECTING, Act::Say(0, holds.into())),
-        (CONNECTING, Act::Say(0, load.into())),
-        (ACCEPTING, Act::Say(0, elected.into())),
-        (ACCEPTING, Act::End(0)),
-        (CONNECTING, Act::End(0)),
     ]
 }
 

@@ -33,14 +33,12 @@ pub(crate) fn toolchain() -> Vec<Step> {
         size: size(1_004),
         packing: Packing::Plain,
     };
-    let find = FindHolders {
-        manifests: list(vec![digest(8)]),
-    };
-    let holders = Holders {
-        holders: list(vec![Holder {
-            manifest: digest(8),
-            addresses: list(addresses().into_vec()),
-        }]),
+    let again = Blob {
+        manifest: digest(8),
+        file: digest(21),
+        offset: size(0),
+        size: size(1_000),
+        packing: Packing::Zstd,
     };
     let fetch = FetchBlob {
         manifest: digest(8),
@@ -56,9 +54,6 @@ pub(crate) fn toolchain() -> Vec<Step> {
     let progress = Progress {
         have: size(100 << 20),
         total: size(250 << 20),
-    };
-    let ask = FetchManifest {
-        manifest: digest(8),
     };
     let possession = Possession { size: size(64) };
     let arrived = Arrived {
@@ -105,11 +100,9 @@ pub(crate) fn toolchain() -> Vec<Step> {
         (CONNECTING, Act::Say(2, denied.into())),
         (CONNECTING, Act::End(2)),
         (ACCEPTING, Act::End(2)),
-        (ACCEPTING, Act::Open(ask.into())),
-        (ACCEPTING, Act::Reset(3, ResetCode::TOO_SLOW)),
-        (CONNECTING, Act::Open(find.into())),
-        (ACCEPTING, Act::Say(4, holders.into())),
+        (CONNECTING, Act::Open(again.into())),
+        (CONNECTING, Act::Reset(3, ResetCode::TOO_SLOW)),
         (CONNECTING, Act::Open(share.into())),
-        (ACCEPTING, Act::Say(5, Done {}.into())),
+        (ACCEPTING, Act::Say(4, Done {}.into())),
     ]
 }

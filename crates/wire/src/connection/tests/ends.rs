@@ -84,7 +84,7 @@ fn what_a_newer_peer_says_ends_its_stream_only() {
     for (payload, code) in [
         (vec![0xff, 0xff, 1, 2, 3], ResetCode::UNKNOWN_MESSAGE),
         // A digest of one byte.
-        (vec![0, 69, 0x0a, 1, 9], ResetCode::INVALID_FIELD),
+        (vec![0, 72, 0x0a, 1, 9], ResetCode::INVALID_FIELD),
         (hello().payload(), ResetCode::OUT_OF_PLACE),
     ] {
         let (_, mut b) = pair();

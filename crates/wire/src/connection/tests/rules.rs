@@ -15,10 +15,8 @@ fn limits_of_the_peer_are_kept_and_enforced() {
 
     let (mut a, _) = pair();
     let stream = a.open(&question()).unwrap();
-    let big = crate::message::Holds {
-        afresh: true,
-        added: crate::field::List::new(vec![Digest::from_bytes([0; 32]); 4096]).unwrap(),
-        removed: crate::field::List::default(),
+    let big = crate::message::Arrived {
+        files: crate::field::List::new(vec![Digest::from_bytes([0; 32]); 4096]).unwrap(),
     };
     let refused = (0..100).find_map(|_| a.send_message(stream, &big).err());
     assert_eq!(refused, Some(Mistake::QueueFull));
@@ -117,8 +115,8 @@ fn each_breach_of_the_rules_is_the_peers_fault() {
         assert_eq!(fault(&bytes), expected);
         assert_eq!(expected.owner(), Owner::Peer);
     }
-    let malformed = fault(&raw(Kind::Open, 1, &[0, 69, 0x0a, 200, 1]));
-    assert!(matches!(malformed, Fault::Malformed { number: 69, .. }));
+    let malformed = fault(&raw(Kind::Open, 1, &[0, 72, 0x0a, 200, 1]));
+    assert!(matches!(malformed, Fault::Malformed { number: 72, .. }));
     let accused = fault(&raw(Kind::GoAway, 0, b"\0\0\0\x01you did it"));
     assert_eq!(accused, Fault::Accused("you did it".into()));
     assert_eq!(accused.owner(), Owner::Ours);
