@@ -39,6 +39,8 @@ pub struct Compiler {
     /// How many of them are for quoted names only.
     pub quoted_only: usize,
     pub is_clang: bool,
+    /// `__GNUC__`, if it is a number.
+    pub gnuc: Option<u32>,
 }
 
 /// The answer cannot be read.
@@ -110,6 +112,9 @@ impl Compiler {
         let text = String::from_utf8_lossy(line);
         let mut words = text.split_ascii_whitespace();
         match words.next() {
+            Some("#define") if words.next() == Some("__GNUC__") => {
+                self.gnuc = words.next().and_then(|number| number.parse().ok());
+            }
             Some(KNOWS) => {
                 let number = words.next().and_then(|number| number.parse::<usize>().ok());
                 let known = Word::predefined().find(|word| Some(*word as usize) == number);

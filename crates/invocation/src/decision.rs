@@ -114,8 +114,7 @@ fn travel(
         language: source.language,
         source: PathBuf::from(name),
         has_object: !reading.syntax_only,
-        dwo: (reading.split_dwarf && !reading.assembly && !reading.syntax_only)
-            .then(|| with_extension(&output, "dwo")),
+        dwo: makes_dwo(reading).then(|| with_extension(&output, "dwo")),
         preprocessed: source.preprocessed,
         includes_only,
         preprocess: if source.preprocessed {
@@ -143,6 +142,11 @@ fn travel(
         weight_flags: 0,
         output,
     })
+}
+
+fn makes_dwo(reading: &Reading<'_>) -> bool {
+    let goes_on = !reading.assembly && !reading.syntax_only;
+    reading.split_dwarf && !reading.split_within && goes_on
 }
 
 fn only_source<'a>(
@@ -254,6 +258,13 @@ fn lost_in_text(
             if expanded_here && reading.debug_level > 0 && source.language == Language::Cxx =>
         {
             Some("-g, with macros expanded here".to_owned())
+        }
+        // Bitcode has the name in it; with -S an empty file is left where the compiler runs.
+        Family::Clang
+            if reading.split_dwarf
+                && (reading.lto.is_some() || reading.emit_llvm || reading.assembly) =>
+        {
+            Some("-gsplit-dwarf without an object".to_owned())
         }
         // clang names the unit after the first line marker, if only the file is called `.i`.
         Family::Clang if source.preprocessed && reading.debug_level > 0 => {

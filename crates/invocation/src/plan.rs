@@ -146,6 +146,8 @@ pub struct WithFiles {
     pub arguments: Vec<OsString>,
     /// Where the dependency rules go, if some are wanted.
     pub dependencies: Option<PathBuf>,
+    /// Older versions of gcc understand some argument in another way.
+    pub least_gcc: u32,
     /// An error in the source takes away an object that was there before. gcc leaves it unless the assembler has
     /// been started beside the compiler (`-pipe`), or is not used (`-S`); measured with gcc 11 and 12, clang 14 and 16.
     pub error_removes_output: bool,

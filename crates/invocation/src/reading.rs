@@ -58,6 +58,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) dependencies: Dependencies,
     pub(crate) debug_level: u8,
     pub(crate) split_dwarf: bool,
+    /// What would be split off stays in the object.
+    pub(crate) split_within: bool,
     /// The option because of which gcc must expand macros here.
     pub(crate) needs_full_text: Option<String>,
     pub(crate) pedantic: bool,
@@ -116,6 +118,7 @@ impl<'a> Reading<'a> {
             dependencies: Dependencies::default(),
             debug_level: 0,
             split_dwarf: false,
+            split_within: false,
             needs_full_text: None,
             pedantic: false,
             unused_macros: false,
@@ -244,8 +247,9 @@ impl<'a> Reading<'a> {
             Meaning::Specs => return (true, self.specs(value, word)),
             Meaning::NativeCpu => self.natives.push(word.arguments[0].clone()),
             Meaning::SplitDwarf => {
-                if value == "single" {
-                    self.stay(Reason::SideOutput, word.shown());
+                self.split_within = value == "single";
+                if self.split_within {
+                    self.stay(Reason::NotInText, word.shown());
                 }
                 self.split_dwarf = !spec.spelling.starts_with("-gno-");
             }

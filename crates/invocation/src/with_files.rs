@@ -2,7 +2,10 @@
 //!
 //! It is the user's own: what is left out is the source, `-o`, `-x` (the executor is told the language) and
 //! the names of dependency files, since both are written elsewhere there; what is added is `-c` or `-S` at the end,
-//! a colour option, and the target of dependency rules, which would be named after `-o`.
+//! a colour option, the target of dependency rules, which would be named after `-o`, and the name of split debug
+//! information, which would be too.
+
+mod split;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -23,8 +26,7 @@ pub(crate) fn of(
     colour: Option<&'static str>,
 ) -> Option<WithFiles> {
     // -fverbose-asm lists what gcc makes of the host's memory.
-    let odd = reading.split_dwarf
-        || reading.verbose_assembly.is_some()
+    let odd = reading.verbose_assembly.is_some()
         || reading.directives_only
         || !reading.extra_files.is_empty()
         || !reading.tool_options.is_empty();
@@ -67,6 +69,10 @@ pub(crate) fn of(
     }
     arguments.extend(colour.map(OsString::from));
     dependency_target(reading, &mut arguments, true);
+    let names_split = reading.split_dwarf && !reading.syntax_only;
+    if names_split {
+        arguments.extend(split::names(reading, output)?);
+    }
     arguments.push(if reading.assembly { "-S" } else { "-c" }.into());
     let is_piped = arguments
         .iter()
@@ -75,6 +81,7 @@ pub(crate) fn of(
         error_removes_output: !reading.syntax_only
             && (reading.family == Family::Clang || reading.assembly || is_piped),
         arguments,
+        least_gcc: if names_split { split::LEAST_GCC } else { 0 },
         dependencies: dependencies(reading, file, output).ok()?,
     })
 }

@@ -119,6 +119,8 @@ const OPTIONS: &[&str] = &[
     "-fsyntax-only",
     "-fsyntax-only -Wall -MD -MF out/@.d",
     "-S -g",
+    "-g -gsplit-dwarf",
+    "-O2 -g3 -gsplit-dwarf -MD -MF out/@.d",
 ];
 const FOR_C: &[&str] = &[
     "-std=c99 -Wall",

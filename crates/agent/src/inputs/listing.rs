@@ -23,6 +23,8 @@ pub(crate) struct Listing {
     pub(crate) arguments: Vec<Vec<u8>>,
     /// Some file names others as the source of its lines, which gcc quotes when it speaks.
     pub(crate) renames: bool,
+    /// Which gcc reads it.
+    pub(crate) gcc: Option<u32>,
     /// A header that is not there: the compile ends with that.
     pub(crate) missing: Option<Vec<u8>>,
 }
@@ -58,6 +60,7 @@ pub(crate) struct Listed<'a> {
     pub(crate) marks: &'a [PathBuf],
     pub(crate) arguments: &'a [Vec<u8>],
     pub(crate) source: &'a Path,
+    pub(crate) gcc: Option<u32>,
 }
 
 impl Listed<'_> {
@@ -127,6 +130,7 @@ impl Listed<'_> {
         let listing = Listing {
             arguments: self.arguments.to_vec(),
             renames: facts.renames,
+            gcc: self.gcc,
             missing: self.reached.missing.clone(),
             entries,
             digest,

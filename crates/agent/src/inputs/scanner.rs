@@ -183,6 +183,7 @@ impl Scanner {
             marks: &marks.cloned().collect::<Vec<_>>(),
             arguments: &kind.own.arguments,
             source,
+            gcc: kind.compiler.gnuc.filter(|_| !kind.compiler.is_clang),
         };
         let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
         let (listing, way) = listed.list(disk, library, &mut catalogue)?;

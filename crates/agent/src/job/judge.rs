@@ -108,7 +108,7 @@ pub(super) fn judge_of_files(
             "no dependency rules came",
         ));
     }
-    if speaks_alike && !verdict.has_dwo {
+    if speaks_alike && (!verdict.has_dwo || plan.dwo.is_some()) {
         return Ok(Judged::Whole);
     }
     judge(verdict, outline, plan)

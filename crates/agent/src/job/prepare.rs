@@ -233,6 +233,12 @@ pub(crate) async fn files(
         }
     };
     let (found, with_files) = match (listing, with_files) {
+        (Ok(found), Some(with_files))
+            if (found.listing.gcc).is_some_and(|gcc| gcc < with_files.least_gcc) =>
+        {
+            chronicle.why_text("this gcc names its outputs in another way".to_owned());
+            return Ok(None);
+        }
         (Ok(found), Some(with_files)) => {
             chronicle.input(found.input, found.listing.files);
             (found, with_files)

@@ -12,6 +12,18 @@ use super::order::{Files, Order, Split};
 const MIRROR: &str = "floe-mirror";
 const OBJECT: &str = "out.o";
 const RULES: &str = "out.d";
+const SPLIT: &str = "out.dwo";
+
+/// What gcc's driver does with an object whose debug information is split: by itself it would write beside what the
+/// object calls that, in a tree where nobody writes.
+pub(crate) fn split_specs() -> String {
+    let scratch = Path::new(super::SCRATCH);
+    let (object, split) = (scratch.join(OBJECT), scratch.join(SPLIT));
+    let (object, split) = (object.display(), split.display());
+    format!(
+        "*asm_final:\n%{{gsplit-dwarf: \n objcopy --extract-dwo {object} {split} \n objcopy --strip-dwo {object} }}\n\n"
+    )
+}
 
 pub(super) struct Command {
     pub(super) arguments: Vec<CString>,
@@ -47,6 +59,13 @@ fn of_files(order: &Order, files: &Files, scratch: &Path) -> Result<Command, Bad
     if files.dependencies {
         arguments.extend([c"-MF".into(), c(scratch.join(RULES).as_os_str())?]);
     }
+    if files.split && order.is_clang() {
+        let split = c(scratch.join(SPLIT).as_os_str())?;
+        arguments.extend([c"-Xclang".into(), c"-split-dwarf-output".into()]);
+        arguments.extend([c"-Xclang".into(), split]);
+    } else if files.split {
+        arguments.push(c(OsStr::new(&format!("-specs={}", super::SPLIT_SPECS)))?);
+    }
     if may_pipe(order) {
         arguments.push(c"-pipe".into());
     }
@@ -60,7 +79,7 @@ fn of_files(order: &Order, files: &Files, scratch: &Path) -> Result<Command, Bad
         directory: PathBuf::from(OsStr::from_bytes(order.working_dir.as_bytes())),
         directories: Vec::new(),
         object: files.object.then(|| PathBuf::from(OBJECT)),
-        dwo: None,
+        dwo: files.split.then(|| PathBuf::from(SPLIT)),
         dependencies: files.dependencies.then(|| PathBuf::from(RULES)),
         environment,
     })
@@ -222,6 +241,7 @@ mod tests {
         let order = Order {
             files: Some(Files {
                 object: true,
+                split: false,
                 dependencies: true,
                 environment: vec![c"TZ=UTC".into()],
             }),

@@ -24,6 +24,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use toolchain::{Identity, NotOwn};
 
+pub(crate) use command::split_specs;
 pub use failure::Failure;
 pub use order::{BadOrder, Order};
 pub use scratch::Room;
@@ -107,6 +108,8 @@ const VERIFY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where a job of files has its scratch directory: everything else in its tree is somebody's.
 pub(crate) const SCRATCH: &str = "/floe-scratch";
+/// Where every tree of files has [`split_specs`].
+pub(crate) const SPLIT_SPECS: &str = "/floe-split.specs";
 
 /// Makes sandboxes for foreign jobs below a directory of its own. Cheap to clone.
 #[derive(Clone)]

@@ -77,6 +77,8 @@ pub struct Order {
 pub(super) struct Files {
     /// The object is wanted.
     pub(super) object: bool,
+    /// Debug information is split off.
+    pub(super) split: bool,
     /// The rules for make are wanted.
     pub(super) dependencies: bool,
     /// `NAME=value`.
@@ -154,7 +156,9 @@ impl TryFrom<&Compile> for Order {
                 .collect::<Result<_, _>>()?,
             input_file: c_string(message.source.as_bytes().to_vec(), "the input file's name")?,
             working_dir: c_string(directory.to_vec(), "the working directory")?,
-            split: split.then(|| Split::new(directory, output)).transpose()?,
+            split: (split && message.inputs.is_none())
+                .then(|| Split::new(directory, output))
+                .transpose()?,
             files: match (message.input, &message.inputs) {
                 (InputKind::Text, None) => None,
                 (InputKind::Files, Some(inputs)) => Some(Files::new(message, inputs)?),
@@ -204,11 +208,9 @@ impl Files {
         if !message.directory.as_bytes().starts_with(b"/") {
             return bad("its directory is not absolute");
         }
-        if message.wanted.contains(&OutputKind::SplitDwarf) {
-            return bad("split debug information names its output");
-        }
         Ok(Self {
             object: message.wanted.contains(&OutputKind::Object),
+            split: message.wanted.contains(&OutputKind::SplitDwarf),
             dependencies: message.wanted.contains(&OutputKind::Dependencies),
             environment: inputs
                 .environment

@@ -24,7 +24,7 @@ use super::index::Slot;
 use super::limits::Charge;
 use super::places::Step;
 use super::tools::{Tool, Tools};
-use crate::executor::SCRATCH;
+use crate::executor::{SCRATCH, SPLIT_SPECS, split_specs};
 
 /// What a file takes beside its bytes, and a directory, on usual file systems.
 const BLOCK: u64 = 4096;
@@ -189,6 +189,11 @@ impl Tree {
             }
         }
         directory(&tree.top, &SCRATCH.as_bytes()[1..])?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let mut specs = File::from(openat(&tree.top, &SPLIT_SPECS[1..], flags, mode)?);
+        specs.write_all(split_specs().as_bytes())?;
+        fchmod(&specs, Mode::from_raw_mode(0o444))?;
         Ok(tree)
     }
 

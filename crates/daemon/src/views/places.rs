@@ -8,7 +8,7 @@ use job::Digest;
 
 use super::index::{Index, Known, Slot, Thing};
 use super::tools::{Tool, Tools};
-use crate::executor::SCRATCH;
+use crate::executor::{SCRATCH, SPLIT_SPECS};
 
 /// A path that leads through more links leads nowhere, as in the kernel.
 const MOST_LINKS: usize = 40;
@@ -73,7 +73,9 @@ impl Places {
         let mut places: HashMap<Arc<[u8]>, At> = tools
             .map(|(path, tool)| (Arc::clone(path), at(tool)))
             .collect();
-        places.insert(SCRATCH.as_bytes().into(), At::Scratch);
+        for own in [SCRATCH, SPLIT_SPECS] {
+            places.insert(own.as_bytes().into(), At::Scratch);
+        }
         Self {
             at: places,
             has: Bits::default(),

@@ -82,6 +82,7 @@ fn nothing_is_below_what_is_no_directory() {
         "/usr/bin/gcc/x.h",
         "/floe-scratch",
         "/floe-scratch/x.h",
+        "/floe-split.specs",
     ] {
         assert!(!fits(&[entry(path, file(b"y"))]), "{path}");
         assert!(!fits(&[entry(path, What::Directory)]), "{path}");

@@ -57,6 +57,26 @@ fn everything_stays_but_source_output_and_names_of_dependency_files() {
             "-fsyntax-only -MD -MQ d/x.s -S",
             Some("d/x.d"),
         ),
+        (
+            "gcc -g -gsplit-dwarf -c d/a.cc -o o/a.cc.o",
+            "-g -gsplit-dwarf -dumpdir o/ -dumpbase a.cc -dumpbase-ext  -c",
+            None,
+        ),
+        (
+            "gcc -g -gsplit-dwarf -c d/a.cc",
+            "-g -gsplit-dwarf -dumpdir  -dumpbase a -dumpbase-ext  -c",
+            None,
+        ),
+        (
+            "clang -g -gsplit-dwarf -c d/a.c -o o/x",
+            "-g -gsplit-dwarf -Xclang -split-dwarf-file -Xclang o/x.dwo -c",
+            None,
+        ),
+        (
+            "clang -g -gsplit-dwarf=single -S d/a.c",
+            "-g -gsplit-dwarf=single -Xclang -split-dwarf-file -Xclang a.s -S",
+            None,
+        ),
         ("gcc -finput-charset=x -c a.c", "", None),
     ] {
         let expected = (arguments.to_owned(), dependencies.map(str::to_owned));
@@ -71,7 +91,9 @@ fn everything_stays_but_source_output_and_names_of_dependency_files() {
 #[test]
 fn what_reads_or_writes_more_is_text() {
     for line in [
-        "gcc -gsplit-dwarf -g -c a.c",
+        "gcc -gsplit-dwarf -g -flto -c a.c",
+        "clang -gsplit-dwarf -g1 -c a.c",
+        "gcc -gsplit-dwarf -g -c a.c -o d/.o",
         "gcc -Wp,-MD,x.d,-MP -c a.c",
         "gcc -Wp,-MD,x.d -Wp,-MD,y.d -c a.c",
         "gcc -Wp,-MD,x.d -MMD -c a.c",
@@ -110,6 +132,11 @@ fn what_text_does_not_keep_travels_as_files_only() {
     stays("gcc -fsyntax-only a.i", Reason::SyntaxOnly);
     // Neither nor.
     stays("gcc -g3 -B/x -c a.c", Reason::NotInText);
+    stays(
+        "clang -gsplit-dwarf -g -emit-llvm -c a.c",
+        Reason::NotInText,
+    );
+    stays("clang -gsplit-dwarf -g -S a.c", Reason::NotInText);
     stays("gcc -S -fverbose-asm a.c", Reason::NotInText);
     stays(
         "gcc -g3 -frecord-gcc-switches -c a.c",

@@ -25,6 +25,7 @@ pub(super) fn probes() -> Vec<Probe> {
         probe("errors beside old outputs, -pipe", WRONG, old!("-c -pipe")),
         probe("errors beside old outputs, -S", WRONG, old!("-S")),
         probe("errors beside old outputs, -fsyntax-only", WRONG, old!("-S -pipe -fsyntax-only")),
+        probe("errors beside old outputs, -gsplit-dwarf", WRONG, concat!("echo old >out/a.dwo; ", old!("-g -gsplit-dwarf -c"))),
         probe("errors beside old outputs, no rules", WRONG, "echo old >out/a.o; echo old >out/a.d; $CC -c a.c -o out/a.o"),
         probe("the first error is the last", WRONG, old!("-c -Wfatal-errors")),
         probe("errors in colours", WRONG, "$CC -fdiagnostics-color=always -c a.c -o out/a.o"),
