@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wire::field::Line;
-use ::wire::message::{Denied, Message, Retry};
+use ::wire::message::{Denied, Message, Pinned, Retry};
+use ::wire::name::InterfaceName;
 use ::wire::{Limits, ResetCode, Side};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
@@ -89,6 +90,13 @@ async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Resu
             false => tracing::debug!("user {shown} {text}"),
         }
         return deny(exchange, "this user may not act in its host's name", "user").await;
+    }
+    // Whoever is no member has its jobs done by others as well, where icecream's protocol is spoken.
+    if let Some(interface) = transport::pinned() {
+        match InterfaceName::parse(&interface) {
+            Ok(interface) => exchange.send(Pinned { interface }).await?,
+            Err(_) => return deny(exchange, "its interface has an odd name", "failed").await,
+        }
     }
     let Some(mut papers) = desk.papers else {
         return deny(exchange, "this host is no member of a cluster", "no-member").await;

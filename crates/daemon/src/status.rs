@@ -2,6 +2,7 @@
 //! whether compiles of other hosts are taken.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use icecream::Environment;
 use job::ClientId;
@@ -41,6 +42,8 @@ pub struct Status<'a> {
     pub open_to: Openness,
     /// Why this host is a member of its cluster no more.
     pub fallen: Option<String>,
+    /// What connections go out by, if not as the routing table says.
+    pub interface: Option<Arc<str>>,
 }
 
 /// The names of feature bits: what a daemon can unpack beyond gzip and bzip2.
@@ -117,6 +120,9 @@ impl Status<'_> {
         if let Some(fallen) = &self.fallen {
             writeln!(out, "  Membership: none ({fallen})")?;
         }
+        if let Some(interface) = &self.interface {
+            writeln!(out, "  Interface: {interface}")?;
+        }
         match &self.lending {
             Ok(manner) => writeln!(out, "  Foreign jobs: {manner}"),
             Err(Closed { why, until }) => {
@@ -160,6 +166,7 @@ mod tests {
             lending: Ok("taken"),
             open_to: Openness::Members,
             fallen: None,
+            interface: None,
         };
         let expected = "\
 Node Name: nodeB
@@ -192,6 +199,11 @@ Node Name: nodeB
         };
         let closed = "  Foreign jobs: none (it is late)\n  Foreign jobs again: at 7:00\n";
         assert!(alone.text().ends_with(closed));
+        let alone = Status {
+            interface: Some("eth1".into()),
+            ..alone
+        };
+        assert!(alone.text().contains("  Interface: eth1\n"));
         let over = "  Membership: none (this host was revoked)\n";
         assert!(alone.text().contains(over));
         assert!(

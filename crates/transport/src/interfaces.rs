@@ -31,7 +31,12 @@ pub fn broadcast_addresses(reach: Reach) -> Result<Vec<Ipv4Addr>, InterfaceError
     if reach == Reach::Loopback {
         return Ok(vec![Ipv4Addr::LOCALHOST]);
     }
-    let is_meant = |interface: &&Interface| pin::pinned().is_none_or(|it| interface.name == it);
+    let pinned = pin::pinned();
+    let is_meant = |interface: &&Interface| {
+        pinned
+            .as_deref()
+            .is_none_or(|pinned| interface.name == pinned)
+    };
     let mut addresses: Vec<_> = if_addrs::get_if_addrs()?
         .iter()
         .filter(is_meant)

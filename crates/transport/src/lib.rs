@@ -40,7 +40,7 @@ pub use listen::{
     accept_tcp, accept_unix, bind_udp, listen_all, listen_everywhere, listen_tcp, listen_unix,
 };
 pub use lobby::{Guest, Lobby};
-pub use pin::pin_to;
+pub use pin::{pin_to, pinned};
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;
 pub use secure::is_native;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -21,13 +22,13 @@ const MAX_PATH: usize = 107;
 
 /// Listens on a TCP address; port 0 takes any free one.
 pub fn listen_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    listen_at(address, false)
+    listen_at(address, false, None)
 }
 
 /// Listens on all addresses of this host, IPv4 and IPv6, with one socket.
 pub fn listen_everywhere(port: u16) -> Result<TcpListener, ListenError> {
     let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    match listen_at(everywhere, true) {
+    match listen_at(everywhere, true, None) {
         // A kernel without IPv6, or with none of its addresses.
         Err(ListenError::Port { .. }) => listen_tcp((Ipv4Addr::UNSPECIFIED, port).into()),
         listening => listening,
@@ -39,13 +40,32 @@ pub fn listen_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, L
     match addresses {
         [] => Ok(vec![listen_everywhere(port)?]),
         some => {
-            let one = |ip: &IpAddr| listen_tcp(SocketAddr::new(*ip, port));
-            some.iter().map(one).collect()
+            let mut listeners = Vec::new();
+            for ip in some {
+                for device in devices(*ip) {
+                    let address = SocketAddr::new(*ip, port);
+                    listeners.push(listen_at(address, false, device.as_deref())?);
+                }
+            }
+            Ok(listeners)
         }
     }
 }
 
-fn listen_at(address: SocketAddr, dual: bool) -> Result<TcpListener, ListenError> {
+/// What a listener is bound to besides its address. Answers to those who connect go by the routing table, too, so
+/// that of a pinned service is bound to its interface; whoever connects from this host comes by the loopback.
+fn devices(ip: IpAddr) -> Vec<Option<Arc<str>>> {
+    match pin::pinned() {
+        Some(interface) if !ip.is_loopback() => vec![Some(interface), Some("lo".into())],
+        _ => vec![None],
+    }
+}
+
+fn listen_at(
+    address: SocketAddr,
+    dual: bool,
+    device: Option<&str>,
+) -> Result<TcpListener, ListenError> {
     let listen = || {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?
@@ -53,6 +73,9 @@ fn listen_at(address: SocketAddr, dual: bool) -> Result<TcpListener, ListenError
             TcpSocket::new_v6()?
         };
         socket.set_reuseaddr(true)?;
+        if let Some(device) = device {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
         if address.is_ipv6() {
             // Another socket may have the port's IPv4 side.
             rustix::net::sockopt::set_ipv6_v6only(&socket, !dual)?;
@@ -78,7 +101,7 @@ pub fn bind_udp(address: SocketAddr) -> Result<UdpSocket, ListenError> {
 /// Datagrams go where connections go, and come from there.
 pub(crate) fn pin_udp(socket: impl AsFd) -> io::Result<()> {
     let socket = rustix::io::dup(socket)?;
-    match pin::pinned() {
+    match pin::pinned().as_deref() {
         Some("lo") | None => Ok(()),
         Some(device) => UdpSocket::from_std(socket.into())?.bind_device(Some(device.as_bytes())),
     }

@@ -115,7 +115,28 @@ impl HostText {
     }
 }
 
+/// A network interface, as Linux lets them be called: 1 to 15 printable ASCII characters, no slash and no colon.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InterfaceName(String);
+
+impl InterfaceName {
+    pub fn parse(given: &str) -> Result<Self, Invalid> {
+        let good = |b: u8| b.is_ascii_graphic() && !b"/:".contains(&b);
+        let is_name = (1..16).contains(&given.len()) && given.bytes().all(good);
+        if is_name && !matches!(given, "." | "..") {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(Invalid::new("no name of a network interface"))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 parsed! {
+    InterfaceName, "the name of a network interface: 1 to 15 printable ASCII characters without slash and colon";
     HostText, "a host's name or an IP address without brackets: 1 to 253 letters, digits and . - : _ %, not starting with -";
 }
 

@@ -55,7 +55,7 @@ complete -c floe -n "__fish_floe_using_subcommand scheduler" -s a -l algorithm -
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand scheduler" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one; agents of a daemon\'s host send nothing by another one either' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand scheduler" -s r -l persistent-client-connection -d 'Keep the daemons when a better scheduler announces itself'
@@ -101,7 +101,7 @@ complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subco
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one; agents of a daemon\'s host send nothing by another one either' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand cluster; and __fish_seen_subcommand_from serve" -l directory -d 'Where authority/ and member/ are [default: FLOE_STATE_DIR, for root /var/lib/floe, else ~/.local/state/floe]' -r -F
@@ -142,7 +142,7 @@ false\t''"
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s l -l log-file -d 'Append the log to this file instead of stderr' -r -F
 complete -c floe -n "__fish_floe_using_subcommand daemon" -s u -l user-uid -d 'Account to run as when started by root' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l pid-file -d 'Write the process number to this file, and keep it locked while the service runs' -r -F
-complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one' -r
+complete -c floe -n "__fish_floe_using_subcommand daemon" -s i -l interface -d 'Listen only on this interface\'s address, and send nothing by another one; agents of a daemon\'s host send nothing by another one either' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l listen -d 'Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l advertise -d 'Where other hosts reach this service, if not at the address that they see; up to eight, with commas between' -r
 complete -c floe -n "__fish_floe_using_subcommand daemon" -l print-config -d 'Print a commented configuration file with every option and its default'

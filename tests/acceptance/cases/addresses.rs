@@ -88,13 +88,9 @@ fn a_pinned_interface_is_the_only_one_that_anything_leaves_by() -> Result<()> {
     let floe = Programs::locate(Floe)?.floe.context("floe")?;
     let mut lab = lab(&floe)?;
     let host = lab.host(&HostSpec::new("two-links"))?;
-    let second = "ip link add eth1 type veth peer name far1 \
-         && echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6 \
-         && echo 1 >/proc/sys/net/ipv6/conf/far1/disable_ipv6 \
-         && ip address add 10.99.0.1/24 broadcast + dev eth1 \
-         && ip link set eth1 up && ip link set far1 up \
-         && ip neighbour add 10.99.0.7 lladdr 02:00:00:00:00:07 dev eth1";
-    on(&host, &floe, second).run(SOON)?.ok()?;
+    let second =
+        format!("{SECOND_LINK} && ip neighbour add 10.99.0.7 lladdr 02:00:00:00:00:07 dev eth1");
+    on(&host, &floe, &second).run(SOON)?.ok()?;
     // A scheduler that announces itself, a daemon that looks for one, and one that was told of one behind
     // the other link.
     let services = |pin: &str| {
@@ -113,6 +109,80 @@ fn a_pinned_interface_is_the_only_one_that_anything_leaves_by() -> Result<()> {
     let loose = sent(&host, "eth1")?;
     ensure!(loose >= pinned + 3, "without -i {} packets", loose - pinned);
     Ok(())
+}
+
+/// A second link, whose other end answers nobody.
+const SECOND_LINK: &str = "ip link add eth1 type veth peer name far1 \
+     && echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6 \
+     && echo 1 >/proc/sys/net/ipv6/conf/far1/disable_ipv6 \
+     && ip address add 10.99.0.1/24 broadcast + dev eth1 \
+     && ip link set eth1 up && ip link set far1 up";
+
+/// The routing table names the wrong link for the executor: who does as it says has no job done there, and
+/// leaves packets on that link.
+fn an_agent_keeps_to_its_daemons_interface(cluster: &[&str], daemon: &str) -> Result<()> {
+    let floe = Programs::locate(Floe)?.floe.context("floe")?;
+    let mut lab = lab(&floe)?;
+    let (one, two) = (
+        lab.host(&HostSpec::new("one"))?,
+        lab.host(&HostSpec::new("two"))?,
+    );
+    let executor = one.address();
+    let mut line = String::new();
+    for command in cluster {
+        let said = on(&one, &floe, command).run(SOON)?.ok()?;
+        let mut words = said.split_whitespace();
+        line = words
+            .find(|word| word.starts_with("floe1:"))
+            .map_or(line, str::to_owned);
+    }
+    if !line.is_empty() {
+        let join = format!("floe join {line}");
+        on(&two, &floe, &join).run(SOON)?.ok()?;
+    }
+    let misled = format!(
+        "{SECOND_LINK} && ip neighbour add 10.99.0.7 lladdr 02:00:00:00:00:07 dev eth1 \
+         && ip route add {executor}/32 via 10.99.0.7 dev eth1"
+    );
+    on(&two, &floe, &misled).run(SOON)?.ok()?;
+    let before = sent(&two, "eth1")?;
+    let daemon = format!("exec floe daemon -s {executor} {daemon} -i eth0");
+    let daemon = on(&two, &floe, &daemon).log("daemon").start()?;
+    std::fs::write(two.home().join("hello.c"), "int main(void) { return 0; }\n")?;
+    let done = until("a job runs on the other host", SOON, || {
+        on(&two, &floe, "icecc gcc -c hello.c").run(SOON)?.ok()?;
+        let told = on(&two, &floe, "floe explain --json hello.c").run(SOON)?;
+        Ok(told.ok()?.contains(&format!("{executor}:10245")))
+    });
+    done.with_context(|| daemon.log())?;
+    let status = on(&two, &floe, "floe status").run(SOON)?.ok()?;
+    ensure!(status.contains("one"), "{status}");
+    let after = sent(&two, "eth1")?;
+    ensure!(after == before, "{} packets went astray", after - before);
+    // Without the option they go where the table says, the agent's and the daemon's.
+    drop(daemon);
+    let agent = format!(
+        "floe agent --stop; timeout 3 python3 -c 'import socket; socket.create_connection((\"{executor}\", 10245))'"
+    );
+    ensure!(
+        on(&two, &floe, &agent).run(SOON)?.ok().is_err(),
+        "it was reached"
+    );
+    ensure!(sent(&two, "eth1")? > after, "the other link is not used");
+    Ok(())
+}
+
+#[test]
+fn a_members_agent_keeps_to_the_interface_of_its_daemon() -> Result<()> {
+    need!(Need::Namespaces, Need::Suite(Floe), Need::Program("gcc"));
+    an_agent_keeps_to_its_daemons_interface(&["floe up"], "")
+}
+
+#[test]
+fn an_agent_of_no_member_keeps_to_the_interface_of_its_daemon() -> Result<()> {
+    need!(Need::Namespaces, Need::Suite(Floe), Need::Program("gcc"));
+    let cluster = ["floe scheduler --icecream -d", "floe daemon --icecream -d"];
+    an_agent_keeps_to_its_daemons_interface(&cluster, "--icecream")
 }
 
 #[test]

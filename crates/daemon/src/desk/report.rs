@@ -49,6 +49,7 @@ impl Desk {
             lending: lending.closed().map_or(Ok(lending.manner()), Err),
             open_to: self.config.openness(),
             fallen,
+            interface: transport::pinned(),
         }
         .text()
     }

@@ -122,7 +122,7 @@ pub(crate) struct ServiceOptions {
     /// Write the process number to this file, and keep it locked while the service runs
     #[arg(long = "pid-file", value_name = "FILE", value_parser = values::path())]
     pub(crate) pid_file: Option<PathBuf>,
-    /// Listen only on this interface's address, and send nothing by another one
+    /// Listen only on this interface's address, and send nothing by another one; agents of a daemon's host send nothing by another one either
     #[arg(short = 'i', long, alias = "i", value_name = "IFNAME", value_parser = values::name)]
     pub(crate) interface: Option<String>,
     /// Listen on this address, IPv4 or IPv6, instead of all; up to eight, with commas between

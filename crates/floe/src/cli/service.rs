@@ -148,7 +148,7 @@ pub(crate) fn bind_address(interface: Option<&str>) -> anyhow::Result<Option<IpA
     };
     let address = transport::interface_address(name)?;
     if name != "lo" {
-        transport::pin_to(name);
+        transport::pin_to(Some(name));
     }
     Ok(Some(address))
 }

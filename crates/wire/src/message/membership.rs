@@ -7,7 +7,7 @@ use super::schedulers::{Address, SchedulerPlace};
 use crate::define::{messages, parts};
 use crate::field::{Exactly, Line, List, Opaque};
 use crate::make::choices;
-use crate::name::{Count, Port, Size, UnixSeconds};
+use crate::name::{Count, InterfaceName, Port, Size, UnixSeconds};
 
 choices! {
     /// How a member stands.
@@ -180,5 +180,12 @@ messages! {
         7 (uint64) list_size: Size;
         /// Why no member talks to this host any more, for people; empty as long as nothing speaks against it.
         8 (string) trouble: Line<400>;
+    }
+
+    /// The owner of this host chose the interface by which its daemon talks to others, and agents are to do the same.
+    /// It comes before Credentials or Denied; when it does not, every interface is allowed.
+    Pinned = 93, "daemon → agent of its host, the first on WantCredentials' stream" {
+        /// Connections go out by this interface, save those to this host itself.
+        1 (string) interface: InterfaceName;
     }
 }

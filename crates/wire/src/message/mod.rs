@@ -137,6 +137,7 @@ all!(
     Done,
     WantCredentials,
     Credentials,
+    Pinned,
 );
 
 pub(crate) fn read<M: Body>(body: &[u8]) -> Result<M, Unreadable> {

@@ -355,9 +355,13 @@ fn agent() -> Vec<Step> {
         list_size: size(list_of_revoked.len() as u64),
         trouble: Default::default(),
     };
+    let pinned = Pinned {
+        interface: InterfaceName::parse("eth0").unwrap(),
+    };
     vec![
         (CONNECTING, Act::Open(WantCredentials {}.into())),
         (CONNECTING, Act::End(0)),
+        (ACCEPTING, Act::Say(0, pinned.into())),
         (ACCEPTING, Act::Say(0, credentials.into())),
         (ACCEPTING, Act::Data(0, list_of_revoked)),
         (ACCEPTING, Act::End(0)),

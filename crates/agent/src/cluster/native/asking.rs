@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info};
 use transport::{Incoming, Link, hello, receive_list};
 use wire::message::{Message, WantCredentials};
+use wire::name::InterfaceName;
 use wire::{Limits, Side};
 
 use super::Cluster;
@@ -95,6 +96,15 @@ fn tell(cluster: &Weak<Cluster>, what: impl Fn(&Cluster)) -> bool {
     cluster.as_deref().map(what).is_some()
 }
 
+/// Connections go where this host's daemon lets its own go; those that went elsewhere serve no new job.
+fn keep_to(cluster: &Weak<Cluster>, interface: Option<&InterfaceName>) {
+    let name = interface.map(InterfaceName::as_str);
+    if transport::pin_to(name) {
+        info!("connections go out by {}", name.unwrap_or("any interface"));
+        tell(cluster, Cluster::goes_another_way);
+    }
+}
+
 async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life>) -> Ended {
     for socket in sockets {
         let life = Life::at(socket);
@@ -114,6 +124,8 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
         };
         let began = Instant::now();
         let mut greeted = false;
+        // What an earlier daemon said is void.
+        let mut interface = None;
         loop {
             let next = exchange.next();
             let next = match greeted {
@@ -125,7 +137,13 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
             };
             match next {
                 Ok(Some(Incoming::Message(message))) => match *message {
+                    Message::Pinned(pinned) if interface.is_none() && !greeted => {
+                        interface = Some(pinned.interface);
+                    }
                     Message::Credentials(given) => {
+                        if !greeted {
+                            keep_to(cluster, interface.as_ref());
+                        }
                         greeted = true;
                         let list = timeout(ANSWER, receive_list(&mut exchange, &given)).await;
                         let Ok(Ok(list)) = list else {
@@ -147,6 +165,7 @@ async fn ask(cluster: &Weak<Cluster>, sockets: &[PathBuf], foreign: &Option<Life
                         }
                     }
                     Message::Denied(denied) => {
+                        keep_to(cluster, interface.as_ref());
                         return Ended::Denied(denied.text.as_str().to_owned());
                     }
                     other => return Ended::Denied(format!("{} came", other.name())),

@@ -183,6 +183,12 @@ impl Cluster {
         self.answered.send_replace(true);
     }
 
+    /// What is connected goes out by an interface that is not to be used any more.
+    fn goes_another_way(&self) {
+        self.standing().generation += 1;
+        self.pool.renew();
+    }
+
     /// The daemon says that this host is no member.
     fn is_open(&self) {
         let mut standing = self.standing();

@@ -8,8 +8,8 @@ use daemon::Openness;
 use membership::UnixTime;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+use transport::HostPort;
 
 use super::control::{self, Host, Job};
 use super::member;
@@ -69,6 +69,8 @@ pub(crate) struct Daemon {
     pub(crate) open_to: Option<String>,
     /// Why this host is a member of its cluster no more.
     pub(crate) fallen: Option<String>,
+    /// The only one that its connections go out by. Absent if the routing table says.
+    pub(crate) interface: Option<String>,
 }
 
 impl Daemon {
@@ -119,6 +121,10 @@ pub(crate) async fn gather(named: Option<&str>) -> Status {
         }
     };
     problems.extend(fallen(daemon.as_ref()));
+    if let Some(interface) = daemon.as_ref().and_then(|it| it.interface.as_deref()) {
+        // Looking is no reason to use another link than jobs do.
+        transport::pin_to(Some(interface));
+    }
     let address = named
         .map(str::to_owned)
         .or_else(|| scheduler_of(daemon.as_ref()));
@@ -229,6 +235,7 @@ pub(crate) async fn daemon() -> Result<Option<Daemon>, String> {
                 foreign_jobs: None,
                 open_to: None,
                 fallen: None,
+                interface: None,
             })),
             Err(_) => Err(format!(
                 "daemon at {shown} accepts connections but does not answer; restart it"
@@ -261,6 +268,7 @@ fn read_internals(text: &str, socket: String) -> Daemon {
             again: value("Foreign jobs again"),
         }),
         open_to: value("Open to"),
+        interface: value("Interface"),
         fallen: value("Membership")
             .and_then(|said| Some(said.strip_prefix("none (")?.strip_suffix(')')?.to_owned())),
     }
@@ -271,7 +279,13 @@ async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
         Some((host, port)) => (host, port.parse().unwrap_or(daemon::SCHEDULER_PORT)),
         None => (address, daemon::SCHEDULER_PORT),
     };
-    let stream = TcpStream::connect((host, port.saturating_add(1))).await?;
+    let place = HostPort {
+        host: host.to_owned(),
+        port: port.saturating_add(1),
+    };
+    let address_of_control = place.resolve().await.map_err(std::io::Error::other)?;
+    let connected = transport::connect_tcp_stream(address_of_control, PATIENCE, None).await;
+    let stream = connected.map_err(std::io::Error::other)?;
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     let mut greeting = String::new();

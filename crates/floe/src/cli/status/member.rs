@@ -80,14 +80,19 @@ async fn look_at(live: &Live, at: &HostPort, whom: Expect) -> Result<Look> {
 async fn credentials(socket: &Path) -> Result<(Live, Vec<HostPort>)> {
     let stream = UnixStream::connect(socket).await?;
     let (_link, mut exchange) = open(stream.into(), WantCredentials {}).await?;
-    let given = match exchange.next().await? {
-        Some(Incoming::Message(message)) => *message,
-        _ => bail!("the daemon said nothing"),
-    };
-    let given = match given {
-        Message::Credentials(given) => given,
-        Message::Denied(denied) => bail!("{}", denied.text),
-        other => bail!("the daemon answered with {}", other.name()),
+    let given = loop {
+        let said = match exchange.next().await? {
+            Some(Incoming::Message(message)) => *message,
+            _ => bail!("the daemon said nothing"),
+        };
+        match said {
+            Message::Pinned(pinned) => {
+                transport::pin_to(Some(pinned.interface.as_str()));
+            }
+            Message::Credentials(given) => break given,
+            Message::Denied(denied) => bail!("{}", denied.text),
+            other => bail!("the daemon answered with {}", other.name()),
+        }
     };
     let list = receive_list(&mut exchange, &given).await?;
     let schedulers = given.scheduler.iter().filter_map(host_port).collect();

@@ -52,6 +52,9 @@ fn daemon(text: &mut String, daemon: Option<&Daemon>) -> std::fmt::Result {
             if let Some(open_to) = &daemon.open_to {
                 writeln!(text, "             open to: {open_to}")?;
             }
+            if let Some(interface) = &daemon.interface {
+                writeln!(text, "             sends by {interface} only")?;
+            }
             let Some(jobs) = &daemon.foreign_jobs else {
                 return Ok(());
             };
