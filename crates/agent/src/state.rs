@@ -125,7 +125,7 @@ pub(crate) struct State {
 const MAX_UNWRITTEN: usize = 10_000;
 
 /// From one write of the log to the next, unless somebody asks.
-const TOGETHER: Duration = Duration::from_millis(50);
+const TOGETHER: Duration = Duration::from_millis(200);
 
 impl State {
     pub(crate) fn new(cores: usize, idle_limit: Duration, now: Instant) -> Self {

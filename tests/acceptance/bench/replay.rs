@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acceptance::project::Tree;
 use anyhow::{Context, Result, bail};
@@ -178,7 +178,8 @@ pub(crate) fn note(words: &[String]) -> Result<()> {
     Err(Command::new(compiler).args(arguments).exec()).with_context(|| compiler.clone())
 }
 
-/// `bench replay FILE N [WRAPPER]`: runs the commands in the file, N at a time.
+/// `bench replay FILE N [WRAPPER]`: runs the commands in the file, N at a time, and prints how many end in a
+/// second when it is under way.
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let [file, at_once, wrapper @ ..] = words else {
         bail!("replay FILE N [WRAPPER]")
@@ -188,6 +189,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     }
     let noted = serde_json::Deserializer::from_reader(File::open(file)?).into_iter::<Noted>();
     let left = Mutex::new(noted.collect::<Result<VecDeque<_>, _>>()?);
+    let ended = Mutex::new(Vec::new());
     let work = || -> Result<()> {
         loop {
             let next = left
@@ -206,6 +208,10 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
             if !status.success() {
                 bail!("{words:?} ended with {status}");
             }
+            ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Instant::now());
         }
     };
     thread::scope(|scope| {
@@ -217,6 +223,20 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
                 .join()
                 .map_err(|_| anyhow::anyhow!("a worker died"))??;
         }
-        Ok(())
-    })
+        anyhow::Ok(())
+    })?;
+    let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(rate) = steady(&ended) {
+        println!("{rate}");
+    }
+    Ok(())
+}
+
+/// Ends in a second of the middle half of them: at first all wait for the first slots, and at the last
+/// nobody comes for those that fall free.
+fn steady(ended: &[Instant]) -> Option<f64> {
+    let (first, last) = (ended.len() / 4, ended.len() * 3 / 4);
+    let took = ended.get(last)?.duration_since(*ended.get(first)?);
+    let rate = (last - first) as f64 / took.as_secs_f64();
+    rate.is_finite().then_some(rate)
 }

@@ -1,6 +1,7 @@
 //! Bytes, unpacked as they come and held to the length that was announced.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use wire::message::Packing;
 use zstd::stream::raw::{DParameter, Decoder, Operation};
@@ -9,6 +10,12 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 const WINDOW_LOG: u32 = 23;
 /// Unpacked at a time.
 const STEP: usize = 64 << 10;
+/// Decoders that are kept for others: they are large, and making one costs as much as unpacking a small object.
+const SPARE: usize = 4;
+/// A decoder's memory grows with what it unpacked.
+const MOST_KEPT: u64 = 2 << 20;
+
+static SPARES: Mutex<Vec<Decoder<'static>>> = Mutex::new(Vec::new());
 
 /// What is wrong with what came. The sender's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +48,7 @@ impl Unpacker {
     pub fn new(packing: Packing, announced: u64) -> Result<Self, Wrong> {
         let decoder = match packing {
             Packing::Plain => None,
-            Packing::Zstd => {
-                let mut decoder = Decoder::new().map_err(corrupt)?;
-                let limit = DParameter::WindowLogMax(WINDOW_LOG);
-                decoder.set_parameter(limit).map_err(corrupt)?;
-                Some(decoder)
-            }
+            Packing::Zstd => Some(decoder().map_err(corrupt)?),
         };
         Ok(Self {
             decoder,
@@ -97,7 +99,7 @@ impl Unpacker {
     }
 
     /// All has come that will.
-    pub fn finish(self) -> Result<(), Wrong> {
+    pub fn finish(mut self) -> Result<(), Wrong> {
         if self.within {
             return Err(Wrong::Corrupt("it breaks off".to_owned()));
         }
@@ -107,8 +109,30 @@ impl Unpacker {
                 announced: self.announced,
             });
         }
+        // One that met anything wrong is not used again.
+        let spare = self.decoder.take().filter(|_| self.came <= MOST_KEPT);
+        if let Some(decoder) = spare {
+            let mut spares = SPARES.lock().unwrap_or_else(PoisonError::into_inner);
+            if spares.len() < SPARE {
+                spares.push(decoder);
+            }
+        }
         Ok(())
     }
+}
+
+/// One that was used before, if there is any.
+fn decoder() -> std::io::Result<Decoder<'static>> {
+    let spare = SPARES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut decoder = match spare {
+        Some(mut decoder) => {
+            decoder.reinit()?;
+            decoder
+        }
+        None => Decoder::new()?,
+    };
+    decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
+    Ok(decoder)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::message::{Body, Hello, Message};
 use wire::{Connection, Event, Mistake, Moment, ResetBy, ResetCode, StreamId};
@@ -22,6 +23,8 @@ use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 const READ: std::ops::RangeInclusive<usize> = 1 << 10..=64 << 10;
 /// Reads that left most of the buffer empty, before it is made smaller.
 const LITTLE: u8 = 4;
+/// Orders that are gathered before anything is written.
+const GATHERED: usize = 64;
 /// For last words.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -101,10 +104,14 @@ impl Pump {
         let error = loop {
             self.prepare();
             let input = self.wait().await;
+            let ordered = matches!(input, Input::Order(_));
             if let Err(error) = self.apply(input) {
                 break error;
             }
             self.deliver();
+            if ordered {
+                self.gather().await;
+            }
         };
         self.deliver();
         // Orders that come too late are not to wait for the farewell.
@@ -116,6 +123,26 @@ impl Pump {
             drop(order);
         }
         let _in_vain = timeout(FAREWELL, self.last_words()).await;
+    }
+
+    /// Takes the orders that follow at once from those that were done, so that all leave in one write: each
+    /// write is a record of TLS, a packet, and a wake-up at the other end.
+    async fn gather(&mut self) {
+        let mut left = GATHERED;
+        while left > 0 {
+            yield_now().await;
+            let before = left;
+            while left > 0
+                && let Ok(order) = self.orders.try_recv()
+            {
+                order.be_done(self);
+                left -= 1;
+            }
+            if left == before {
+                return;
+            }
+            self.deliver();
+        }
     }
 
     /// Fills what is to be written.

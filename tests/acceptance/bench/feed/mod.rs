@@ -22,7 +22,7 @@ use crate::table::Columns;
 const SLOTS: u32 = 100;
 /// Compiles at once: all slots, and some that wait for one.
 const AT_ONCE: u32 = 220;
-/// Compiles for each measurement; those who come last find slots idle, and count.
+/// Compiles for each measurement, at the most.
 const JOBS: usize = 600;
 const BUILD: Duration = Duration::from_secs(1800);
 
@@ -77,7 +77,7 @@ fn record(compiles: &Recording) -> Result<(f64, u64)> {
     Ok((best, one.object_size()?))
 }
 
-/// Jobs in a second, of a build that has been built before.
+/// Jobs in a second, of a build that has been built before, when it is under way.
 fn measure(manner: Manner, compiles: &Recording, table: &mut Columns) -> Result<f64> {
     let shape = Shape {
         slots: SLOTS,
@@ -98,10 +98,9 @@ fn measure(manner: Manner, compiles: &Recording, table: &mut Columns) -> Result<
     // Those that serve its compiles; the compiles themselves join it.
     limit.hold(&submit.processes());
     let before = submit.cpu()?;
-    let start = Instant::now();
     let build = compiles.launch(|me| rig.client(me), AT_ONCE, Some(&wrapper))?;
-    build.env(replay::JOIN, limit.door()).run(BUILD)?.ok()?;
-    let took = start.elapsed().as_secs_f64();
+    let said = build.env(replay::JOIN, limit.door()).run(BUILD)?.ok()?;
+    let rate: f64 = said.trim().parse().context("too few jobs for a rate")?;
     let (jobs, cpu) = (
         f64::from(compiles.jobs),
         (submit.cpu()? - before).as_secs_f64(),
@@ -115,5 +114,5 @@ fn measure(manner: Manner, compiles: &Recording, table: &mut Columns) -> Result<
         let (inputs, why) = jobs::inputs(submit)?;
         table.note(format!("{}: {inputs:?}, {why:?}", manner.column()));
     }
-    Ok(jobs / took)
+    Ok(rate)
 }
