@@ -140,6 +140,22 @@ async fn who_leaves_an_exchange_tells_the_other_end() {
 }
 
 #[tokio::test]
+async fn what_is_said_before_an_exchange_is_left_arrives() {
+    let mut pair = pair();
+    for _ in 0..20 {
+        let (mut near, mut far) = pair.stream().await;
+        far.send(answer()).await.unwrap();
+        far.send_data(vec![7; 1000]).await.unwrap();
+        drop(far);
+        let message = near.next().await.unwrap();
+        assert_eq!(message, Some(Incoming::Message(Box::new(answer().into()))));
+        let data = near.next().await.unwrap();
+        assert_eq!(data, Some(Incoming::Data(vec![7; 1000])));
+        near.next().await.unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn an_end_that_goes_away_ends_what_is_open() {
     let mut pair = pair();
     let (mut near, far) = pair.stream().await;

@@ -8,6 +8,7 @@
 mod exchange;
 mod inbox;
 mod order;
+mod outgoing;
 mod pump;
 
 use std::sync::Arc;

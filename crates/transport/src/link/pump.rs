@@ -16,6 +16,7 @@ use super::LinkError;
 use super::exchange::Exchange;
 use super::inbox::{Budget, Inbox};
 use super::order::Order;
+use super::outgoing::Outgoing;
 use crate::stream::{Endpoint, ReadHalf, Stream, WriteHalf};
 
 /// Bytes taken from the socket at a time: the least where there is little to read, as most connections are
@@ -45,9 +46,7 @@ pub(super) struct Pump {
     buffer: Vec<u8>,
     /// Reads of late that left most of it empty.
     little: u8,
-    out: Vec<u8>,
-    /// How much of `out` is written.
-    written: usize,
+    out: Outgoing,
     /// What was written may still be on this side of the kernel.
     unflushed: bool,
     began: Instant,
@@ -79,8 +78,7 @@ impl Pump {
             peer,
             buffer: vec![0; *READ.start()],
             little: 0,
-            out: Vec::new(),
-            written: 0,
+            out: Outgoing::default(),
             unflushed: false,
             began: Instant::now(),
             orders,
@@ -129,14 +127,17 @@ impl Pump {
     /// write is a record of TLS, a packet, and a wake-up at the other end.
     async fn gather(&mut self) {
         let mut left = GATHERED;
-        while left > 0 {
-            yield_now().await;
+        while left > 0 && self.out.is_little() {
+            // Who drops a stream has said on it what was said before: a reset takes back only what waits.
+            self.out.add(&mut self.connection);
             let before = left;
+            yield_now().await;
             while left > 0
                 && let Ok(order) = self.orders.try_recv()
             {
                 order.be_done(self);
                 left -= 1;
+                self.out.add(&mut self.connection);
             }
             if left == before {
                 return;
@@ -147,12 +148,8 @@ impl Pump {
 
     /// Fills what is to be written.
     fn prepare(&mut self) {
-        if self.written == self.out.len() {
-            self.out.clear();
-            self.written = 0;
-            if !self.connection.poll_transmit(&mut self.out) {
-                self.out = Vec::new();
-            }
+        if self.out.is_empty() {
+            self.out.fill(&mut self.connection);
             self.deliver();
         }
     }
@@ -181,7 +178,7 @@ impl Pump {
     async fn wait(&mut self) -> Input {
         let due = self.connection.next_timeout();
         let due = due.map_or_else(Instant::now, |moment| self.began + moment.0);
-        let pending = &self.out[self.written..];
+        let pending = self.out.pending();
         let writing = async {
             if pending.is_empty() {
                 self.write.flush().await.map(|()| 0)
@@ -207,12 +204,12 @@ impl Pump {
                 received.map_err(|fault| self.failed(fault))?;
                 self.fit(count);
             }
-            Input::Wrote(Ok(0)) if self.written < self.out.len() => {
+            Input::Wrote(Ok(0)) if !self.out.is_empty() => {
                 return Err(self.ended("the kernel takes no more bytes"));
             }
             Input::Wrote(Ok(count)) => {
-                self.unflushed = self.written < self.out.len();
-                self.written += count;
+                self.unflushed = !self.out.is_empty();
+                self.out.wrote(count);
             }
             Input::Read(Err(error)) | Input::Wrote(Err(error)) => {
                 return Err(self.ended(&error.to_string()));
@@ -352,23 +349,12 @@ impl Pump {
 
     /// What the connection still wants to say, so that the other end knows why.
     async fn last_words(&mut self) {
-        loop {
-            if self.written == self.out.len() {
-                self.out.clear();
-                self.written = 0;
-                if !self.connection.poll_transmit(&mut self.out) {
-                    break;
-                }
-            }
-            if self
-                .write
-                .write_all(&self.out[self.written..])
-                .await
-                .is_err()
-            {
+        while !self.out.is_empty() || self.out.fill(&mut self.connection) {
+            let pending = self.out.pending();
+            if self.write.write_all(pending).await.is_err() {
                 return;
             }
-            self.written = self.out.len();
+            self.out.wrote(pending.len());
         }
         let _gone = self.write.shutdown().await;
         // Closed under bytes that nobody has read, the connection would be reset, and what was said last be lost.
