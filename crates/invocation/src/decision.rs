@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use job::Reason;
 
+use crate::clock::ClockScan;
 use crate::command;
 use crate::compiler::{Compiler, compiler_of};
 use crate::input::{self, Source, with_extension};
 use crate::inputs::Inputs;
 use crate::plan::{Call, Family, Files, Language, Local, Plan, Remote, Settings};
 use crate::reader::read;
-use crate::reading::Reading;
+use crate::reading::{Reading, Sent};
 use crate::response::expand_response_files;
 use crate::weight::weight;
 use crate::with_files;
@@ -227,7 +228,14 @@ fn expands_remotely(reading: &Reading<'_>, source: Source, settings: &Settings) 
         }
         Family::Clang => reading.needs_full_text.is_some(),
     };
-    !blocked && settings.remote_cpp.unwrap_or(true)
+    // What the command line says of the time is in no text that could be looked through.
+    let mut macros = reading.parts.iter();
+    let names_clock = macros.any(|part| {
+        let words = part.word.arguments.iter();
+        let mut words = words.map(|word| ClockScan::default().feed(word.as_bytes()));
+        part.sent != Sent::No && words.any(|found| found.is_some())
+    });
+    !blocked && !names_clock && settings.remote_cpp.unwrap_or(true)
 }
 
 /// What objects of this command hold that the text does not; all of it found by comparing

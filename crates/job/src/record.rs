@@ -188,6 +188,9 @@ pub struct JobRecord {
     /// Why its input was text, where files were wanted.
     #[prost(string, tag = "21")]
     pub why_text: String,
+    /// It is not repeatable: a file names the time.
+    #[prost(bool, tag = "22")]
+    pub names_time: bool,
 }
 
 impl JobRecord {

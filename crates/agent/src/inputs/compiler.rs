@@ -1,7 +1,8 @@
 //! Asking a compiler what it knows by itself.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 use includes::Question;
 use invocation::Language;
 
+/// Options behind which directories stand.
+const DIRECTORIES: [&str; 4] = ["-I", "-iquote", "-isystem", "-idirafter"];
 /// It takes some thirty milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Compilers say some 400 KB.
@@ -36,14 +39,48 @@ pub(crate) struct Said {
 }
 
 impl Asked {
+    /// Where the options name directories to be searched, and whether a file is there instead.
+    pub(super) fn named_directories(&self) -> Vec<(PathBuf, bool)> {
+        let mut directories = Vec::new();
+        let mut words = self.options.iter().map(|word| word.as_bytes());
+        while let Some(word) = words.next() {
+            let named = DIRECTORIES.iter().find_map(|option| {
+                let rest = word.strip_prefix(option.as_bytes())?;
+                Some(if rest.is_empty() {
+                    words.clone().next()?
+                } else {
+                    rest
+                })
+            });
+            let path = named.map(|named| self.directory.join(OsStr::from_bytes(named)));
+            directories.extend(path.map(|path| {
+                let is_file = path.is_file();
+                (path, is_file)
+            }));
+        }
+        directories
+    }
+
     /// Runs the compiler's preprocessor on [`includes::question`].
     pub(crate) fn ask(&self, questions: &[Question]) -> io::Result<Said> {
+        self.preprocess(&includes::question(questions), &["-v", "-dD"], None)
+    }
+
+    /// Runs it on this text, which is smaller than a pipe, with these options and SOURCE_DATE_EPOCH.
+    pub(super) fn preprocess(
+        &self,
+        text: &[u8],
+        options: &[&str],
+        epoch: Option<String>,
+    ) -> io::Result<Said> {
         let mut child = Command::new(&self.program)
             .args(&self.options)
-            .args(["-E", "-v", "-dD", "-w", "-x", name(self.language), "-"])
+            .args(options)
+            .args(["-E", "-w", "-x", name(self.language), "-"])
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("LC_ALL", "C")
+            .envs(epoch.map(|epoch| ("SOURCE_DATE_EPOCH", epoch)))
             .current_dir(&self.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -51,7 +88,7 @@ impl Asked {
             .spawn()?;
         // Smaller than a pipe, and read before anything is written.
         if let Some(mut input) = child.stdin.take() {
-            input.write_all(&includes::question(questions))?;
+            input.write_all(text)?;
         }
         let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
         let said = (|| {

@@ -23,10 +23,21 @@ pub(crate) struct Listing {
     pub(crate) arguments: Vec<Vec<u8>>,
     /// Some file names others as the source of its lines, which gcc quotes when it speaks.
     pub(crate) renames: bool,
+    /// What it says of the clock.
+    pub(crate) time: Time,
     /// Which gcc reads it.
     pub(crate) gcc: Option<u32>,
     /// A header that is not there: the compile ends with that.
     pub(crate) missing: Option<Vec<u8>>,
+}
+
+/// Which of the words for the time some file has, in whatever branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// `__DATE__`, `__TIME__`.
+    pub(crate) of_compile: bool,
+    /// `__TIMESTAMP__`.
+    pub(crate) of_source: bool,
 }
 
 /// Why there is none. The job travels as text.
@@ -34,8 +45,6 @@ pub(crate) struct Listing {
 pub(crate) enum NotListed {
     #[error(transparent)]
     NotTold(#[from] NotTold),
-    #[error("{} names the time of the compile", .0.display())]
-    Time(PathBuf),
     #[error("{} has the assembler read a file", .0.display())]
     Binary(PathBuf),
     #[error("{} is precompiled", .0.display())]
@@ -71,9 +80,6 @@ impl Listed<'_> {
         catalogue: &mut Catalogue,
     ) -> Result<(Listing, Way), NotListed> {
         let facts = self.reached.facts;
-        if facts.names_time || facts.names_timestamp {
-            return Err(NotListed::Time(self.source.to_owned()));
-        }
         if facts.includes_binary || facts.includes_assembly || facts.embeds {
             return Err(NotListed::Binary(self.source.to_owned()));
         }
@@ -130,6 +136,10 @@ impl Listed<'_> {
         let listing = Listing {
             arguments: self.arguments.to_vec(),
             renames: facts.renames,
+            time: Time {
+                of_compile: facts.names_time,
+                of_source: facts.names_timestamp,
+            },
             gcc: self.gcc,
             missing: self.reached.missing.clone(),
             entries,

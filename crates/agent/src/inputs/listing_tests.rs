@@ -184,9 +184,24 @@ fn names_of_one_file_are_one_file() {
 }
 
 #[test]
+fn what_names_the_time_is_known() {
+    for (text, expected) in [
+        ("const char *t = __DATE__;\n", (true, false)),
+        (
+            "#if 0\nconst char *t = __TIMESTAMP__;\n#endif\n",
+            (false, true),
+        ),
+        ("// __TIME__\n", (false, false)),
+    ] {
+        let mut project = Project::new(&[("a.c", text)]);
+        let time = project.list(&[]).unwrap().time;
+        assert_eq!((time.of_compile, time.of_source), expected, "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_certain_is_text() {
     for (text, why) in [
-        ("const char *t = __DATE__;\n", "time"),
         ("asm(\".incbin \\\"x\\\"\");\n", "assembler"),
         ("#include \"fifo\"\n", "a.c"),
     ] {

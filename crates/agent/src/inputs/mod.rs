@@ -6,6 +6,7 @@
 //! with those that are found here; a compiler that reads others is not followed again ([`trust`]).
 
 mod catalogue;
+mod clock;
 mod compiler;
 mod disk;
 mod listing;
@@ -20,8 +21,10 @@ mod recorded;
 mod scanner;
 mod shadow;
 mod trust;
+mod zone;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -138,13 +141,24 @@ impl Inputs {
         let (beside, speaks_alike) = beside(outline);
         let (scanner, catalogue) = (Arc::clone(&self.scanner), Arc::clone(&self.catalogue));
         let source = plan.source.clone();
+        let clock = Clock::of(outline);
         let listing = tokio::task::spawn_blocking(move || {
-            let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
-            scanner.listing(&asked, &inputs, &source, &catalogue, &beside, arrived)
+            let list = |beside: &Beside| {
+                let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
+                scanner.listing(&asked, &inputs, &source, &catalogue, beside, arrived)
+            };
+            let (mut listing, mut level) = list(&beside)?;
+            if listing.time.of_source {
+                let mut beside = beside;
+                beside.files.extend(clock.zone()?);
+                (listing, level) = list(&beside)?;
+            }
+            let epoch = clock.epoch(&listing, &asked, &scanner)?;
+            Ok((listing, level, epoch))
         });
-        let listing: Result<(Listing, Level), NotKnown> =
+        let listing: Result<(Listing, Level, Option<u64>), NotKnown> =
             listing.await.map_err(|error| text(&error.to_string()))?;
-        let (listing, level) = listing.map_err(|why| match &why {
+        let (listing, level, epoch) = listing.map_err(|why| match &why {
             NotKnown::NotListed(NotListed::Precompiled(header)) => Not::Text(header.clone()),
             _ => text(&why.to_string()),
         })?;
@@ -155,6 +169,7 @@ impl Inputs {
         Ok(Found {
             listing,
             input,
+            epoch,
             directory: working_directory(outline),
             locale: match speaks_alike {
                 true => locale(outline),
@@ -188,6 +203,8 @@ impl Inputs {
 pub(crate) struct Found {
     pub(crate) listing: Listing,
     pub(crate) input: Input,
+    /// SOURCE_DATE_EPOCH for an executor's compiler, where the user has none and the source names the time.
+    pub(crate) epoch: Option<u64>,
     /// As the compiler would call it.
     pub(crate) directory: PathBuf,
     pub(crate) locale: Locale,
@@ -207,6 +224,58 @@ pub(crate) enum Not {
 /// What is told of files, for a moment.
 pub(crate) fn open(catalogue: &Mutex<Catalogue>) -> MutexGuard<'_, Catalogue> {
     catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the environment says of the time.
+struct Clock {
+    has_epoch: bool,
+    /// With all that may have a say in it.
+    environment: Vec<(OsString, OsString)>,
+    zone: Option<Vec<PathBuf>>,
+}
+
+impl Clock {
+    fn of(outline: &Outline) -> Self {
+        Self {
+            has_epoch: outline.environment.get("SOURCE_DATE_EPOCH").is_some(),
+            environment: outline.environment.for_compiler(),
+            zone: zone::files(|name| outline.environment.get(name)),
+        }
+    }
+
+    fn zone(&self) -> Result<Vec<PathBuf>, NotKnown> {
+        let zone = self.zone.clone();
+        zone.ok_or(NotKnown::Time("the zone is not known"))
+    }
+
+    /// What the executor's compiler is told of the time, if the source names it.
+    fn epoch(
+        &self,
+        listing: &Listing,
+        asked: &Asked,
+        scanner: &Mutex<Scanner>,
+    ) -> Result<Option<u64>, NotKnown> {
+        if !listing.time.of_compile {
+            return Ok(None);
+        }
+        let mut scanner = scanner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scanner.heeds_epoch(asked)? {
+            return Err(NotKnown::Time("the compiler has a clock of its own"));
+        }
+        if self.has_epoch {
+            return Ok(None);
+        }
+        // What gcc says of its source's time is the file's all the same; clang's is the epoch.
+        if listing.time.of_source && listing.gcc.is_none() {
+            return Err(NotKnown::Time("it names that of the source, too"));
+        }
+        drop(scanner);
+        let asked = Asked {
+            environment: self.environment.clone(),
+            ..asked.clone()
+        };
+        Ok(Some(asked.clock()?))
+    }
 }
 
 /// What the compile reads besides its source and headers, and whether that is all that decides how it speaks.
@@ -255,6 +324,13 @@ fn asked(outline: &Outline, plan: &Remote) -> Option<Asked> {
     let inputs = plan.inputs.as_ref()?;
     let mut environment = outline.environment.for_compiler();
     environment.retain(|(name, _)| VARIABLES.iter().any(|known| name == known));
+    // A compiler prints each directory that it searches on a line, and so one with an end of line in its name as two.
+    let mut words = inputs.question.iter();
+    let mut values = environment.iter().map(|(_, value)| value);
+    let is_torn = |word: &OsString| word.as_bytes().contains(&b'\n');
+    if words.any(is_torn) || values.any(is_torn) {
+        return None;
+    }
     Some(Asked {
         program: PathBuf::clone(&outline.program),
         language: plan.language,

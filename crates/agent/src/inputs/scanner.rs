@@ -61,6 +61,10 @@ struct Kind {
     /// What was not there when the compiler was asked, and would have changed its answer: directories to be searched,
     /// and what it reads first.
     passed_over: Vec<PathBuf>,
+    /// Where options name directories, and whether a file is there: gcc says so of each.
+    named: Vec<(PathBuf, bool)>,
+    /// It takes the time from SOURCE_DATE_EPOCH, if somebody wanted to know.
+    heeds_epoch: Option<bool>,
 }
 
 /// What a compile reads besides the source and what that includes.
@@ -95,6 +99,8 @@ pub(crate) enum NotKnown {
     Missing(Vec<u8>),
     #[error(transparent)]
     NotListed(#[from] NotListed),
+    #[error("a file names the time: {0}")]
+    Time(&'static str),
     #[error("the compiler is asked for ever more")]
     Endless,
 }
@@ -136,6 +142,17 @@ impl Scanner {
             }
         }
         Ok(absent)
+    }
+
+    /// Whether the compiler takes the time from SOURCE_DATE_EPOCH.
+    pub(crate) fn heeds_epoch(&mut self, asked: &Asked) -> Result<bool, NotKnown> {
+        let (kind, _) = self.kind(asked)?;
+        let heeds = match kind.heeds_epoch {
+            Some(heeds) => heeds,
+            None => asked.heeds_epoch()?,
+        };
+        kind.heeds_epoch = Some(heeds);
+        Ok(heeds)
     }
 
     /// What an executor must be told for a source.
@@ -226,7 +243,12 @@ impl Kind {
     /// Whether the compiler would still answer as it did.
     fn holds(&self, asked: &Asked) -> bool {
         let path = |path: &PathBuf| asked.directory.join(path).exists();
-        Stamp::at(&asked.program) == self.program && !self.passed_over.iter().any(path)
+        Stamp::at(&asked.program) == self.program
+            && !self.passed_over.iter().any(path)
+            && self
+                .named
+                .iter()
+                .all(|(path, is_file)| path.is_file() == *is_file)
     }
 
     fn of(
@@ -244,7 +266,10 @@ impl Kind {
         let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut ground.library)?;
         ground.disk.goes_by_inode(compiler.is_clang);
         ground.disk.begin(&asked.directory, Looks::default());
-        let own = Own::of(&compiler);
+        let mut own = Own::of(&compiler);
+        let named = asked.named_directories();
+        let files = named.iter().filter(|(_, is_file)| *is_file);
+        own.marks.extend(files.map(|(path, _)| path.clone()));
         let mut passed_over = passed_over(&said.stderr);
         passed_over.extend(preludes(&compiler, &asked.directory));
         let directories = compiler.directories.iter();
@@ -265,6 +290,8 @@ impl Kind {
             own,
             program,
             passed_over,
+            heeds_epoch: None,
+            named,
         })
     }
 

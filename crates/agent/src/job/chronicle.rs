@@ -126,6 +126,11 @@ impl Chronicle {
         self.record.files = u32::try_from(files).unwrap_or(u32::MAX);
     }
 
+    /// Whether the same files give the same result at any time.
+    pub(crate) fn repeats(&mut self, does: bool) {
+        self.record.names_time = !does;
+    }
+
     /// Files were wanted, and text is what there is.
     pub(crate) fn why_text(&mut self, why: String) {
         self.record.why_text = why;

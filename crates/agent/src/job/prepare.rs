@@ -241,6 +241,8 @@ pub(crate) async fn files(
         }
         (Ok(found), Some(with_files)) => {
             chronicle.input(found.input, found.listing.files);
+            let time = found.listing.time;
+            chronicle.repeats(!time.of_compile && !time.of_source);
             (found, with_files)
         }
         (Err(Not::Text(header)), _) => {
@@ -258,8 +260,12 @@ pub(crate) async fn files(
         variable.extend(value.as_bytes());
         variable
     };
-    // How it speaks is the locale's; neither zone nor width reach a compile that is followed.
-    let is_left_out = |name: &str| Locale::decides(name) || matches!(name, "TZ" | "COLUMNS");
+    // How it speaks is the locale's; the width reaches no compile that is followed, the zone some.
+    let time = found.listing.time;
+    let is_left_out =
+        |name: &str| Locale::decides(name) || name == "COLUMNS" || name == "TZ" && !time.of_source;
+    let epoch = found.epoch.map(|epoch| OsString::from(epoch.to_string()));
+    let epoch = epoch.map(|epoch| variable("SOURCE_DATE_EPOCH", &epoch));
     let of_files = VARIABLES
         .iter()
         .filter(|name| !is_left_out(name))
@@ -272,7 +278,7 @@ pub(crate) async fn files(
     Ok(Some(Files {
         catalogue: shared.inputs.catalogue(),
         arguments,
-        environment: of_files.chain(of_locale).collect(),
+        environment: of_files.chain(of_locale).chain(epoch).collect(),
         directory: found.directory,
         speaks_alike: found.speaks_alike,
         listing: found.listing,

@@ -117,6 +117,8 @@ struct Story {
     input: &'static str,
     files: u32,
     why_text: String,
+    /// A file names the time.
+    names_time: bool,
     toolchain: String,
     phases: Vec<StoryPhase>,
     failed_tries: Vec<StoryTry>,
@@ -159,6 +161,7 @@ impl Story {
             input: record.input().name(),
             files: record.files,
             why_text: record.why_text.clone(),
+            names_time: record.names_time,
             toolchain: record.toolchain.clone(),
             phases: record.phases.iter().map(StoryPhase::of).collect(),
             failed_tries: record.failed_tries.iter().map(StoryTry::of).collect(),
@@ -281,6 +284,12 @@ fn long(record: &JobRecord) -> String {
         }
         Input::Text | Input::Nothing => Ok(()),
     };
+    if record.names_time {
+        let _infallible = writeln!(
+            text,
+            "  not repeatable: a file names the time, and the compiler was told that of this host"
+        );
+    }
     if record.sent_bytes > 0 {
         let _infallible = writeln!(
             text,

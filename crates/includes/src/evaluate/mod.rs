@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::block::{Block, Include, Line, Operand, Test};
 use crate::compiler::Question;
 use crate::expression::{Doubt, holds};
+use crate::facts::Facts;
 use crate::lex::{Kind, Token, tokens};
 use crate::library::Library;
 use crate::macros::{Expander, MacroId, Place, define};
@@ -140,6 +141,7 @@ impl Evaluator<'_> {
             None => line.extend_from_slice(b" 1"),
         }
         let dialect = self.library.dialect();
+        self.reached.facts = self.reached.facts.or(Facts::of(&line, dialect));
         let tokens = tokens(&line, dialect, &mut self.library.names);
         let (name, made) = define(&tokens, &mut self.library.names).ok_or(Doubt::Condition)?;
         let id = self.library.keep(made);

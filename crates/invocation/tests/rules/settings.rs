@@ -2,10 +2,21 @@
 
 use invocation::{Remote, Settings};
 
-use crate::table::{Disk, remote_with, shown};
+use crate::table::{Disk, remote, remote_with, shown};
 
 fn with(line: &str, settings: &Settings) -> Remote {
     remote_with(line, settings, &Disk::with(&[]))
+}
+
+#[test]
+fn the_time_on_the_command_line_is_expanded_here() {
+    for line in [
+        "gcc -DWHEN=__TIME__ -c a.c",
+        "clang -D WHEN=__DATE__ -c a.c",
+    ] {
+        assert!(!remote(line).includes_only, "{line}");
+    }
+    assert!(remote("clang -DWHEN=TIME__ -c a.c").includes_only);
 }
 
 #[test]

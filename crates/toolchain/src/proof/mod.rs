@@ -14,6 +14,7 @@ mod tree;
 mod tests;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::collect::{Cause, Collector};
 use crate::compiler::{Compiler, Family};
@@ -165,7 +166,7 @@ pub(crate) fn prove(
     for round in 0..=ROUNDS {
         let written = tree.write(collector.members());
         written.map_err(|error| format!("{}: {error}", tree.root().display()))?;
-        let results = sandbox(tree.root(), &trials)?;
+        let results = tried(tree.root(), &trials, sandbox)?;
         if results.len() != trials.len() {
             return Err("the sandbox did not tell of every trial".to_owned());
         }
@@ -197,6 +198,23 @@ pub(crate) fn prove(
         set: collector.finish(asked),
         faults,
     })
+}
+
+/// Tries them. A program that was written a moment ago may still be open in a process that another thread has
+/// forked and that has not become its own program yet: then it cannot be run, and a moment later it can.
+fn tried(root: &Path, trials: &[Trial], sandbox: &Sandbox) -> Result<Vec<Ran>, String> {
+    const TIMES: usize = 5;
+    const PAUSE: Duration = Duration::from_millis(20);
+    let is_busy = |ran: &Ran| matches!(ran, Ran::Failed(said) if said.contains("Text file busy"));
+    let mut results = sandbox(root, trials)?;
+    for _ in 0..TIMES {
+        if !results.iter().any(is_busy) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        results = sandbox(root, trials)?;
+    }
+    Ok(results)
 }
 
 /// What a failed trial misses, and the words for it if that is nowhere.

@@ -112,9 +112,10 @@ E
         probe("a link into nothing", "mkdir one two; ln -s nowhere one/v.h; printf '#define V 1\n' >two/v.h; printf '#include <v.h>\nint v = V;\n' >a.c", "$CC -Ione -Itwo -c a.c -o out/a.o -MD -MF out/a.d")
             .then("printf '#define V 3\n' >one/nowhere"),
         probe("a link to itself", "mkdir one two; ln -s v.h one/v.h; printf '#define V 1\n' >two/v.h; printf '#include <v.h>\nint v = V;\n' >a.c", "$CC -Ione -Itwo -c a.c -o out/a.o -MD -MF out/a.d").goes(Here("preprocessor_failed")),
-        probe("a file as a directory", "printf '' >one; mkdir two; printf '#define V 1\n' >two/v.h; printf '#include <v.h>\nint v = V;\n' >a.c", "$CC -Ione -Inone -Itwo -c a.c -o out/a.o -MD -MF out/a.d")
-        // gcc here says that it is no directory; the executor's does not know of it.
-        .only_clang(),
+        probe("a file as a directory", "printf '' >one; mkdir two; printf '#define V 1\n' >two/v.h; printf '#include <v.h>\nint v = V;\n' >a.c", "$CC -Ione -Inone -Itwo -isystem one -c a.c -o out/a.o -MD -MF out/a.d")
+            .then("rm one; mkdir one; printf '#define V 2\n' >one/v.h").then("rm -r one; printf x >one"),
+        probe("a directory whose name has two lines", "n=$(printf 'i\nj'); mkdir -p \"$n\" two; printf '#define V 1\n' >\"$n/v.h\"; printf '#define V 2\n' >two/v.h; printf '#include <v.h>\nint v = V;\n' >a.c",
+            "$CC -I\"$(printf 'i\nj')\" -Itwo -c a.c -o out/a.o").gcc(Here("preprocessor_failed")).clang(Text("not followed")),
         probe("an empty header and one without an end of line", "printf '' >e.h; printf '#define V 1' >v.h; printf '#include \"e.h\"\n#include \"v.h\"\nint v = V;' >a.c", line),
         probe("ends of line of other systems", "printf '#define V 1 \\\\\r\n + 2\r\n#if V\r\n#define W\r\n#endif\r\n' >v.h; printf '#include \"v.h\"\r\n#ifdef W\r\nint v = V;\r\n#endif\r\n' >a.c", line),
         probe("a byte order mark, NUL, and letters", "printf '\\357\\273\\277#include \"v.h\"\nint v = V; // \\000 \\344\n' >a.c; printf '#define V 1\n#define \\303\\244 2\nint \\303\\244x;\n' >v.h", line),

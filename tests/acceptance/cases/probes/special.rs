@@ -6,28 +6,27 @@ const V: &str =
     "mkdir i; printf '#define V 1\n' >i/v.h; printf '#include <v.h>\nint v = V;\n' >a.c";
 const ALONE: &str = "printf '#include <stddef.h>\nint f(int n) { int s = 0; for (int i = 0; i < n; i++) s += i * n; return s; }\n' >a.c";
 
+/// What two compiles within an hour write alike.
+const HOUR: &str = "printf '#include <stddef.h>\nconst char *d = __DATE__;\nint n = sizeof __TIME__;\nchar h[] = { __TIME__[0], __TIME__[1] };\n' >a.c";
+const MOMENT: &str = "printf '#include <stddef.h>\nconst char *s = __DATE__ __TIME__;\n' >a.c";
+
 pub(super) fn probes() -> Vec<Probe> {
     let line = "$CC -c a.c -o out/a.o -MD -MF out/a.d";
     let mut probes = vec![
-        probe(
-            "__DATE__, __TIME__",
-            "printf '#include <stddef.h>\nint n = sizeof __DATE__ + sizeof __TIME__;\n' >a.c",
-            line,
-        ).goes(Here("environment_sensitive")),
-        probe(
-            "__DATE__, SOURCE_DATE_EPOCH",
-            "printf '#include <stddef.h>\nconst char *s = __DATE__ __TIME__;\n' >a.c",
-            line,
-        ).gcc(Text("time")).clang(Here("environment_sensitive"))
-        // clang 14 has the clock in it all the same.
-.only_gcc()
-.env("SOURCE_DATE_EPOCH", "86400"),
-        probe(
-            "__TIMESTAMP__",
-            "printf '#include <stddef.h>\nconst char *s = __TIMESTAMP__;\n' >a.c",
-            line,
-        ).goes(Here("environment_sensitive"))
-        .then("touch -d '2020-02-03 04:05:06' a.c"),
+        // clang 14 has the clock in it whatever it is told.
+        probe("__DATE__, __TIME__", HOUR, line).clang(Here("environment_sensitive")),
+        probe("__DATE__, __TIME__ of clang 16", HOUR, "$CC-16 -Wdate-time -c a.c -o out/a.o").only_clang(),
+        probe("__DATE__, __TIME__ of gcc 11", HOUR, "$CC-11 -Wdate-time -g -c a.c -o out/a.o").only_gcc().env("TZ", "XXX-3:17"),
+        probe("__DATE__, far away", HOUR, line).only_gcc().env("TZ", "Pacific/Kiritimati"),
+        probe("__DATE__, SOURCE_DATE_EPOCH", MOMENT, line).only_gcc().env("SOURCE_DATE_EPOCH", "86400"),
+        probe("__DATE__, SOURCE_DATE_EPOCH of clang 16", MOMENT, "$CC-16 -c a.c -o out/a.o").only_clang().env("SOURCE_DATE_EPOCH", "86400"),
+        probe("__DATE__, SOURCE_DATE_EPOCH that is none", MOMENT, line).only_gcc().env("SOURCE_DATE_EPOCH", "now"),
+        probe("__DATE__ on the command line", "printf 'char h = WHEN[1];\n' >a.c", "$CC -DWHEN=__TIME__ -c a.c -o out/a.o").clang(Text("time")).env("TZ", "XXX-3:17"),
+        probe("__DATE__ defined away", MOMENT, "$CC -Wno-builtin-macro-redefined '-D__DATE__=\"x\"' '-D__TIME__=\"y\"' -c a.c -o out/a.o").clang(Here("environment_sensitive")),
+        probe("__TIMESTAMP__", "printf 'const char *s = __TIMESTAMP__;\n' >a.c", line).then("touch -d '2020-02-03 04:05:06' a.c"),
+        probe("__TIMESTAMP__ elsewhere", "printf 'const char *s = __TIMESTAMP__;\n' >a.c", line).then("touch -d '2020-07-03 04:05:06' a.c").env("TZ", "Europe/Berlin"),
+        probe("__TIMESTAMP__, __DATE__, SOURCE_DATE_EPOCH", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "XXX-3:17").env("SOURCE_DATE_EPOCH", "86400"),
+        probe("__TIMESTAMP__, __DATE__", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "XXX-3:17").clang(Here("environment_sensitive")),
         probe(
             "__has_include_next, __has_embed",
             "mkdir one two; printf '#if __has_include_next(<v.h>)\nint n = 1;\n#endif\n#if __has_include_next(<w.h>)\nint m = 1;\n#endif\n' >one/v.h
