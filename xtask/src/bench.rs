@@ -12,7 +12,11 @@ const BENCHES: &[(&str, &str)] = &[
     ),
     (
         "distance",
-        "what distance and encryption cost: members beside Debian's icecc and distcc",
+        "what distance and encryption cost: members beside Debian's icecc and distcc: [single near text text-cut files files-cut toolchain]",
+    ),
+    (
+        "idle",
+        "what ten thousand members cost their scheduler that are connected and say nothing: it needs 20,000 open files",
     ),
     (
         "submit",
@@ -41,6 +45,15 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     };
     if !BENCHES.iter().any(|(known, _)| known == name) {
         bail!("no bench is called {name:?}; `cargo xtask bench` lists them");
+    }
+    if name == "idle" {
+        // Its rig is the scheduler's tests'.
+        let measuring = "idle::ten_thousand_idle_members";
+        let words = "test --release --quiet --package scheduler --test native --";
+        let words = words
+            .split(' ')
+            .chain(["--ignored", "--nocapture", "--exact", measuring]);
+        return step::run(step::cargo().args(words));
     }
     setup::run()?;
     if name == "inputs" {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use job::variable;
 use lab::{Cluster, DaemonSpec, LabOptions, Launch, LinkSpec, Process, Programs, Suite};
 
 use crate::Options;
@@ -45,8 +46,26 @@ enum Way {
     Distcc,
 }
 
+/// What floe sends of a job; the others send text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inputs {
+    Text,
+    Files,
+}
+
+impl Inputs {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Files => "headers",
+        }
+    }
+}
+
 struct Rig {
     way: Way,
+    /// Floe's own choice where nothing is said.
+    inputs: Option<Inputs>,
     // Dropped before the lab that it runs in.
     _distccd: Option<Process>,
     cluster: Cluster,
@@ -86,6 +105,7 @@ impl Rig {
         };
         let rig = Self {
             way,
+            inputs: None,
             cluster,
             _distccd: distccd,
         };
@@ -105,7 +125,10 @@ impl Rig {
         let executor = self.cluster.host("executor1")?.address();
         Ok(match self.way {
             Way::Distcc => launch.env("DISTCC_HOSTS", format!("{executor}/4,lzo")),
-            Way::Icecc | Way::Members => launch,
+            Way::Icecc | Way::Members => match self.inputs {
+                Some(inputs) => launch.env(variable::FLOE_INPUTS, inputs.word()),
+                None => launch,
+            },
         })
     }
 
@@ -157,8 +180,26 @@ pub(crate) fn single(options: &Options, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// A build over a bad link, and once more with the cable out for a while.
-pub(crate) fn build(options: &Options, table: &mut Table) -> Result<()> {
+/// A build over a bad link, from text as icecc's.
+pub(crate) fn text(options: &Options, table: &mut Table) -> Result<()> {
+    build(options, table, Inputs::Text, false)
+}
+
+/// The same with the cable out for a while in the middle.
+pub(crate) fn text_cut(options: &Options, table: &mut Table) -> Result<()> {
+    build(options, table, Inputs::Text, true)
+}
+
+/// The same builds, of which floe sends files.
+pub(crate) fn files(options: &Options, table: &mut Table) -> Result<()> {
+    build(options, table, Inputs::Files, false)
+}
+
+pub(crate) fn files_cut(options: &Options, table: &mut Table) -> Result<()> {
+    build(options, table, Inputs::Files, true)
+}
+
+fn build(options: &Options, table: &mut Table, inputs: Inputs, cut: bool) -> Result<()> {
     let directory = acceptance::project::workshop("distance")?;
     let mut commands = Vec::new();
     for number in 0..options.jobs.min(60) {
@@ -172,34 +213,37 @@ pub(crate) fn build(options: &Options, table: &mut Table) -> Result<()> {
         commands.push(words.map(str::to_owned).to_vec());
     }
     let compiles = Recording::written(&directory, commands)?;
-    for cut in [false, true] {
-        let mut walls = Vec::new();
-        for way in [Way::Icecc, Way::Members] {
-            let rig = Rig::new(way, Some(bad()))?;
-            match wall(&rig, &compiles, cut) {
-                Ok(wall) => walls.push(Some(wall)),
-                Err(error) => {
-                    table.note(format!("{way:?}, cut {cut}: {error:#}"));
-                    walls.push(None);
-                }
-            }
-            if way == Way::Members {
-                let submit = rig.cluster.host("submit")?;
-                let jobs = acceptance::jobs::of(&rig.cluster, submit, Suite::Floe)?;
-                table.note(format!("floe, cut {cut}: {jobs:?}"));
+    let mut walls = Vec::new();
+    for way in [Way::Icecc, Way::Members] {
+        let mut rig = Rig::new(way, Some(bad()))?;
+        rig.inputs = Some(inputs);
+        match wall(&rig, &compiles, cut) {
+            Ok(wall) => walls.push(Some(wall)),
+            Err(error) => {
+                table.note(format!("{way:?}, {inputs:?}, cut {cut}: {error:#}"));
+                walls.push(None);
             }
         }
-        let how = if cut {
-            ", cut for 5 s in the middle"
-        } else {
-            ""
-        };
-        let what = format!(
-            "wall of {} C++ files over 50 ms, 20 Mbit/s, 1 % loss{how}",
-            compiles.jobs
-        );
-        table.row(what, "s", walls[0], walls[1], "≤ 1 ×");
+        if way == Way::Members {
+            let submit = rig.cluster.host("submit")?;
+            let jobs = acceptance::jobs::of(&rig.cluster, submit, Suite::Floe)?;
+            table.note(format!("floe, {inputs:?}, cut {cut}: {jobs:?}"));
+        }
     }
+    let how = if cut {
+        ", cut for 5 s in the middle"
+    } else {
+        ""
+    };
+    let sent = match inputs {
+        Inputs::Text => "from text",
+        Inputs::Files => "floe's from files",
+    };
+    let what = format!(
+        "wall of {} C++ files, {sent}, over 50 ms, 20 Mbit/s, 1 % loss{how}",
+        compiles.jobs
+    );
+    table.row(what, "s", walls[0], walls[1], "≤ 1 ×");
     Ok(())
 }
 

@@ -126,7 +126,10 @@ const ROWS: &[(&str, Row)] = &[
 const DISTANCE: &[(&str, Row)] = &[
     ("single", distance::single),
     ("near", distance::near),
-    ("build", distance::build),
+    ("text", distance::text),
+    ("text-cut", distance::text_cut),
+    ("files", distance::files),
+    ("files-cut", distance::files_cut),
     ("toolchain", toolchain::measure),
 ];
 
