@@ -80,6 +80,7 @@ reasons! {
     AssignmentTimeout = 49, "assignment_timeout", "the scheduler did not answer in time", "see `floe status`";
 
     NobodyWilling = 50, "nobody_willing", "every host that could have compiled it takes no work just now: its owner, memory or disk does not allow it", "see `floe status` for the hosts, and the daemon's log there for what it objects to";
+    NoMember = 51, "no_member", "this host is a member of its cluster no more: it was revoked, was away for too long, or is a copy of another one", "`floe join LINE`, with a new line of `floe cluster invite`, makes it a member again; `floe status` says what it was";
 
     // Failed over: it travelled and came back without a result.
     ConnectFailed = 60, "connect_failed", "the executor could not be reached", "check that its port is open from here";

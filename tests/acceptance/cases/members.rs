@@ -218,6 +218,11 @@ fn says_that_it_was_revoked(cluster: &Cluster) -> Result<()> {
     jobs::of(cluster, submit, Floe)?; // the record follows the answer
     let after = said(&["explain", "after.o"])?;
     ensure!(after.contains("this host was revoked"), "{after}");
+    let helps = after.lines().find(|line| line.contains("what helps:"));
+    ensure!(
+        helps.is_some_and(|line| line.contains("`floe join LINE`")) && after.contains("revoked"),
+        "{after}"
+    );
     let log = std::fs::read_dir(submit.logs())?.flatten();
     let log: String = log
         .filter_map(|file| std::fs::read_to_string(file.path()).ok())

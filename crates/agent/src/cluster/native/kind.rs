@@ -294,13 +294,22 @@ impl Task {
         let failure = match without {
             Without::NoHost(text) | Without::Nobody(text) => Failure::here(Reason::NoHost, text),
             Without::NobodyWilling(text) => Failure::here(Reason::NobodyWilling, text),
-            Without::NoScheduler(text) => no_scheduler(&text),
+            // There is one, and it does not talk to this host.
+            Without::NoScheduler(text) if self.is_outside() => {
+                Failure::here(Reason::NoMember, text)
+            }
+            Without::NoScheduler(text) => Failure::here(Reason::NoScheduler, text),
             Without::TooLate => {
                 let detail = "the scheduler named no host in time";
                 Failure::here(Reason::AssignmentTimeout, detail)
             }
         };
         let _ = answer.send(Err(failure));
+    }
+
+    fn is_outside(&self) -> bool {
+        let cluster = self.cluster.upgrade();
+        cluster.is_some_and(|cluster| cluster.is_outside())
     }
 
     async fn say_want(&mut self, count: u32) {
@@ -352,8 +361,4 @@ async fn open_stream(cluster: Arc<Cluster>, want: Want) -> Result<Exchange, Stri
             Err(why)
         }
     }
-}
-
-fn no_scheduler(why: &str) -> Failure {
-    Failure::here(Reason::NoScheduler, why)
 }

@@ -293,6 +293,13 @@ impl Cluster {
         })
     }
 
+    /// This host was a member, and no member talks to it any more.
+    fn is_outside(&self) -> bool {
+        let standing = self.standing();
+        let member = standing.member.as_ref();
+        member.is_none_or(|member| !member.trouble.is_empty())
+    }
+
     /// The scheduler says that another one is in charge.
     fn follow(&self, whom: MemberId, addresses: Vec<HostPort>) {
         let mut guard = self.standing();
@@ -366,5 +373,5 @@ impl Access {
 
 fn no_member() -> Failure {
     let detail = "this host is no member of its cluster any more";
-    Failure::here(Reason::NoScheduler, detail)
+    Failure::here(Reason::NoMember, detail)
 }
