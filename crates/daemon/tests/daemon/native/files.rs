@@ -1,6 +1,7 @@
 //! Jobs that read a member's files where they are, with the real compiler beside the local one.
 
 mod author;
+mod programs;
 mod rules;
 
 use wire::message::OutputKind;
