@@ -175,6 +175,8 @@ pub struct InputCounts {
     pub evaluated: u64,
     #[prost(uint64, tag = "3")]
     pub text: u64,
+    #[prost(uint64, tag = "4")]
+    pub same_directives: u64,
 }
 
 impl InputCounts {
@@ -185,6 +187,7 @@ impl InputCounts {
         }
         match record.input() {
             Input::Recorded => self.recorded += 1,
+            Input::SameDirectives => self.same_directives += 1,
             Input::Evaluated => self.evaluated += 1,
             Input::Text => self.text += 1,
             Input::Nothing => {}

@@ -13,7 +13,7 @@ use crate::spelled::{Mentions, Spelled};
 use crate::words::Word;
 
 /// One directive.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Line {
     Define(Name, MacroId),
     Undefine(Name),
@@ -43,7 +43,7 @@ pub(crate) enum Line {
     Strange(Strange),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Test {
     Defined(Name),
     Undefined(Name),
@@ -59,7 +59,7 @@ pub(crate) enum Include {
     Import,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Operand {
     Quoted(Name),
     Angled(Name),
@@ -108,6 +108,12 @@ impl Block {
 
     pub fn facts(&self) -> Facts {
         self.facts
+    }
+
+    /// Whether another block of the same library says the same to whoever follows directives: what is different
+    /// in its file is only text.
+    pub fn directs_as(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.spelled == other.spelled && self.lines == other.lines
     }
 }
 

@@ -88,6 +88,8 @@ pub enum Input {
     Recorded = 2,
     /// Files, found by evaluating directives.
     Evaluated = 3,
+    /// Files, the same as the last time: some have changed, but no directive in them.
+    SameDirectives = 4,
 }
 
 impl Input {
@@ -98,6 +100,7 @@ impl Input {
             Self::Text => "text",
             Self::Recorded => "recorded",
             Self::Evaluated => "evaluated",
+            Self::SameDirectives => "same-directives",
         }
     }
 }

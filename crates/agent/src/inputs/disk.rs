@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use super::looks::{Look, Looks};
 use super::names::{Names, State};
+use super::numbered::Numbered;
 use includes::{Block, DirectoryId, FileId, Found, Library, Name, Probe, Tree};
 use job::Digest;
 use toolchain::Stamp;
@@ -55,8 +56,10 @@ pub(crate) struct Contents {
     /// The number of the reading.
     reading: u64,
     block: Option<Arc<Block>>,
-    /// Until somebody wants the block.
-    bytes: Option<Vec<u8>>,
+    /// The number of the first reading with these directives.
+    directed: u64,
+    /// Until somebody wants the block, with what the last one was.
+    bytes: Option<(Vec<u8>, Option<Former>)>,
     inode: (u64, u64),
 }
 
@@ -65,51 +68,17 @@ impl Contents {
     pub(crate) fn is_of(&self, inode: (u64, u64)) -> bool {
         self.inode == inode
     }
-}
 
-/// Paths by number, as compilers in some directory spell them.
-#[derive(Debug, Default)]
-struct Numbered {
-    paths: Vec<Numbering>,
-    numbers: HashMap<Vec<u8>, u32>,
-}
-
-#[derive(Debug)]
-struct Numbering {
-    spelled: PathBuf,
-    whole: PathBuf,
-}
-
-impl Numbered {
-    fn number(&mut self, start: &Path, path: &Path) -> u32 {
-        let key = match path.is_absolute() {
-            true => path.as_os_str().as_bytes().to_vec(),
-            // No path has this byte.
-            false => [start.as_os_str().as_bytes(), path.as_os_str().as_bytes()].join(&0),
-        };
-        if let Some(number) = self.numbers.get(&key) {
-            return *number;
+    fn directives(&self) -> Option<Former> {
+        match &self.bytes {
+            Some((_, former)) => former.clone(),
+            None => Some((Arc::clone(self.block.as_ref()?), self.directed)),
         }
-        // So many paths do not fit into any memory.
-        let number = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
-        self.paths.push(Numbering {
-            spelled: path.to_owned(),
-            whole: start.join(path),
-        });
-        self.numbers.insert(key, number);
-        number
-    }
-
-    fn spelled(&self, number: u32) -> &Path {
-        let path = self.paths.get(number as usize);
-        path.map_or(Path::new(""), |path| &path.spelled)
-    }
-
-    fn whole(&self, number: u32) -> &Path {
-        let path = self.paths.get(number as usize);
-        path.map_or(Path::new(""), |path| &path.whole)
     }
 }
+
+/// The directives of an earlier reading, and since which they were so.
+type Former = (Arc<Block>, u64);
 
 impl Disk {
     /// How its compiler takes files for one: by their inode, or by what is in them.
@@ -175,6 +144,20 @@ impl Disk {
             .is_some_and(|contents| contents.reading <= readings && stamp == Some(contents.stamp))
     }
 
+    /// Whether a file directs as it did when so many readings had been done, whatever else stands in it now.
+    pub(crate) fn directs_as_before(
+        &mut self,
+        file: FileId,
+        readings: u64,
+        library: &mut Library,
+    ) -> bool {
+        self.block(file, library).is_some()
+            && self
+                .contents
+                .get(&file)
+                .is_some_and(|contents| contents.directed <= readings)
+    }
+
     fn stamp(&mut self, file: FileId) -> Option<Stamp> {
         if let Some((look, stamp)) = self.stamps.get(&file)
             && self.now.may_use(*look)
@@ -222,7 +205,7 @@ impl Disk {
 
     /// How many paths are remembered.
     pub(crate) fn size(&self) -> usize {
-        self.files.paths.len() + self.directories.paths.len() + self.names.size()
+        self.files.len() + self.directories.len() + self.names.size()
     }
 
     /// Whether the names of the directory that a path is in do not say that nothing is there.
@@ -274,6 +257,7 @@ impl Disk {
             // What was only written again is the same to whoever has read it.
             let same = before.filter(|known| known.body.digest == body.digest);
             let block = same.and_then(|known| known.block.clone());
+            let former = before.and_then(Contents::directives);
             self.readings += 1;
             let contents = Contents {
                 reading: self.readings,
@@ -281,7 +265,8 @@ impl Disk {
                 body,
                 inode,
                 is_racy: stamp.is_racy(now),
-                bytes: block.is_none().then_some(bytes),
+                directed: same.map_or(self.readings, |known| known.directed),
+                bytes: block.is_none().then_some((bytes, former)),
                 block,
             };
             self.contents.insert(file, contents);
@@ -365,8 +350,16 @@ impl Tree for Disk {
             self.look_at(file)?;
         }
         let contents = self.contents.get_mut(&file)?;
-        if let Some(bytes) = contents.bytes.take() {
-            contents.block = Some(Arc::new(library.block(&bytes)));
+        if let Some((bytes, former)) = contents.bytes.take() {
+            let block = library.block(&bytes);
+            // Who has gone through the former one need not go through this one.
+            contents.block = Some(match former {
+                Some((former, since)) if former.directs_as(&block) => {
+                    contents.directed = since;
+                    former
+                }
+                _ => Arc::new(block),
+            });
         }
         contents.block.clone()
     }

@@ -52,6 +52,19 @@ impl Project {
         self.list_with_all(&alone)
     }
 
+    /// Again and again, until nothing was changed too lately to be known by its time.
+    fn until_recorded(&mut self) -> Listing {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let (listing, level) = self.list_at(&[]).unwrap();
+            if level == Level::Recorded {
+                return listing;
+            }
+            assert!(Instant::now() < deadline, "never recorded");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The same with the compiler's own directories.
     fn list_with_all(&mut self, options: &[&str]) -> Result<(Listing, Level), NotKnown> {
         let asked = Asked {
@@ -298,13 +311,39 @@ fn what_has_not_changed_is_not_read_again() {
 }
 
 #[test]
+fn what_changes_besides_directives_leads_nowhere_else() {
+    let sources = [
+        (
+            "a.c",
+            "#include \"x.h\"\n#ifdef B\n#include \"b.h\"\n#endif\n",
+        ),
+        ("x.h", "int x;\n"),
+        ("b.h", ""),
+    ];
+    let mut project = Project::new(&sources);
+    let first = project.until_recorded();
+    project.write("x.h", "long x;\n// B\n");
+    let (second, level) = project.list_at(&[]).unwrap();
+    assert_eq!(level, Level::SameDirectives);
+    assert_eq!(second.files, first.files);
+    assert_ne!(second.digest, first.digest);
+    for text in ["long x;\n#define B\n", "long y;\n#define B\n"] {
+        let mut project = Project::new(&sources);
+        project.until_recorded();
+        project.write("x.h", text);
+        let (third, level) = project.list_at(&[]).unwrap();
+        assert_eq!((third.files, level), (first.files + 1, Level::Evaluated));
+        let third = project.until_recorded();
+        project.write("x.h", "int z;\n#define B\n");
+        let (fourth, level) = project.list_at(&[]).unwrap();
+        assert_eq!((fourth.files, level), (third.files, Level::SameDirectives));
+    }
+}
+
+#[test]
 fn a_precompiled_header_that_comes_later_is_noticed() {
     let mut project = Project::new(&[("a.c", "#include \"x.h\"\n"), ("x.h", "")]);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while project.list_at(&[]).unwrap().1 != Level::Recorded {
-        assert!(Instant::now() < deadline, "never recorded");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    project.until_recorded();
     project.write("x.h.gch", "");
     let why = project.list_at(&[]).unwrap_err().to_string();
     assert!(why.contains("x.h.gch is precompiled"), "{why}");

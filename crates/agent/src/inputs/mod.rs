@@ -15,6 +15,7 @@ mod listing_tests;
 mod locale;
 mod looks;
 mod names;
+mod numbered;
 mod own;
 mod places;
 mod recorded;
@@ -164,6 +165,7 @@ impl Inputs {
         })?;
         let input = match level {
             Level::Recorded => Input::Recorded,
+            Level::SameDirectives => Input::SameDirectives,
             Level::Evaluated => Input::Evaluated,
         };
         Ok(Found {

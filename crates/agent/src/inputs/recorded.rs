@@ -26,6 +26,15 @@ pub(super) struct Recorded {
     pub(super) listing: Listing,
 }
 
+/// What of a record is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    All,
+    /// Where everything is, and what leads from file to file; what else stands in some of them has changed.
+    Directives,
+    Nothing,
+}
+
 impl Recorded {
     /// `None` where one look will not tell: something was changed a moment ago.
     pub(super) fn of(
@@ -70,20 +79,39 @@ impl Recorded {
         })
     }
 
-    /// Whether everything is as it was. The disk has begun anew for the source's directory.
-    pub(super) fn holds(&self, disk: &mut Disk, catalogue: &Catalogue) -> bool {
+    /// What of it is as it was. The disk has begun anew for the source's directory.
+    pub(super) fn holds(
+        &self,
+        disk: &mut Disk,
+        library: &mut Library,
+        catalogue: &Catalogue,
+    ) -> Holds {
         let is_link = |(place, target): &(PathBuf, OsString)| {
             fs::read_link(place).is_ok_and(|now| now.as_os_str() == target)
         };
-        self.directories
+        let is_found_alike = self
+            .directories
             .iter()
             .all(|(directory, state)| disk.state(*directory) == *state)
-            && self
-                .files
-                .iter()
-                .all(|file| disk.is_as_before(*file, self.readings))
             && self.links.iter().all(is_link)
-            && self.vain.iter().all(|path| !path.is_file())
-            && catalogue.is_current(&self.listing.entries)
+            && self.vain.iter().all(|path| !path.is_file());
+        if !is_found_alike {
+            return Holds::Nothing;
+        }
+        let files = self.files.iter().copied();
+        let changed: Vec<_> = files
+            .filter(|file| !disk.is_as_before(*file, self.readings))
+            .collect();
+        match changed[..] {
+            [] if catalogue.is_current(&self.listing.entries) => Holds::All,
+            [] => Holds::Nothing,
+            _ => {
+                let mut changed = changed.into_iter();
+                match changed.all(|file| disk.directs_as_before(file, self.readings, library)) {
+                    true => Holds::Directives,
+                    false => Holds::Nothing,
+                }
+            }
+        }
     }
 }

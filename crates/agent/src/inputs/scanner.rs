@@ -20,7 +20,7 @@ use super::disk::Disk;
 use super::listing::{Listed, Listing, NotListed};
 use super::looks::Looks;
 use super::own::Own;
-use super::recorded::Recorded;
+use super::recorded::{Holds, Recorded};
 
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
 const MAX_SIZE: usize = 4_000_000;
@@ -80,6 +80,8 @@ pub(crate) struct Beside {
 pub(crate) enum Level {
     /// As the last time: nothing of it has changed.
     Recorded,
+    /// As the last time: in files that have changed the directives are the same.
+    SameDirectives,
     /// By evaluating directives.
     Evaluated,
 }
@@ -169,13 +171,16 @@ impl Scanner {
         let looks = Looks::of(arrived);
         ground.disk.begin(&asked.directory, looks);
         let key = (inputs.presets.clone(), source.to_owned(), beside.clone());
-        if let Some(recorded) = kind.recorded.get(&key)
-            && recorded.holds(
-                &mut ground.disk,
-                &catalogue.lock().unwrap_or_else(PoisonError::into_inner),
-            )
-        {
-            return Ok((recorded.listing.clone(), Level::Recorded));
+        let mut level = Level::Evaluated;
+        if let Some(recorded) = kind.recorded.get(&key) {
+            let Ground { library, disk } = &mut *ground;
+            let catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
+            match recorded.holds(disk, library, &catalogue) {
+                Holds::All => return Ok((recorded.listing.clone(), Level::Recorded)),
+                // What follows goes the same way, by what the evaluator remembers.
+                Holds::Directives => level = Level::SameDirectives,
+                Holds::Nothing => {}
+            }
         }
         let mut reached = kind.reached(ground, asked, inputs, source, looks)?;
         let Ground { library, disk } = ground;
@@ -208,7 +213,7 @@ impl Scanner {
             Some(recorded) => kind.recorded.insert(key, recorded),
             None => kind.recorded.remove(&key),
         };
-        Ok((listing, Level::Evaluated))
+        Ok((listing, level))
     }
 
     fn kind(&mut self, asked: &Asked) -> Result<(&mut Kind, &mut Ground), NotKnown> {

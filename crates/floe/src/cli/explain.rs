@@ -274,6 +274,11 @@ fn long(record: &JobRecord) -> String {
             "  it reads {} files, as the last time: none of them has changed",
             record.files
         ),
+        Input::SameDirectives => writeln!(
+            text,
+            "  it reads {} files, as the last time: some have changed, but no directive in them",
+            record.files
+        ),
         Input::Evaluated => writeln!(
             text,
             "  it reads {} files, found by their directives",

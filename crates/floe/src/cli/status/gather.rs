@@ -44,9 +44,17 @@ pub(crate) struct Agent {
 pub(crate) struct Inputs {
     /// Files, the same as the last time.
     pub(crate) recorded: u64,
+    /// Files, the same as the last time, of which some have changed, but no directive in them.
+    pub(crate) same_directives: u64,
     /// Files, found by evaluating directives.
     pub(crate) evaluated: u64,
     pub(crate) text: u64,
+}
+
+impl Inputs {
+    pub(crate) fn sum(&self) -> u64 {
+        self.recorded + self.same_directives + self.evaluated + self.text
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -206,6 +214,7 @@ fn agent() -> Option<Agent> {
         jobs_done: status.jobs_done,
         inputs: status.inputs.map(|inputs| Inputs {
             recorded: inputs.recorded,
+            same_directives: inputs.same_directives,
             evaluated: inputs.evaluated,
             text: inputs.text,
         }),

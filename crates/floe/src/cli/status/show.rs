@@ -23,10 +23,11 @@ fn agent(text: &mut String, agent: Option<&Agent>) -> std::fmt::Result {
         agent.pid, agent.jobs_done
     )?;
     match &agent.inputs {
-        Some(sent) if sent.recorded + sent.evaluated + sent.text > 0 => writeln!(
+        Some(sent) if sent.sum() > 0 => writeln!(
             text,
-            "; elsewhere: {} from files as recorded, {} from files as evaluated, {} from text",
-            sent.recorded, sent.evaluated, sent.text
+            "; elsewhere: {} from files as recorded, {} from files with the same directives, {} from files as \
+             evaluated, {} from text",
+            sent.recorded, sent.same_directives, sent.evaluated, sent.text
         )?,
         _ => writeln!(text)?,
     }
