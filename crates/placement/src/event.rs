@@ -250,8 +250,10 @@ pub enum WhyHome {
 /// Why a host is disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dismissal {
-    /// The same node logged in again.
-    Replaced,
+    /// The same node logged in again; a member perhaps from another address.
+    Replaced {
+        from: Option<IpAddr>,
+    },
     Blocked,
     Removed,
     /// It did not finish an installation in time.
@@ -265,7 +267,14 @@ pub enum Dismissal {
 impl fmt::Display for Dismissal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replaced => out.write_str("the same node has logged in again"),
+            Self::Replaced { from: None } => out.write_str("the same node has logged in again"),
+            Self::Replaced {
+                from: Some(address),
+            } => write!(
+                out,
+                "the same member has logged in from {address}; if that is another host, one of the two is a copy \
+                 of the other's disk and has to become a member of its own (`floe join LINE` there says how)"
+            ),
             Self::Blocked => out.write_str("it is blocked; `unblockcs` lets it in again"),
             Self::Removed => out.write_str("it was removed at the control port"),
             Self::InstallTimeout(limit) => {

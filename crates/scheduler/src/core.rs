@@ -372,8 +372,8 @@ impl Core {
                     self.tell(Peer(assignment.submitter.0), answer);
                 }
                 Action::Disconnect { host, why } => {
-                    tracing::info!("host {host} is disconnected: {why}");
-                    self.daemons.remove(&Peer(host.0));
+                    let gone = self.daemons.remove(&Peer(host.0));
+                    telling::dismissed(host, &why, gone.as_ref().and_then(|it| it.member.as_ref()));
                 }
                 Action::Notice(notice) => {
                     if !self.natives.ledger.is_idle() {

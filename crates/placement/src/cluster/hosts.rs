@@ -22,10 +22,14 @@ impl Cluster {
             return;
         }
         let replaced = self.nodes.insert(Node::of(&host), id);
+        let address = host.address;
         self.hosts.insert(id, host);
         actions.push(Action::Notice(Notice::HostJoined { host: id }));
         if let Some(older) = replaced {
-            self.dismiss(older, Dismissal::Replaced, actions);
+            let before = self.hosts.get(&older).map(|older| older.address);
+            let from = before.is_some_and(|before| before != address);
+            let from = from.then_some(address);
+            self.dismiss(older, Dismissal::Replaced { from }, actions);
         }
         self.state += 1;
         self.reindex(id);

@@ -2,7 +2,8 @@
 
 use icecream::Message;
 use job::HostId;
-use placement::{Assignment, Notice, Place, WhyHome};
+use membership::Peer as Member;
+use placement::{Assignment, Dismissal, Notice, Place, WhyHome};
 
 use super::Core;
 use crate::connection::Peer;
@@ -87,5 +88,15 @@ impl Core {
         self.cluster
             .host(host)
             .map_or("<unknown>", |host| host.name.as_str())
+    }
+}
+
+/// What the log says of a host that is disconnected, and of the member that it was.
+pub(super) fn dismissed(host: HostId, why: &Dismissal, member: Option<&Member>) {
+    match (why, member) {
+        (Dismissal::Replaced { from: Some(_) }, Some(member)) => {
+            tracing::warn!("{} ({}) is disconnected: {why}", member.name, member.member);
+        }
+        _ => tracing::info!("host {host} is disconnected: {why}"),
     }
 }

@@ -85,7 +85,10 @@ fn a_node_that_logs_in_again_replaces_its_older_self() {
         host: HostId(9),
         login: login(2, 1),
     });
-    assert_eq!(dismissed(&actions), [(2, Dismissal::Replaced)]);
+    assert_eq!(
+        dismissed(&actions),
+        [(2, Dismissal::Replaced { from: None })]
+    );
     assert!(matches!(
         actions[0],
         Action::Notice(Notice::HostJoined { host: HostId(9) })

@@ -164,7 +164,12 @@ fn a_member_replaces_itself_and_nobody_else() {
         host: HostId(4),
         login: moved,
     });
-    assert_eq!(dismissed(&actions), [(1, Dismissal::Replaced)]);
+    let from = Some(address(77));
+    assert_eq!(
+        dismissed(&actions),
+        [(1, Dismissal::Replaced { from })],
+        "and whoever watches is told: it may be a copy"
+    );
     assert_eq!(bench.cluster.host_of(FIRST), Some(HostId(4)));
 }
 
