@@ -71,7 +71,7 @@ impl Survey {
         let found = self.inputs.listing(&outline, &plan, Instant::now()).await;
         let found = found.map_err(|why| match why {
             Not::Files(why) => NotSurveyed::Text(why),
-            Not::Text(header) => NotSurveyed::Stays(format!("{} is precompiled", header.display())),
+            Not::Text(why) => NotSurveyed::Stays(why),
         })?;
         if let Some(header) = &found.listing.missing {
             let header = String::from_utf8_lossy(header);

@@ -51,6 +51,11 @@ impl Stamp {
         (self.device, self.inode) != (other.device, other.inode)
     }
 
+    /// Whether nothing of it, its name included, was changed when the other one was written.
+    pub fn is_older(&self, other: &Self) -> bool {
+        self.modified_ns.max(self.changed_ns) < other.modified_ns
+    }
+
     /// Whether the file may change after `now` without a new time. So may one from the future. The
     /// modification time, which anybody can set, says nothing about it. Whoever is going to believe
     /// what was read of the file takes `now` before reading it.

@@ -6,6 +6,7 @@ mod changes;
 mod errors;
 mod odd;
 mod places;
+mod precompiled;
 mod rivals;
 mod special;
 
@@ -268,6 +269,12 @@ fn headers_that_are_hard_to_follow_are_followed_or_left() -> Result<()> {
     let table = Mutex::new(Table::default());
     run(&cluster, "probes/rivals", &rivals::probes(), &table)?;
     run(&cluster, "probes/special", &special::probes(), &table)?;
+    run(
+        &cluster,
+        "probes/precompiled",
+        &precompiled::probes(),
+        &table,
+    )?;
     run(&cluster, "probes/errors", &errors::probes(), &table)?;
     run(&cluster, "probes/changes", &changes::probes(), &table)?;
     run(&cluster, "probes/odd", &odd::probes(), &table)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use job::Digest;
 use wire::view::{Batch, Body, Entry, EntryId, EntryPath, Ids, What, digest};
 
-use super::disk;
+use super::reading;
 
 /// More entries than one agent tells. Beyond that jobs travel as text until it starts again.
 const MOST: usize = 2_000_000;
@@ -208,7 +208,7 @@ pub(crate) fn push(batch: &mut Batch, id: EntryId, entry: &Entry) -> Result<(), 
     };
     let changed = || NotTold::Changed(entry.path.clone());
     let path = Path::new(OsStr::from_bytes(entry.path.as_bytes()));
-    let now = disk::read(path).ok_or_else(changed)?;
+    let now = reading::read(path).ok_or_else(changed)?;
     // Its time may have been set since; the bytes are what was asked for all the same.
     if now.body.digest != body.digest {
         return Err(changed());

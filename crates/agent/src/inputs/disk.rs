@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,10 @@ use std::time::SystemTime;
 use super::looks::{Look, Looks};
 use super::names::{Names, State};
 use super::numbered::Numbered;
+use super::reading::{Reading, read};
 use includes::{Block, DirectoryId, FileId, Found, Library, Name, Probe, Tree};
-use job::Digest;
 use toolchain::Stamp;
-use wire::view::{Body, Modified};
-
-/// A longer header is not read; its job is text.
-const MAX_HEADER: u64 = 256 << 20;
+use wire::view::Body;
 
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
@@ -123,6 +120,19 @@ impl Disk {
             self.look_at(file)?;
         }
         self.contents.get(&file)
+    }
+
+    /// A file is known by its digest from now on: nobody wants to see directives in it.
+    pub(crate) fn forget_text(&mut self, file: FileId) {
+        if let Some(contents) = self.contents.get_mut(&file) {
+            (contents.bytes, contents.block) = (None, None);
+        }
+    }
+
+    /// Whether a file was changed for the last time before another one was written.
+    pub(crate) fn is_older(&mut self, file: FileId, other: FileId) -> bool {
+        let stamps = self.stamp(file).zip(self.stamp(other));
+        stamps.is_some_and(|(stamp, other)| stamp.is_older(&other))
     }
 
     /// Which reading was the last.
@@ -274,46 +284,6 @@ impl Disk {
         self.looked_at.insert(file);
         Some(())
     }
-}
-
-/// A file, read.
-pub(super) struct Reading {
-    stamp: Stamp,
-    /// Device and inode.
-    inode: (u64, u64),
-    pub(super) body: Body,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A whole file, from one descriptor, that did not change meanwhile.
-pub(super) fn read(path: &Path) -> Option<Reading> {
-    let mut open = File::open(path).ok()?;
-    let meta = open.metadata().ok()?;
-    if !meta.is_file() || meta.len() > MAX_HEADER {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    open.read_to_end(&mut bytes).ok()?;
-    let after = open.metadata().ok()?;
-    let stamp = Stamp::of(&meta);
-    if stamp != Stamp::of(&after) || bytes.len() as u64 != meta.len() {
-        return None;
-    }
-    let body = Body {
-        digest: Digest::from_bytes(*blake3::hash(&bytes).as_bytes()),
-        size: meta.len(),
-        modified: Modified {
-            seconds: meta.mtime(),
-            nanoseconds: u32::try_from(meta.mtime_nsec()).ok()?,
-        },
-        executable: meta.mode() & 0o111 != 0,
-    };
-    Some(Reading {
-        stamp,
-        inode: (meta.dev(), meta.ino()),
-        body,
-        bytes,
-    })
 }
 
 impl Tree for Disk {

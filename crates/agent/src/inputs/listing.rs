@@ -11,6 +11,7 @@ use wire::view::{EntryId, Ids};
 use super::catalogue::{Catalogue, NotTold, inode};
 use super::disk::Disk;
 use super::places::{Physical, Place, Places, Way};
+use super::precompiled::Unfit;
 
 /// The files of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) struct Listing {
     pub(crate) gcc: Option<u32>,
     /// A header that is not there: the compile ends with that.
     pub(crate) missing: Option<Vec<u8>>,
+    /// A precompiled header is among the files, of which text knows nothing.
+    pub(crate) is_precompiled: bool,
 }
 
 /// Which of the words for the time some file has, in whatever branch.
@@ -47,8 +50,8 @@ pub(crate) enum NotListed {
     NotTold(#[from] NotTold),
     #[error("{} has the assembler read a file", .0.display())]
     Binary(PathBuf),
-    #[error("{} is precompiled", .0.display())]
-    Precompiled(PathBuf),
+    #[error(transparent)]
+    Precompiled(#[from] Unfit),
     #[error("{} cannot be followed", .0.display())]
     Strange(PathBuf),
     #[error("{} has changed meanwhile", .0.display())]
@@ -70,6 +73,9 @@ pub(crate) struct Listed<'a> {
     pub(crate) arguments: &'a [Vec<u8>],
     pub(crate) source: &'a Path,
     pub(crate) gcc: Option<u32>,
+    pub(crate) is_precompiled: bool,
+    /// Where nothing must be besides.
+    pub(crate) absent: &'a [PathBuf],
 }
 
 impl Listed<'_> {
@@ -83,7 +89,6 @@ impl Listed<'_> {
         if facts.includes_binary || facts.includes_assembly || facts.embeds {
             return Err(NotListed::Binary(self.source.to_owned()));
         }
-        self.is_precompiled(disk)?;
         let mut places = Places::default();
         let mut ids = Vec::new();
         let mut read = HashSet::new();
@@ -121,6 +126,12 @@ impl Listed<'_> {
                 Place::File(_) | Place::Strange => return Err(NotListed::Changed(path)),
             }
         }
+        for path in self.absent {
+            match places.find(self.start, path) {
+                Place::Nothing(place) => catalogue.nothing(&place)?,
+                _ => return Err(NotListed::Changed(path.clone())),
+            }
+        }
         self.unsent(disk, library, catalogue, &mut places, &read, &mut ids)?;
         for directory in self
             .searched
@@ -142,6 +153,7 @@ impl Listed<'_> {
             },
             gcc: self.gcc,
             missing: self.reached.missing.clone(),
+            is_precompiled: self.is_precompiled,
             entries,
             digest,
             files,
@@ -172,30 +184,6 @@ impl Listed<'_> {
                 Place::File(place) if read.contains(&place) => {}
                 Place::File(place) => ids.push(catalogue.unsent(&place)?),
                 _ => return Err(NotListed::Changed(path)),
-            }
-        }
-        Ok(())
-    }
-
-    /// A compiler takes a precompiled header for the first one only that it includes.
-    fn is_precompiled(&self, disk: &mut Disk) -> Result<(), NotListed> {
-        let files = self.reached.files.iter();
-        let source = files
-            .clone()
-            .position(|file| disk.path(*file) == self.source);
-        let first: Vec<_> = files
-            .take(source.unwrap_or(0) + 2)
-            .map(|file| disk.path(*file).to_owned())
-            .collect();
-        for path in first {
-            for extension in ["gch", "pch"] {
-                let mut precompiled = path.as_os_str().to_owned();
-                precompiled.push(".");
-                precompiled.push(extension);
-                let precompiled = PathBuf::from(precompiled);
-                if disk.exists(&precompiled) {
-                    return Err(NotListed::Precompiled(precompiled));
-                }
             }
         }
         Ok(())

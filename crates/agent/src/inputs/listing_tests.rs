@@ -230,9 +230,6 @@ fn what_is_not_certain_is_text() {
         let error = project.list(&[]).unwrap_err().to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
-    let mut project = Project::new(&[("a.c", "#include \"x.h\"\n"), ("x.h", ""), ("x.h.gch", "")]);
-    let error = project.list(&[]).unwrap_err().to_string();
-    assert!(error.contains("precompiled"), "{error}");
 }
 
 #[test]
@@ -342,11 +339,67 @@ fn what_changes_besides_directives_leads_nowhere_else() {
 
 #[test]
 fn a_precompiled_header_that_comes_later_is_noticed() {
-    let mut project = Project::new(&[("a.c", "#include \"x.h\"\n"), ("x.h", "")]);
-    project.until_recorded();
+    let mut project = Project::new(&[
+        ("a.c", "#include \"x.h\"\n#include \"z.h\"\n"),
+        ("x.h", "#include \"y.h\"\n"),
+        ("y.h", ""),
+        ("z.h", ""),
+    ]);
+    let before = project.until_recorded();
+    assert!(!before.is_precompiled);
     project.write("x.h.gch", "");
-    let why = project.list_at(&[]).unwrap_err().to_string();
-    assert!(why.contains("x.h.gch is precompiled"), "{why}");
+    let (listing, level) = project.list_at(&[]).unwrap();
+    assert_eq!((listing.files, level), (before.files + 1, Level::Evaluated));
+    let shown = project.shown(&listing);
+    assert!(listing.is_precompiled && shown.iter().any(|name| name.starts_with("/x.h.gch")));
+    assert!(project.until_recorded().is_precompiled);
+    // What it was not made from may change.
+    project.write("z.h", "int z;\n");
+    assert!(project.list(&[]).unwrap().is_precompiled);
+    project.write("y.h", "int y;\n");
+    let why = project.list(&[]).unwrap_err().to_string();
+    assert!(why.contains("x.h.gch: older than y.h"), "{why}");
+}
+
+#[test]
+fn precompiled_headers_of_which_nobody_knows_the_text_keep_jobs_here() {
+    let fresh = |project: &Project, name: &str| {
+        let later = SystemTime::now() + Duration::from_secs(1);
+        let file = fs::File::options()
+            .append(true)
+            .open(project.root.join(name));
+        file.unwrap().set_modified(later).unwrap();
+    };
+    for (name, is_fresh, why) in [
+        ("x.h.gch", false, "older than ./x.h"),
+        ("one/x.h.gch", true, "its text is not there"),
+        ("x.h.gch/a", false, "precompiled in several ways"),
+        ("a.c.gch", true, "a precompiled source"),
+    ] {
+        let mut project = Project::new(&[
+            ("a.c", "#include <x.h>\n#include <y.h>\n"),
+            (name, ""),
+            ("one/y.h", ""),
+            ("x.h", ""),
+            ("y.h.gch", ""),
+        ]);
+        if is_fresh {
+            fresh(&project, name);
+        } else {
+            std::thread::sleep(Duration::from_millis(20));
+            project.write("x.h", "");
+        }
+        let error = project.list(&["-Ione", "-I."]).unwrap_err().to_string();
+        assert!(error.contains(why), "{name}: {error}");
+    }
+    // gcc looks for the first header's only.
+    let mut project = Project::new(&[
+        ("a.c", "#include \"x.h\"\n#include \"y.h\"\n"),
+        ("x.h", ""),
+        ("y.h", ""),
+        ("y.h.gch", ""),
+    ]);
+    assert!(!project.list(&[]).unwrap().is_precompiled);
 }
 
 #[test]

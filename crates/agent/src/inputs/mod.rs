@@ -9,6 +9,7 @@ mod catalogue;
 mod clock;
 mod compiler;
 mod disk;
+mod kind;
 mod listing;
 #[cfg(test)]
 mod listing_tests;
@@ -18,6 +19,8 @@ mod names;
 mod numbered;
 mod own;
 mod places;
+mod precompiled;
+mod reading;
 mod recorded;
 mod scanner;
 mod shadow;
@@ -160,7 +163,7 @@ impl Inputs {
         let listing: Result<(Listing, Level, Option<u64>), NotKnown> =
             listing.await.map_err(|error| text(&error.to_string()))?;
         let (listing, level, epoch) = listing.map_err(|why| match &why {
-            NotKnown::NotListed(NotListed::Precompiled(header)) => Not::Text(header.clone()),
+            NotKnown::NotListed(NotListed::Precompiled(unfit)) => Not::Text(unfit.to_string()),
             _ => text(&why.to_string()),
         })?;
         let input = match level {
@@ -219,8 +222,8 @@ pub(crate) struct Found {
 pub(crate) enum Not {
     /// It travels as text; empty where nobody wanted anything else.
     Files(String),
-    /// Nor as text: the compiler would read this precompiled header, of which text knows nothing.
-    Text(PathBuf),
+    /// Nor as text: the compiler would read a precompiled header, of which text knows nothing. Which, and why.
+    Text(String),
 }
 
 /// What is told of files, for a moment.

@@ -1,25 +1,19 @@
 //! Follows sources through their headers. What compilers know and what files say is kept between jobs.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use toolchain::Stamp;
-
-use includes::{
-    Chain, Compiler, Dialect, Found, Library, Memory, PRELUDE, Preset, Probe, Reached, Source,
-    Spellings, Tree, Unknown, evaluate,
-};
+use includes::{Dialect, Found, Memory, Probe, Tree};
 use invocation::{Inputs, Language};
 
 use super::catalogue::Catalogue;
 use super::compiler::Asked;
-use super::disk::Disk;
+use super::kind::{Ground, Kind, as_path};
 use super::listing::{Listed, Listing, NotListed};
 use super::looks::Looks;
-use super::own::Own;
+use super::precompiled::{Precompiled, Unfit};
 use super::recorded::{Holds, Recorded};
 
 /// Names, definitions and paths of one kind of compile; beyond that everything is read anew.
@@ -28,43 +22,12 @@ const MAX_SIZE: usize = 4_000_000;
 const MAX_KINDS: usize = 1000;
 /// Of those, how many remember how sources went through their headers: up to some 24 MB each.
 const MAX_MEMORIES: usize = 12;
-/// How often a compiler is asked for one source before it is given up.
-const MAX_ROUNDS: usize = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     grounds: HashMap<(PathBuf, Language, Dialect), Ground>,
     kinds: HashMap<Asked, Kind>,
     turn: u64,
-}
-
-/// What compiles have in common that read files in the same way, whatever directories they search.
-#[derive(Debug)]
-struct Ground {
-    library: Library,
-    disk: Disk,
-}
-
-/// Compiles that a compiler answers alike.
-#[derive(Debug)]
-struct Kind {
-    ground: (PathBuf, Language, Dialect),
-    compiler: Compiler,
-    chain: Chain,
-    /// While another kind is on the ground.
-    memory: Memory,
-    used: u64,
-    spellings: Spellings,
-    recorded: HashMap<(Vec<invocation::Preset>, PathBuf, Beside), Recorded>,
-    own: Own,
-    program: Option<Stamp>,
-    /// What was not there when the compiler was asked, and would have changed its answer: directories to be searched,
-    /// and what it reads first.
-    passed_over: Vec<PathBuf>,
-    /// Where options name directories, and whether a file is there: gcc says so of each.
-    named: Vec<(PathBuf, bool)>,
-    /// It takes the time from SOURCE_DATE_EPOCH, if somebody wanted to know.
-    heeds_epoch: Option<bool>,
 }
 
 /// What a compile reads besides the source and what that includes.
@@ -183,6 +146,7 @@ impl Scanner {
             }
         }
         let mut reached = kind.reached(ground, asked, inputs, source, looks)?;
+        let precompiled = kind.precompiled(ground, asked, inputs, source, &mut reached)?;
         let Ground { library, disk } = ground;
         for path in &beside.files {
             let file = disk.file(path);
@@ -205,10 +169,22 @@ impl Scanner {
             marks: &marks.cloned().collect::<Vec<_>>(),
             arguments: &kind.own.arguments,
             source,
-            gcc: kind.compiler.gnuc.filter(|_| !kind.compiler.is_clang),
+            gcc: kind.gcc(),
+            is_precompiled: !precompiled.found.is_empty(),
+            absent: &precompiled.absent,
         };
         let mut catalogue = catalogue.lock().unwrap_or_else(PoisonError::into_inner);
-        let (listing, way) = listed.list(disk, library, &mut catalogue)?;
+        let listed = listed.list(disk, library, &mut catalogue);
+        for Precompiled { file, .. } in &precompiled.found {
+            disk.forget_text(*file);
+        }
+        let (listing, way) = listed.map_err(|why| match precompiled.found.first() {
+            // Nor may it be text.
+            Some(Precompiled { file, .. }) => {
+                Unfit::new(disk.path(*file).to_owned(), why.to_string()).into()
+            }
+            None => why,
+        })?;
         match Recorded::of(&reached, &way, &listing, disk, library) {
             Some(recorded) => kind.recorded.insert(key, recorded),
             None => kind.recorded.remove(&key),
@@ -241,143 +217,5 @@ impl Scanner {
             .get_mut(&kind.ground)
             .ok_or(NotKnown::Endless)?;
         Ok((kind, ground))
-    }
-}
-
-impl Kind {
-    /// Whether the compiler would still answer as it did.
-    fn holds(&self, asked: &Asked) -> bool {
-        let path = |path: &PathBuf| asked.directory.join(path).exists();
-        Stamp::at(&asked.program) == self.program
-            && !self.passed_over.iter().any(path)
-            && self
-                .named
-                .iter()
-                .all(|(path, is_file)| path.is_file() == *is_file)
-    }
-
-    fn of(
-        asked: &Asked,
-        grounds: &mut HashMap<(PathBuf, Language, Dialect), Ground>,
-    ) -> Result<Self, NotKnown> {
-        let program = Stamp::at(&asked.program);
-        let said = asked.ask(&[])?;
-        let dialect = Dialect::told(&said.stdout);
-        let key = (asked.program.clone(), asked.language, dialect);
-        let ground = grounds.entry(key.clone()).or_insert_with(|| Ground {
-            library: Library::new(dialect),
-            disk: Disk::default(),
-        });
-        let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut ground.library)?;
-        ground.disk.goes_by_inode(compiler.is_clang);
-        ground.disk.begin(&asked.directory, Looks::default());
-        let mut own = Own::of(&compiler);
-        let named = asked.named_directories();
-        let files = named.iter().filter(|(_, is_file)| *is_file);
-        own.marks.extend(files.map(|(path, _)| path.clone()));
-        let mut passed_over = passed_over(&said.stderr);
-        passed_over.extend(preludes(&compiler, &asked.directory));
-        let directories = compiler.directories.iter();
-        let directories = directories.map(|path| ground.disk.directory(as_path(path)));
-        let chain = Chain {
-            directories: directories.collect(),
-            angled: compiler.quoted_only,
-            ignores_source_directory: false,
-        };
-        Ok(Self {
-            ground: key,
-            compiler,
-            chain,
-            memory: Memory::default(),
-            used: 0,
-            spellings: Spellings::default(),
-            recorded: HashMap::new(),
-            own,
-            program,
-            passed_over,
-            heeds_epoch: None,
-            named,
-        })
-    }
-
-    fn reached(
-        &mut self,
-        ground: &mut Ground,
-        asked: &Asked,
-        inputs: &Inputs,
-        source: &Path,
-        looks: Looks,
-    ) -> Result<Reached, NotKnown> {
-        let Ground { library, disk } = ground;
-        disk.begin(&asked.directory, looks);
-        let presets: Vec<Preset> = inputs.presets.iter().map(preset).collect();
-        let missing = |path: &Path| NotKnown::NoFile(path.to_owned());
-        let file = disk.file(source).ok_or_else(|| missing(source))?;
-        let directory = disk.directory(Path::new(""));
-        let mut preincluded = Vec::new();
-        for path in &self.compiler.preincluded {
-            let path = as_path(path);
-            preincluded.push(disk.file(path).ok_or_else(|| missing(path))?);
-        }
-        for _ in 0..MAX_ROUNDS {
-            let wanted = Source {
-                file,
-                presets: &presets,
-                compiler: &self.compiler,
-                chain: &self.chain,
-                directory,
-                preincluded: &preincluded,
-            };
-            library.exchange(&mut self.memory);
-            let found = evaluate(wanted, disk, library);
-            library.exchange(&mut self.memory);
-            match found {
-                Ok(reached) => return Ok(reached),
-                Err(Unknown::Ask(questions)) => {
-                    let said = asked.ask(&questions)?;
-                    self.compiler.learn(&said.stdout, &questions);
-                }
-                Err(Unknown::Doubt(why, at)) => {
-                    let at = disk.path(at).to_owned();
-                    return Err(NotKnown::Doubt { why, at });
-                }
-            }
-        }
-        Err(NotKnown::Endless)
-    }
-}
-
-/// Directories of the command line that the compiler says it does not search.
-fn passed_over(said: &[u8]) -> Vec<PathBuf> {
-    let lines = said.split(|byte| *byte == b'\n');
-    let named = lines.filter_map(|line| {
-        let name = line.strip_prefix(b"ignoring nonexistent directory \"")?;
-        name.strip_suffix(b"\"")
-    });
-    named.map(|name| as_path(name).to_owned()).collect()
-}
-
-/// Where gcc has looked in vain for what it reads first.
-fn preludes(compiler: &Compiler, start: &Path) -> Vec<PathBuf> {
-    if compiler.is_clang {
-        return Vec::new();
-    }
-    let searched = compiler.directories.iter().skip(compiler.quoted_only);
-    let places = searched.map(|path| as_path(path).join(as_path(PRELUDE)));
-    places
-        .take_while(|place| !start.join(place).exists())
-        .collect()
-}
-
-fn as_path(bytes: &[u8]) -> &Path {
-    Path::new(std::ffi::OsStr::from_bytes(bytes))
-}
-
-fn preset(preset: &invocation::Preset) -> Preset {
-    match preset {
-        invocation::Preset::Define(text) => Preset::Define(text.as_bytes().to_vec()),
-        invocation::Preset::Undefine(text) => Preset::Undefine(text.as_bytes().to_vec()),
-        invocation::Preset::Macros(path) => Preset::Macros(path.as_bytes().to_vec()),
-        invocation::Preset::Include(path) => Preset::Include(path.as_bytes().to_vec()),
     }
 }

@@ -236,6 +236,10 @@ pub(crate) async fn files(
         (Ok(found), Some(with_files))
             if (found.listing.gcc).is_some_and(|gcc| gcc < with_files.least_gcc) =>
         {
+            if found.listing.is_precompiled {
+                let why = "a precompiled header, and this gcc names its outputs in another way";
+                return Err(Failure::here(Reason::Modules, why));
+            }
             chronicle.why_text("this gcc names its outputs in another way".to_owned());
             return Ok(None);
         }
@@ -245,10 +249,7 @@ pub(crate) async fn files(
             chronicle.repeats(!time.of_compile && !time.of_source);
             (found, with_files)
         }
-        (Err(Not::Text(header)), _) => {
-            let detail = header.display().to_string();
-            return Err(Failure::here(Reason::Modules, detail));
-        }
+        (Err(Not::Text(why)), _) => return Err(Failure::here(Reason::Modules, why)),
         (Err(Not::Files(why)), _) => {
             chronicle.why_text(why);
             return Ok(None);

@@ -213,11 +213,7 @@ impl Travel<'_> {
                     return Ok(Fate::Finished(finished));
                 }
                 // Text cannot lack anything, and no executor is to blame for what was not sent.
-                Err(failure)
-                    if self.work.files.is_some()
-                        && self.plan.else_stays.is_none()
-                        && is_about_files(&failure) =>
-                {
+                Err(failure) if self.may_be_text() && is_about_files(&failure) => {
                     let host = seat.host();
                     drop(seat);
                     chronicle.failed(&host, failure.reason, &failure.detail);
@@ -247,6 +243,12 @@ impl Travel<'_> {
             Some((host, failure)) => at_last(&host, &failure),
             None => Failure::here(Reason::NoHost, ""),
         })
+    }
+
+    /// It is files now, and text would do as well.
+    fn may_be_text(&self) -> bool {
+        let files = self.work.files.as_ref();
+        files.is_some_and(|files| !files.listing.is_precompiled && self.plan.else_stays.is_none())
     }
 
     async fn attempt(

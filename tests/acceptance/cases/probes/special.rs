@@ -97,8 +97,6 @@ pub(super) fn probes() -> Vec<Probe> {
         probe("-fsave-optimization-record", ALONE, "$CC -O3 -fsave-optimization-record -c a.c -o out/a.o").goes(Here("side_output")),
         probe("-fstack-usage", ALONE, "$CC -fstack-usage -c a.c -o out/a.o").goes(Here("side_output")),
         probe("__COUNTER__, -Wunused-macros, -pedantic", "printf '#define U 1\nint a = __COUNTER__;\nint b = __COUNTER__;\n__int128 c;\n' >a.c", "$CC -Wunused-macros -pedantic -c a.c -o out/a.o -MD -MF out/a.d"),
-        probe("precompiled header", "printf 'struct s { int a; };\n' >p.h; $CC p.h -o p.h.gch; printf '#include \"p.h\"\nstruct s s;\n' >a.c", "$CC -include p.h -c a.c -o out/a.o").goes(Here("modules")),
-        probe("precompiled header, edited", "printf 'struct s { int a; };\n' >p.h; $CC p.h -o p.h.gch; printf 'struct s { int a, b; };\n' >p.h; printf '#include \"p.h\"\nstruct s s;\n' >a.c", line).goes(Here("modules")),
         probe("precompiled header of clang", "printf 'struct s { int a; };\n' >p.h; clang -x c-header p.h -o p.h.pch; printf 'struct s s;\n' >a.c", "$CC -include p.h -c a.c -o out/a.o").goes(Here("modules")).only_clang(),
         probe("-include-pch", "printf 'struct s { int a; };\n' >p.h; clang -x c-header p.h -o p.pch; printf 'struct s s;\n' >a.c", "$CC -include-pch p.pch -c a.c -o out/a.o").goes(Here("modules")).only_clang(),
         probe("-Xclang -include-pch", "printf 'struct s { int a; };\n' >p.h; clang -x c-header p.h -o p.pch; printf 'struct s s;\n' >a.c", "$CC -Xclang -include-pch -Xclang p.pch -c a.c -o out/a.o").goes(Here("modules")).only_clang(),
