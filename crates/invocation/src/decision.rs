@@ -89,6 +89,9 @@ fn travel(
     let lost = lost_in_text(reading, name, source, includes_only);
     let lost = lost.map(|lost| (Reason::NotInText, lost));
     let no_text = reading.stays.iter().find(for_text).cloned().or(lost);
+    let read = reading.precompiled.as_ref();
+    let read = read.map(|_| (Reason::Modules, reading.precompiled_by.clone()));
+    let no_text = read.or(no_text);
     // Text would be preprocessed for nothing: the rest of such a compile is short, and could be done here at once.
     let no_object = || (Reason::SyntaxOnly, "-fsyntax-only".to_owned());
     let no_text = reading.syntax_only.then(no_object).or(no_text);

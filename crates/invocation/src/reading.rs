@@ -8,6 +8,7 @@ use job::Reason;
 
 use crate::assembler;
 use crate::plan::{Family, Files};
+use crate::precompiled::{Follows, Precompiled};
 use crate::preprocessor;
 use crate::reader::{Kind, Word};
 use crate::table::{self, Fate, Meaning, Spec};
@@ -80,8 +81,14 @@ pub(crate) struct Reading<'a> {
     pub(crate) lto: Option<&'a OsStr>,
     pub(crate) verbose_assembly: Option<String>,
     pub(crate) emit_llvm: bool,
-    /// `-Xclang -load` waits for its `-Xclang FILE`.
-    plugin_follows: bool,
+    /// Which of clang's precompiled headers is read.
+    pub(crate) precompiled: Option<Precompiled>,
+    /// The word that says so.
+    pub(crate) precompiled_by: String,
+    pub(crate) includes_header: bool,
+    /// `-Xclang -load` waits for its `-Xclang FILE`, and so do others.
+    follows: Option<Follows>,
+    included_by_front_end: Option<String>,
 }
 
 /// What is asked for in the way of dependency files.
@@ -136,7 +143,11 @@ impl<'a> Reading<'a> {
             lto: None,
             verbose_assembly: None,
             emit_llvm: false,
-            plugin_follows: false,
+            precompiled: None,
+            precompiled_by: String::new(),
+            includes_header: false,
+            follows: None,
+            included_by_front_end: None,
         };
         for word in words {
             let (here, sent) = reading.word(word);
@@ -146,8 +157,11 @@ impl<'a> Reading<'a> {
                 sent,
             });
         }
-        if reading.plugin_follows {
-            reading.stay(Reason::UnreadableOption, "-Xclang -load");
+        if reading.follows.is_some() {
+            reading.stay(Reason::UnreadableOption, "-Xclang without its value");
+        }
+        if let (None, Some(word)) = (&reading.precompiled, reading.included_by_front_end.take()) {
+            reading.stay(Reason::SideInput, word);
         }
         preprocessor::read_words(&mut reading);
         assembler::read_words(&mut reading);
@@ -234,6 +248,10 @@ impl<'a> Reading<'a> {
                 self.included_header(value, word);
                 return (true, Sent::No);
             }
+            Meaning::Precompiled => {
+                self.precompiled(value, word);
+                return (true, Sent::No);
+            }
             // Read together with their neighbours, when all are known.
             Meaning::PreprocessorWords | Meaning::AssemblerWords => return (true, Sent::AsGiven),
             Meaning::Xclang => return (true, self.xclang(word, value)),
@@ -298,35 +316,27 @@ impl<'a> Reading<'a> {
         (true, Sent::AsGiven)
     }
 
-    /// A header that is taken from its precompiled form has no text to send: clang prefers that form
-    /// even while preprocessing, gcc reads the text if there is any.
-    fn included_header(&mut self, value: &OsStr, word: &Word<'_>) {
-        let path = self.directory.join(value);
-        let beside = |suffix: &str| {
-            let mut name = path.clone().into_os_string();
-            name.push(suffix);
-            let name = PathBuf::from(name);
-            self.files.is_readable_file(&name) || self.files.is_not_regular(&name)
-        };
-        let precompiled = match self.family {
-            Family::Gcc => beside(".gch") && !self.files.is_readable_file(&path),
-            Family::Clang => beside(".pch") || beside(".gch"),
-        };
-        if precompiled {
-            self.stay(Reason::Modules, word.shown());
-        }
-    }
-
     /// `-Xclang WORD`: what clang's own front end reads, judged as the same word without `-Xclang`.
     fn xclang(&mut self, word: &Word<'a>, value: &'a OsStr) -> Sent {
-        if std::mem::take(&mut self.plugin_follows) {
-            return self.extra_file("", value, word);
+        match self.follows.take() {
+            Some(Follows::Plugin) => return self.extra_file("", value, word),
+            Some(Follows::Precompiled) => {
+                self.precompiled(value, word);
+                return Sent::AsGiven;
+            }
+            Some(Follows::Header) => return Sent::AsGiven,
+            None => {}
         }
         let bytes = value.as_bytes();
         match bytes {
             b"-load" => {
-                self.plugin_follows = true;
+                self.follows = Some(Follows::Plugin);
                 return Sent::AsGiven;
+            }
+            b"-include-pch" => self.follows = Some(Follows::Precompiled),
+            b"-include" => {
+                self.follows = Some(Follows::Header);
+                self.included_by_front_end = Some(word.shown());
             }
             b"-building-pch-with-obj" | b"-emit-pch" => self.stay(Reason::Modules, word.shown()),
             b"-dump-coverage-mapping" | b"-analyze" => self.stay(Reason::SyntaxOnly, word.shown()),

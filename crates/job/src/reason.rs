@@ -57,7 +57,7 @@ reasons! {
     ToolSearch = 24, "tool_search", "an option changes where the compiler finds its tools or plugins", "";
     ConfigureProbe = 25, "configure_probe", "the source is a probe of a configure script", "";
     UnreadableOption = 26, "unreadable_option", "an option could not be read the way the compiler reads it", "";
-    Modules = 27, "modules", "C++ modules and precompiled headers are read and written here", "";
+    Modules = 27, "modules", "C++ modules are read and written here, precompiled headers written, and read if they are older than their headers", "";
     NativeUnresolved = 28, "native_unresolved", "-march=native could not be resolved to plain options", "";
     ExtraFileMissing = 29, "extra_file_missing", "a file that the command or ICECC_EXTRAFILES names cannot be read", "check that the file exists and is readable";
     ClockInSource = 30, "environment_sensitive", "the result depends on this host's clock or environment (__TIME__, SOURCE_DATE_EPOCH)", "";

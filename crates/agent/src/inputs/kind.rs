@@ -38,7 +38,7 @@ pub(super) struct Kind {
     pub(super) memory: Memory,
     pub(super) used: u64,
     pub(super) spellings: Spellings,
-    pub(super) recorded: HashMap<(Vec<invocation::Preset>, PathBuf, Beside), Recorded>,
+    pub(super) recorded: HashMap<(Inputs, PathBuf, Beside), Recorded>,
     pub(super) own: Own,
     pub(super) program: Option<Stamp>,
     /// What was not there when the compiler was asked, and would have changed its answer: directories to be searched,

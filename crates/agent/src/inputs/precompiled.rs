@@ -1,9 +1,10 @@
-//! Precompiled headers that gcc takes in the place of headers without being told: `x.h.gch` for `x.h`.
+//! Precompiled headers: those that clang is told of, and those that gcc takes in the place of headers without being
+//! told, `x.h.gch` for `x.h`.
 //!
-//! It takes one for the first header only that it includes, whatever of it is older, and reads the header's text if
+//! gcc takes one for the first header only that it includes, whatever of it is older, and reads the header's text if
 //! the precompiled form was made with other options (gcc 11 and 12, watched). So both go where the compiler is. What
 //! follows the header was evaluated with the macros of the text: they are those of the precompiled form if that is
-//! newer than all that it was made from. clang takes none that it is not told of.
+//! newer than all that it was made from. clang refuses one if the size or the time of any of these has changed.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -60,11 +61,11 @@ impl Kind {
         source: &Path,
         reached: &mut Reached,
     ) -> Result<Looked, NotKnown> {
-        let (Some(gcc), Some(file)) = (self.gcc(), ground.disk.file(source)) else {
-            return Ok(Looked::default());
-        };
         let Ground { library, disk } = &mut *ground;
-        let looked = look(reached, file, gcc, disk, library);
+        let looked = match (self.gcc(), disk.file(source)) {
+            (Some(gcc), Some(file)) => look(reached, file, gcc, disk, library),
+            _ => look_of_clang(inputs, disk),
+        };
         let looked = looked.map_err(NotListed::from)?;
         // No precompiled header is made behind another one.
         let is_option =
@@ -124,6 +125,31 @@ fn look(
         let Some(file) = disk.file(&path) else {
             return Err(Unfit::new(path, "precompiled in several ways"));
         };
+        looked.found.push(Precompiled { header, file });
+    }
+    Ok(looked)
+}
+
+/// clang is told of one, or takes `x.h.pch` or `x.h.gch` for an `x.h` that its driver includes.
+fn look_of_clang(inputs: &Inputs, disk: &mut Disk) -> Result<Looked, Unfit> {
+    let mut looked = Looked::default();
+    for preset in &inputs.presets {
+        let invocation::Preset::Include(header) = preset else {
+            continue;
+        };
+        for form in [".pch", ".gch"] {
+            let mut path = header.clone();
+            path.push(form);
+            let path = PathBuf::from(path);
+            if !disk.exists(&path) {
+                looked.absent.push(path);
+            }
+        }
+    }
+    if let Some(told) = &inputs.precompiled {
+        let there = disk.file(&told.header).zip(disk.file(&told.file));
+        let lost = || Unfit::new(told.file.clone(), "precompiled, and gone meanwhile");
+        let (header, file) = there.ok_or_else(lost)?;
         looked.found.push(Precompiled { header, file });
     }
     Ok(looked)

@@ -133,7 +133,7 @@ impl Scanner {
         let (kind, ground) = self.kind(asked)?;
         let looks = Looks::of(arrived);
         ground.disk.begin(&asked.directory, looks);
-        let key = (inputs.presets.clone(), source.to_owned(), beside.clone());
+        let key = (inputs.clone(), source.to_owned(), beside.clone());
         let mut level = Level::Evaluated;
         if let Some(recorded) = kind.recorded.get(&key) {
             let Ground { library, disk } = &mut *ground;

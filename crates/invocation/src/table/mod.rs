@@ -94,6 +94,8 @@ pub(crate) enum Meaning {
     EmitLlvm,
     ImacrosFile,
     IncludedHeader,
+    /// `-include-pch`.
+    Precompiled,
 }
 
 /// Which compilers know an option, or know it this way.

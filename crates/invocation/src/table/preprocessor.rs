@@ -133,7 +133,7 @@ pub(super) const TABLE: &[Spec] = &[
     exact("-traditional-cpp", FULL).gcc(),
     exact("--traditional-cpp", FULL).gcc(),
     // Modules and precompiled headers.
-    either("-include-pch", MODULES).clang(),
+    either("-include-pch", Fate::Means(Meaning::Precompiled)).clang(),
     joined("-fmodule", MODULES),
     joined("-fcxx-modules", MODULES),
     joined("-fimplicit-module", MODULES).clang(),

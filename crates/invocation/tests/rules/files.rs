@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use invocation::Preset;
 use job::Reason;
 
 use super::table::{remote, shown, stays};
@@ -142,4 +143,39 @@ fn what_text_does_not_keep_travels_as_files_only() {
         "gcc -g3 -frecord-gcc-switches -c a.c",
         Reason::CommandLineRecorded,
     );
+}
+
+#[test]
+fn clangs_precompiled_headers_travel_as_files_with_their_headers() {
+    let header = || Preset::Include("k.h".into());
+    for (line, presets) in [
+        ("clang -include k.h -c a.c", vec![header()]),
+        ("clang -include-pch k.h.gch -c a.c", vec![header()]),
+        (
+            "clang -Xclang -include-pch -Xclang k.h.gch -c a.c",
+            vec![header()],
+        ),
+        (
+            "clang -Xclang -include-pch -Xclang k.h.gch -Xclang -include -Xclang k.h -include h -c a.c",
+            vec![header(), Preset::Include("h".into()), header()],
+        ),
+    ] {
+        let remote = remote(line);
+        let arguments = remote.with_files.expect(line).arguments;
+        assert_eq!(arguments.len() + 2, line.split(' ').count(), "{line}");
+        assert_eq!(remote.else_stays.expect(line).reason, Reason::Modules);
+        let inputs = remote.inputs.expect(line);
+        assert_eq!(inputs.presets, presets, "{line}");
+        let precompiled = inputs.precompiled.expect(line);
+        assert_eq!(precompiled.header, Path::new("k.h"), "{line}");
+        assert_eq!(precompiled.file, Path::new("k.h.gch"), "{line}");
+    }
+    for line in [
+        "clang -include-pch f.h.gch -c a.c",
+        "clang -include g.h -include-pch g.h.gch -c a.c",
+        "clang -include g.h -imacros h -c a.c",
+        "clang -include g.h -Xclang -fno-pch-timestamp -c a.c",
+    ] {
+        stays(line, Reason::Modules);
+    }
 }

@@ -133,7 +133,10 @@ fn commands_that_stay() {
         ("gcc -c a.i -MD", SideOutput),
         ("gcc -MD -MF - -c a.c", SideOutput),
         ("gcc -include f.h -c a.c", Modules),
-        ("clang -include g.h -c a.c", Modules),
+        ("clang -include f.h -c a.c", Modules),
+        ("clang -include a.c -include g.h -c a.c", Modules),
+        ("clang -Xclang -include -Xclang g.h -c a.c", SideInput),
+        ("clang -Xclang -include-pch -c a.c", UnreadableOption),
         ("clang --config x -c a.c", UnreadableOption),
         ("gcc -foffload=nvptx-none -fopenacc -c a.c", SeveralTargets),
     ];

@@ -87,7 +87,7 @@ pub(crate) fn remote(line: &str) -> Remote {
     remote_with(
         line,
         &Settings::default(),
-        &Disk::with(&["plugin.so", "d/list", "m.s"]),
+        &Disk::with(&["plugin.so", "d/list", "m.s", "k.h", "k.h.gch"]),
     )
 }
 

@@ -70,5 +70,85 @@ pub(super) fn probes() -> Vec<Probe> {
         )
         .gcc(Here("modules")),
     ]);
+    probes.extend(of_clang());
     probes
+}
+
+fn of_clang() -> Vec<Probe> {
+    let made = after(HEADERS, "$CC -g -Wall -x c-header p.h -o p.h.pch");
+    let cmake = "$CC -g -Wall -Winvalid-pch -Xclang -include-pch -Xclang $PWD/p.h.pch -Xclang -include -Xclang $PWD/p.h -o out/a.o -c $PWD/a.c -MD -MF out/a.d";
+    let cxx = after(CXX, "clang++-16 -O2 -g -x c++-header p.h -o p.h.pch");
+    let probes = vec![
+        probe(
+            "precompiled header of clang",
+            made,
+            "$CC -g -Wall -include p.h -c a.c -o out/a.o -MD -MF out/a.d",
+        )
+        .then("sed -i s/here/there/ a.c")
+        .then("rm p.h.pch"),
+        probe(
+            "precompiled header of clang that comes later",
+            HEADERS,
+            "$CC -g -Wall -include p.h -c a.c -o out/a.o -MD -MF out/a.d",
+        )
+        .then("clang -g -Wall -x c-header p.h -o p.h.gch")
+        .then_goes("sleep 1; touch q.h", Here("modules")),
+        probe(
+            "-include-pch",
+            made,
+            "$CC -g -Wall -include-pch p.h.pch -c a.c -o out/a.o -MMD -MP -MF out/a.d",
+        ),
+        probe(
+            "-Xclang -include-pch",
+            made,
+            "$CC -g -Wall -Xclang -include-pch -Xclang p.h.pch -c a.c -o out/a.o",
+        ),
+        probe("-Xclang -include-pch -Xclang -include", made, cmake)
+            .then_goes("sleep 1; touch q.h", Here("modules")),
+        probe(
+            "-include-pch and an error",
+            after(
+                made,
+                "; printf 'struct s s = { V, 1, 2 };\nint n = f();\n' >a.c",
+            ),
+            cmake,
+        ),
+        probe(
+            "-include-pch of clang 16, C++",
+            cxx,
+            "clang=$CXX-16; $clang -O2 -g -include p.h -c a.cc -o out/a.o -MD -MF out/a.d",
+        )
+        .then("sed -i s/twice/1+twice/ a.cc"),
+        probe(
+            "-include-pch with other options",
+            made,
+            "$CC -g -Wall -O2 -DX -std=c99 -include-pch p.h.pch -c a.c -o out/a.o",
+        )
+        .goes(Here("remote_failed")),
+        probe(
+            "-include-pch of what is none",
+            after(HEADERS, "echo none >p.h.pch; sleep 0.02; touch p.h.pch"),
+            "$CC -include-pch p.h.pch -c a.c -o out/a.o",
+        )
+        .goes(Here("remote_failed")),
+        probe(
+            "-include-pch without a header",
+            after(HEADERS, "$CC -g -x c-header p.h -o p.pch"),
+            "$CC -g -include-pch p.pch -c a.c -o out/a.o",
+        )
+        .goes(Here("modules")),
+        probe(
+            "-include-pch without a header that is told",
+            after(HEADERS, "$CC -g -x c-header p.h -o p.pch"),
+            "$CC -g -Xclang -include-pch -Xclang p.pch -c a.c -o out/a.o",
+        )
+        .goes(Here("modules")),
+        probe(
+            "-include of a second precompiled header",
+            after(made, "; $CC -g -x c-header r.h -o r.h.pch"),
+            "$CC -g -include p.h -include r.h -c a.c -o out/a.o",
+        )
+        .goes(Here("modules")),
+    ];
+    probes.into_iter().map(Probe::only_clang).collect()
 }
