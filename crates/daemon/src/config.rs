@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use job::Role;
+use membership::Roles;
 use tokio::sync::watch;
 use transport::{Gate, HostPort, Papers, Passport, Schedulers};
 
@@ -91,10 +93,12 @@ pub struct Config {
     pub grants_only: bool,
     /// Has members' connections looked at again.
     pub recheck: Recheck,
-    /// This host is a member that may not execute: the scheduler sends it nothing.
-    pub may_not_execute: bool,
+    /// What this host may do as a member.
+    pub roles: Option<Roles>,
     /// Take no foreign compiles: no TCP port at all.
     pub no_remote: bool,
+    /// No sandbox works here, which has the same effect. The daemon itself finds that out.
+    pub no_sandbox: bool,
     pub owner: Owner,
     /// Account to run as when started by root.
     pub user: Option<String>,
@@ -130,6 +134,11 @@ impl Config {
         }
     }
 
+    /// The roles of a member that may not execute: the scheduler sends it nothing.
+    pub(crate) fn not_executing(&self) -> Option<Roles> {
+        self.roles.filter(|roles| !roles.may(Role::Execute))
+    }
+
     /// Why this host is a member of its cluster no more, as far as is known.
     pub(crate) fn fallen(&self) -> Option<String> {
         self.papers.as_ref()?.borrow().fallen.clone()
@@ -161,8 +170,9 @@ impl Config {
             schedulers: None,
             grants_only: false,
             recheck: Recheck::default(),
-            may_not_execute: false,
+            roles: None,
             no_remote: false,
+            no_sandbox: false,
             owner: Owner::default(),
             user: None,
             socket: None,
@@ -195,6 +205,21 @@ mod tests {
         assert_eq!(Find::parse(""), Ok(Find::Broadcast { port: 8765 }));
         for bad in ["box:", "box:0", "box:x", "box:70000", ":"] {
             assert!(Find::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_admin_executes_and_a_monitor_does_not() {
+        for (role, executes) in [
+            (Role::Admin, true),
+            (Role::Execute, true),
+            (Role::Monitor, false),
+            (Role::Schedule, false),
+        ] {
+            let mut config = Config::new("/nowhere".into());
+            assert_eq!(config.not_executing(), None);
+            config.roles = Some(Roles::only(role));
+            assert_eq!(config.not_executing().is_none(), executes, "{role}");
         }
     }
 }

@@ -3,14 +3,16 @@
 
 use std::path::Path;
 
+use membership::Roles;
+
 use crate::load::{Lack, Pressure, Reading};
 use crate::owner::{Objection, Owner};
 
 /// What the answer is made of.
 #[derive(Debug)]
 pub struct Lending<'a> {
-    /// Foreign compiles are run at all.
-    pub is_possible: bool,
+    /// Why no foreign compile is run at all.
+    pub never: Option<Never>,
     /// Why the cluster sends none.
     pub barred: Option<Barred>,
     pub slots: u32,
@@ -24,13 +26,46 @@ pub struct Lending<'a> {
     pub hungry: bool,
 }
 
+/// What a restart alone can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Never {
+    /// The host is no member of a cluster, and not open to icecream's protocol.
+    Alone,
+    /// Somebody said so.
+    NoRemote,
+    NoSandbox,
+}
+
+impl Never {
+    fn closed(self) -> Closed {
+        let (why, until) = match self {
+            Self::Alone => (
+                "this host is no member of a cluster",
+                "after `floe join LINE`, with a line of `floe cluster invite`, and a restart",
+            ),
+            Self::NoRemote => (
+                "it takes none at all (--no-remote)",
+                "after a restart without --no-remote",
+            ),
+            Self::NoSandbox => (
+                "it takes none at all: no sandbox works here",
+                "after a restart, with what `floe doctor` says",
+            ),
+        };
+        Closed {
+            why: why.to_owned(),
+            until: until.to_owned(),
+        }
+    }
+}
+
 /// What keeps a member from getting any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Barred {
     /// It is a member no more.
     Fallen,
-    /// It has not the role.
-    Role,
+    /// Execute is not among its roles.
+    Role(Roles),
 }
 
 /// Why no compile of another host starts now.
@@ -49,11 +84,8 @@ impl Lending<'_> {
                 until: until.to_owned(),
             })
         };
-        if !self.is_possible {
-            return closed(
-                "it takes none at all: --no-remote, or no sandbox works here",
-                "after a restart without --no-remote, with what `floe doctor` says",
-            );
+        if let Some(never) = self.never {
+            return Some(never.closed());
         }
         match self.barred {
             Some(Barred::Fallen) => {
@@ -62,9 +94,9 @@ impl Lending<'_> {
                     "after floe join LINE and a restart",
                 );
             }
-            Some(Barred::Role) => {
+            Some(Barred::Role(roles)) => {
                 return closed(
-                    "its membership has not the role execute: it only submits",
+                    &format!("its membership has not the role execute, only {roles}"),
                     "after joining anew with a line of `floe cluster invite` that gives this role",
                 );
             }
@@ -135,11 +167,13 @@ impl Lending<'_> {
 
 #[cfg(test)]
 mod tests {
+    use membership::Role;
+
     use super::*;
 
     fn lending(owner: &Owner, pressure: Pressure) -> Lending<'_> {
         Lending {
-            is_possible: true,
+            never: None,
             barred: None,
             slots: 2,
             owner,
@@ -190,17 +224,31 @@ mod tests {
         for (lending, why) in [
             (
                 Lending {
-                    is_possible: false,
+                    never: Some(Never::NoRemote),
                     ..open()
                 },
                 "--no-remote",
             ),
             (
                 Lending {
-                    barred: Some(Barred::Role),
+                    never: Some(Never::NoSandbox),
                     ..open()
                 },
-                "role execute",
+                "no sandbox",
+            ),
+            (
+                Lending {
+                    never: Some(Never::Alone),
+                    ..open()
+                },
+                "no member of a cluster",
+            ),
+            (
+                Lending {
+                    barred: Some(Barred::Role(Roles::only(Role::Monitor))),
+                    ..open()
+                },
+                "role execute, only monitor",
             ),
             (
                 Lending {

@@ -47,6 +47,7 @@ pub async fn run_and_say(
     if zygote.is_none() && !config.no_remote {
         tracing::warn!("Cannot use chroot, no remote jobs accepted.");
         config.no_remote = true;
+        config.no_sandbox = true;
     }
     raise_file_limit();
     let config = Arc::new(config);

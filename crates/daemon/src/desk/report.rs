@@ -1,7 +1,8 @@
 //! What the daemon says of itself to whoever asks.
 
 use super::Desk;
-use crate::lending::{Barred, Lending};
+use crate::lending::{Barred, Lending, Never};
+use crate::openness::Openness;
 use crate::status::Status;
 
 impl Desk {
@@ -15,11 +16,11 @@ impl Desk {
         let fallen = self.config.fallen();
         let barred = match fallen {
             Some(_) => Some(Barred::Fallen),
-            None => self.config.may_not_execute.then_some(Barred::Role),
+            None => self.config.not_executing().map(Barred::Role),
         };
         let lending = Lending {
             barred,
-            is_possible: !self.config.no_remote && self.shop.executor.is_some(),
+            never: self.never(),
             slots: self.core.slots(),
             owner: &self.config.owner,
             base_dir: &self.config.base_dir,
@@ -52,5 +53,16 @@ impl Desk {
             interface: transport::pinned(),
         }
         .text()
+    }
+
+    fn never(&self) -> Option<Never> {
+        let config = &self.config;
+        if config.openness() == Openness::Nobody {
+            Some(Never::Alone)
+        } else if config.no_sandbox || !config.no_remote && self.shop.executor.is_none() {
+            Some(Never::NoSandbox)
+        } else {
+            config.no_remote.then_some(Never::NoRemote)
+        }
     }
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use daemon::Find;
 use job::variable;
-use membership::Role;
 use transport::{Gate, Passport};
 
 use super::options::DaemonOptions;
@@ -42,8 +41,7 @@ pub(crate) fn run(options: &DaemonOptions, origin: Origin) -> ExitCode {
             config.grants_only = matches!(config.gate, Gate::Members(_));
             config.passport = Passport::Member(membership.standing.live());
             config.papers = Some(membership.standing.papers());
-            let roles = membership.standing.identity().roles();
-            config.may_not_execute = !roles.iter().any(|role| role == Role::Execute);
+            config.roles = Some(membership.standing.identity().roles());
             config.schedulers = Some(membership.standing.schedulers());
             if options.scheduler.is_none() {
                 config.scheduler = Find::OneOf(membership.schedulers()?);
