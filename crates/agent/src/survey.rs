@@ -131,5 +131,6 @@ fn run(command: Command<'_>) -> Run {
         root: nowhere,
         here: nowhere,
         niceness: 0,
+        columns: 0,
     }
 }

@@ -85,6 +85,9 @@ pub struct Run {
     /// The wrapper's nice value, 0 to 19.
     #[prost(uint32, tag = "11")]
     pub niceness: u32,
+    /// Of the terminal at standard input, in characters; 0 if it is none or does not tell.
+    #[prost(uint32, tag = "12")]
+    pub columns: u32,
 }
 
 /// Identity of a directory.

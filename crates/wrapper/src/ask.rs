@@ -79,7 +79,14 @@ fn describe(invocation: &Invocation) -> Option<Run> {
         root: identify("/")?,
         here: identify(".")?,
         niceness: niceness(),
+        columns: columns(),
     })
+}
+
+/// gcc asks the terminal at standard input how wide the one at standard error is.
+fn columns() -> u32 {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdin());
+    size.map_or(0, |size| size.ws_col.into())
 }
 
 fn identify(path: &str) -> Option<FileId> {

@@ -9,6 +9,7 @@ mod places;
 mod precompiled;
 mod rivals;
 mod special;
+mod terminals;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -276,6 +277,7 @@ fn headers_that_are_hard_to_follow_are_followed_or_left() -> Result<()> {
         &table,
     )?;
     run(&cluster, "probes/errors", &errors::probes(), &table)?;
+    run(&cluster, "probes/terminals", &terminals::probes(), &table)?;
     run(&cluster, "probes/changes", &changes::probes(), &table)?;
     run(&cluster, "probes/odd", &odd::probes(), &table)?;
     let mut table = table.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -201,6 +201,8 @@ pub(crate) struct Files {
     pub(crate) speaks_alike: bool,
     /// `NAME=value`.
     pub(crate) environment: Vec<Vec<u8>>,
+    /// What tells a compiler how to speak to the user's terminal, if it is to speak to one.
+    pub(crate) terminal: Option<Vec<Vec<u8>>>,
     /// Rules for make are wanted.
     pub(crate) dependencies: bool,
     /// No object is wanted, or something beside it.
@@ -236,6 +238,8 @@ pub(crate) struct Verdict {
     pub(crate) stderr: Vec<u8>,
     pub(crate) has_dwo: bool,
     pub(crate) has_dependencies: bool,
+    /// It spoke to a terminal.
+    pub(crate) at_terminal: bool,
 }
 
 /// Why the cluster gave no result.

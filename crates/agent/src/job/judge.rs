@@ -75,7 +75,7 @@ pub(super) fn judge_of_files(
     let quotes_others = files.listing.renames && plan.family == Family::Gcc;
     let speaks_alike = files.speaks_alike
         && (verdict.stderr.is_empty() || !quotes_others)
-        && !outline.stderr_is_terminal
+        && (verdict.at_terminal || !outline.stderr_is_terminal)
         && !invocation::is_of_another_driver(
             &verdict.stderr,
             &drivers_name(outline, plan),

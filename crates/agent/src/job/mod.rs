@@ -11,6 +11,7 @@ mod outline;
 mod prepare;
 mod progress;
 mod remote;
+mod terminal;
 mod versions;
 mod warnings;
 

@@ -24,6 +24,8 @@ pub(crate) struct Outline {
     pub(crate) umask: u32,
     pub(crate) niceness: u32,
     pub(crate) stderr_is_terminal: bool,
+    /// Of the terminal at standard input.
+    pub(crate) columns: u32,
     never_distribute: bool,
     /// A text of which only the includes are resolved would lose something.
     expands_here: bool,
@@ -41,6 +43,7 @@ impl Outline {
             umask: run.umask & 0o777,
             niceness: run.niceness.min(19),
             stderr_is_terminal: run.stderr_is_terminal,
+            columns: run.columns,
             never_distribute: run.never_distribute,
             expands_here: false,
             directory,

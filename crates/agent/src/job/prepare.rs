@@ -12,7 +12,7 @@ use wire::view::VARIABLES;
 
 use super::chronicle::Chronicle;
 use super::outline::Outline;
-use super::versions;
+use super::{terminal, versions};
 use crate::cluster::{Effort, Failure, Files, Toolchain, Wish, Work, own_platform};
 use crate::hub::Permit;
 use crate::inputs::{Locale, Not};
@@ -261,10 +261,11 @@ pub(crate) async fn files(
         variable.extend(value.as_bytes());
         variable
     };
-    // How it speaks is the locale's; the width reaches no compile that is followed, the zone some.
+    // How it speaks is the locale's and the terminal's; the zone reaches some compiles only.
     let time = found.listing.time;
-    let is_left_out =
-        |name: &str| Locale::decides(name) || name == "COLUMNS" || name == "TZ" && !time.of_source;
+    let is_left_out = |name: &str| {
+        Locale::decides(name) || terminal::decides(name) || name == "TZ" && !time.of_source
+    };
     let epoch = found.epoch.map(|epoch| OsString::from(epoch.to_string()));
     let epoch = epoch.map(|epoch| variable("SOURCE_DATE_EPOCH", &epoch));
     let of_files = VARIABLES
@@ -282,6 +283,7 @@ pub(crate) async fn files(
         environment: of_files.chain(of_locale).chain(epoch).collect(),
         directory: found.directory,
         speaks_alike: found.speaks_alike,
+        terminal: terminal::manner(outline, plan.family),
         listing: found.listing,
         dependencies: with_files.dependencies.is_some(),
         other_outputs: !plan.has_object || plan.dwo.is_some(),

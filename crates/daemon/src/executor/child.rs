@@ -32,6 +32,8 @@ pub(super) struct Program {
     /// `NAME=value`, beyond what every job has.
     pub(super) environment: Vec<CString>,
     pub(super) limits: Limits,
+    /// Standard error is a terminal.
+    pub(super) terminal: bool,
 }
 
 /// Our ends.
@@ -52,7 +54,10 @@ impl Child {
     ) -> Result<(Self, Streams), Failure> {
         let (stdin, our_stdin) = streams::input()?;
         let (stdout, our_stdout) = streams::output()?;
-        let (stderr, our_stderr) = streams::output()?;
+        let (stderr, our_stderr) = match program.terminal {
+            true => streams::terminal()?,
+            false => streams::output()?,
+        };
         let mut environment = environment(&place.scratch().inside(&program.view))?;
         environment.extend(program.environment);
         let job = Job {

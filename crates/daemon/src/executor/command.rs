@@ -240,6 +240,7 @@ mod tests {
     fn files_are_compiled_as_their_user_would() {
         let order = Order {
             files: Some(Files {
+                terminal: false,
                 object: true,
                 split: false,
                 dependencies: true,

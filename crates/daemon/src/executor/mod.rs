@@ -28,6 +28,7 @@ pub(crate) use command::split_specs;
 pub use failure::Failure;
 pub use order::{BadOrder, Order};
 pub use scratch::Room;
+pub(crate) use streams::has_terminals;
 pub use verdict::{Finished, Output, STATUS_KILLED, Setback};
 
 use child::{Child, Program};
@@ -273,6 +274,7 @@ impl Executor {
             directory: command.directory.clone(),
             environment: command.environment.clone(),
             limits: bounds.on_disk(),
+            terminal: order.files.as_ref().is_some_and(|files| files.terminal),
         };
         let (child, streams) = Child::start(&self.zygote, program, place).await?;
 
@@ -332,6 +334,7 @@ impl Executor {
             directory: PathBuf::from("/"),
             environment: Vec::new(),
             limits: bounds.limits,
+            terminal: false,
         };
         let (child, streams) = Child::start(&self.zygote, program, place).await?;
         drop(streams.stdin);

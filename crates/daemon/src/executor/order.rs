@@ -83,6 +83,8 @@ pub(super) struct Files {
     pub(super) dependencies: bool,
     /// `NAME=value`.
     pub(super) environment: Vec<CString>,
+    /// Errors are said to a terminal.
+    pub(super) terminal: bool,
 }
 
 /// Where the client's build runs and writes, so that names in debug information fit. Both are
@@ -217,6 +219,7 @@ impl Files {
                 .iter()
                 .map(|variable| allowed(variable.as_bytes()))
                 .collect::<Result<_, _>>()?,
+            terminal: inputs.terminal,
         })
     }
 }

@@ -3,7 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
@@ -30,6 +33,24 @@ pub(super) fn input() -> std::io::Result<(OwnedFd, pipe::Sender)> {
 pub(super) fn output() -> std::io::Result<(OwnedFd, pipe::Receiver)> {
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     Ok((theirs, pipe::Receiver::from_owned_fd(ours)?))
+}
+
+/// The same, where the compiler's end is a terminal that hands on every byte as it is. Nobody can type at it.
+pub(super) fn terminal() -> std::io::Result<(OwnedFd, pipe::Receiver)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = openpt(flags)?;
+    unlockpt(&ours)?;
+    let theirs = ioctl_tiocgptpeer(&ours, flags)?;
+    let mut manner = tcgetattr(&theirs)?;
+    manner.make_raw();
+    tcsetattr(&theirs, OptionalActions::Now, &manner)?;
+    ioctl_fionbio(&ours, true)?;
+    Ok((theirs, pipe::Receiver::from_owned_fd_unchecked(ours)?))
+}
+
+/// Whether this host has terminals to give.
+pub(crate) fn has_terminals() -> bool {
+    terminal().is_ok()
 }
 
 /// Passes the source on until its end, and counts its bytes. A compiler that reads no further,
@@ -82,11 +103,19 @@ pub(super) async fn listen(
         // Cancelled reads lose nothing: they have not read.
         tokio::select! {
             read = stdout.read_buf(&mut said.stdout), if out_open => out_open = read? > 0,
-            read = stderr.read_buf(&mut said.stderr), if err_open => err_open = read? > 0,
+            read = stderr.read_buf(&mut said.stderr), if err_open => err_open = end_or(read)? > 0,
         }
         if said.stdout.len() + said.stderr.len() > most {
             return Ok(None);
         }
     }
     Ok(Some(said))
+}
+
+/// A terminal whose other end is closed by all says so by an error.
+fn end_or(read: std::io::Result<usize>) -> std::io::Result<usize> {
+    match read {
+        Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Ok(0),
+        read => read,
+    }
 }

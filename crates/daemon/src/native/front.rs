@@ -7,7 +7,7 @@ use job::{EnvironmentName, JobId};
 use membership::{Live, MemberId, Peer, Role, UnixTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use transport::{Exchange, FILE_OUTPUTS, FILES, Link, Stream, TOOLCHAINS, hello_of};
+use transport::{Exchange, FILE_OUTPUTS, FILES, Link, Stream, TERMINALS, TOOLCHAINS, hello_of};
 use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
@@ -19,7 +19,7 @@ use super::outputs::Manner;
 use super::pace::Pace;
 use super::{Signers, files, refused};
 use crate::compile::{Packed, Task, Unready, shown};
-use crate::executor::Order;
+use crate::executor::{Order, has_terminals};
 use crate::guard::Guard;
 use crate::listen::Ticket;
 use crate::shop::{Entry, Shop};
@@ -141,6 +141,7 @@ impl Front {
             stream,
             Side::Accepting,
             &hello_of(match self.views {
+                Some(_) if has_terminals() => &[TOOLCHAINS, FILES, FILE_OUTPUTS, TERMINALS],
                 Some(_) => &[TOOLCHAINS, FILES, FILE_OUTPUTS],
                 None => &[TOOLCHAINS],
             }),

@@ -240,6 +240,7 @@ pub(super) mod tests {
 
     fn inputs(entries: &[u32], digest: Digest) -> JobInputs {
         JobInputs {
+            terminal: false,
             view: wire::name::ViewNumber::new(1).unwrap(),
             after: wire::name::Count::new(0).unwrap(),
             entries: ids(entries),

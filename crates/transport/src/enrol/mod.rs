@@ -35,6 +35,9 @@ pub const FILES: &str = "files";
 /// Of files there may be no object wanted, or split debug information beside it.
 pub const FILE_OUTPUTS: &str = "file-outputs";
 
+/// Jobs of files may have a terminal for their errors.
+pub const TERMINALS: &str = "terminals";
+
 /// The same of an end that can do more than all do.
 pub fn hello_of(names: &[&str]) -> Hello {
     let names = names.iter().filter_map(|name| Capability::parse(name).ok());

@@ -22,6 +22,8 @@ parts! {
         4 (bytes = "vec") digest: Digest;
         /// Variables for the compiler, as NAME=value. Only those that are allowed are.
         5 (bytes = "vec", repeated) environment: List<Argument, 32>;
+        /// Standard error is to be a terminal, of the kind and width that the variables say. Executors offer it.
+        6 (bool) terminal: bool;
     }
 }
 

@@ -17,7 +17,7 @@ pub use write::Batch;
 
 /// Variables that a job of files may bring: what of a user's environment a compiler's result may depend on, and that
 /// cannot do more than that. `DEPENDENCIES_OUTPUT` and its like name files to write.
-pub const VARIABLES: [&str; 13] = [
+pub const VARIABLES: [&str; 17] = [
     "CPATH",
     "C_INCLUDE_PATH",
     "CPLUS_INCLUDE_PATH",
@@ -31,6 +31,10 @@ pub const VARIABLES: [&str; 13] = [
     "TZ",
     "COLUMNS",
     "GCC_COLORS",
+    "TERM",
+    "COLORTERM",
+    "GCC_URLS",
+    "TERM_URLS",
 ];
 
 /// The most bytes that entries told together may have, unpacked.

@@ -66,6 +66,7 @@ pub(crate) fn view() -> Vec<Step> {
     job.input = InputKind::Files;
     job.wanted = list(vec![OutputKind::Object, OutputKind::Dependencies]);
     job.inputs = Some(JobInputs {
+        terminal: false,
         view: number,
         after: count(1),
         entries: ids(&[0, 1, 4]),

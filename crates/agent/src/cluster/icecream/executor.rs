@@ -298,6 +298,7 @@ fn verdict(answer: Message) -> Result<Verdict, Failure> {
             stderr: result.stderr,
             has_dwo: result.have_dwo,
             has_dependencies: false,
+            at_terminal: false,
         }),
         other => Err(early(Ok(Some(other)))),
     }

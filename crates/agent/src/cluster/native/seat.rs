@@ -211,6 +211,7 @@ impl Seat {
         chronicle: &mut Chronicle,
     ) -> Result<Verdict, Short> {
         let (compile, marker) = self.order(&warm, work).await?;
+        let at_terminal = compile.inputs.as_ref().is_some_and(|it| it.terminal);
         let (exchange, warm) = self.open(warm, compile).await?;
         let ticket = self.ticket.take().and_then(Ticket::spend);
         let spent = ticket.ok_or_else(no_grant)?;
@@ -259,7 +260,8 @@ impl Seat {
                 failure.detail
             );
         }
-        let (verdict, _) = ran?;
+        let (mut verdict, _) = ran?;
+        verdict.at_terminal = at_terminal;
         // What an installation took its share of tells nothing about the network.
         self.sent = (!self.installed).then_some(sent);
         Ok(verdict)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use job::{Digest, Reason};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use transport::{Exchange, FILE_OUTPUTS, FILES, Incoming, Link, LinkError};
+use transport::{Exchange, FILE_OUTPUTS, FILES, Incoming, Link, LinkError, TERMINALS};
 use wire::field::{Exactly, Invalid, List};
 use wire::message::{Capability, Entries, Gone, JobInputs, Message, Packing, View};
 use wire::name::{Argument, Count, Size, ViewNumber};
@@ -69,7 +69,7 @@ impl Views {
         (executor, toolchain): (membership::MemberId, Digest),
         files: &Files,
     ) -> Result<(JobInputs, Marker), Failure> {
-        takes_files(&warm.link, files).await?;
+        let has_terminals = takes_files(&warm.link, files).await?;
         let shelf = {
             let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             shelves.retain(|_, shelf| is_of_use(shelf));
@@ -88,7 +88,9 @@ impl Views {
             *shelf = None;
             return Err(why);
         }
-        let inputs = told.inputs(files).map_err(|why| missing(why.to_string()))?;
+        let inputs = told
+            .inputs(files, has_terminals)
+            .map_err(|why| missing(why.to_string()))?;
         Ok((inputs, told.marker))
     }
 }
@@ -101,7 +103,8 @@ fn is_of_use(shelf: &Shelf) -> bool {
     }
 }
 
-async fn takes_files(link: &Link, files: &Files) -> Result<(), Failure> {
+/// Whether it has terminals for them, too.
+async fn takes_files(link: &Link, files: &Files) -> Result<bool, Failure> {
     let hello = link.hello(HELLO).await;
     let hello = hello.map_err(|error| missing(error.to_string()))?;
     let can = |name| Capability::parse(name).is_ok_and(|name| hello.capabilities.has(&name));
@@ -112,7 +115,7 @@ async fn takes_files(link: &Link, files: &Files) -> Result<(), Failure> {
         let why = "the executor makes objects and nothing else of files";
         return Err(missing(why.to_owned()));
     }
-    Ok(())
+    Ok(can(TERMINALS))
 }
 
 impl Told {
@@ -233,14 +236,18 @@ impl Told {
         }
     }
 
-    fn inputs(&self, files: &Files) -> Result<JobInputs, Invalid> {
-        let environment = files.environment.iter().cloned().map(Argument::new);
+    fn inputs(&self, files: &Files, has_terminals: bool) -> Result<JobInputs, Invalid> {
+        let terminal = files.terminal.as_ref().filter(|_| has_terminals);
+        let of_terminal = terminal.into_iter().flatten();
+        let environment = files.environment.iter().chain(of_terminal);
+        let environment = environment.cloned().map(Argument::new);
         Ok(JobInputs {
             view: self.number,
             after: Count::new(self.count)?,
             entries: files.listing.entries.clone(),
             digest: files.listing.digest,
             environment: List::new(environment.collect::<Result<_, _>>()?)?,
+            terminal: terminal.is_some(),
         })
     }
 }

@@ -277,6 +277,7 @@ impl<'a> Author<'a> {
         let key = |id: EntryId| self.keys.get((id.0 as usize).checked_sub(10)?).copied();
         let digest = digest(&entries, key).unwrap_or(Digest::from_bytes([0; 32]));
         JobInputs {
+            terminal: false,
             view: ViewNumber::new(self.number).unwrap(),
             after: Count::new(self.said).unwrap(),
             entries,
