@@ -139,6 +139,12 @@ impl Config {
         self.roles.filter(|roles| !roles.may(Role::Execute))
     }
 
+    /// The roles of a member that has nothing to do with compiles.
+    pub(crate) fn has_no_part(&self) -> Option<Roles> {
+        self.not_executing()
+            .filter(|roles| !roles.may(Role::Submit))
+    }
+
     /// Why this host is a member of its cluster no more, as far as is known.
     pub(crate) fn fallen(&self) -> Option<String> {
         self.papers.as_ref()?.borrow().fallen.clone()

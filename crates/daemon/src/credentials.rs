@@ -6,19 +6,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wire::field::Line;
-use ::wire::message::{Denied, Message, Pinned, Retry};
-use ::wire::name::InterfaceName;
+use ::wire::message::{Denied, Message, Overview, Pinned, Retry};
+use ::wire::name::{InterfaceName, Size};
 use ::wire::{Limits, ResetCode, Side};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Exchange, Incoming, Link, LinkError, Papers, credentials};
+use transport::{Exchange, HostPort, Incoming, Link, LinkError, Passport, credentials};
+
+use crate::config::Config;
+use crate::link::elected::places;
 
 /// What agents are told.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
-    /// None if this host is no member.
-    pub(crate) papers: Option<watch::Receiver<Papers>>,
+    pub(crate) config: Arc<Config>,
     pub(crate) scheduler: watch::Receiver<Option<SocketAddr>>,
     pub(crate) mixed: bool,
     pub(crate) users: Users,
@@ -26,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) denied: Arc<Mutex<HashSet<Option<u32>>>>,
 }
 
+/// Answers to one connection at a time.
+const MOST_TOLD: usize = 8;
 /// Users that are remembered to have been denied.
 const MOST_DENIED: usize = 64;
 
@@ -67,6 +71,7 @@ pub(crate) async fn serve(stream: UnixStream, desk: Arc<Desk>) {
     // Dropped with the connection; an agent that has said all it has to say leaves no other trace.
     let mut telling = JoinSet::new();
     while let Some((message, exchange)) = arrivals.next().await {
+        while telling.try_join_next().is_some() {}
         match message {
             Message::WantCredentials(_) => {
                 let desk = desk.as_ref().clone();
@@ -76,9 +81,50 @@ pub(crate) async fn serve(stream: UnixStream, desk: Arc<Desk>) {
                     }
                 });
             }
+            Message::Look(_) if telling.len() < MOST_TOLD => {
+                let desk = desk.as_ref().clone();
+                telling.spawn(async move {
+                    if let Err(error) = look(exchange, &desk, user).await {
+                        tracing::debug!("user {user:?} is not told of the scheduler: {error}");
+                    }
+                });
+            }
+            Message::Look(_) => exchange.reset(ResetCode::BUSY),
             _ => exchange.reset(ResetCode::OUT_OF_PLACE),
         }
     }
+}
+
+/// Where there are no credentials for agents, this host asks its scheduler for its users.
+async fn look(mut exchange: Exchange, desk: &Desk, user: Option<u32>) -> Result<(), LinkError> {
+    if !user.is_some_and(|user| desk.users.may(user)) {
+        return deny(exchange, "this user may not act in its host's name", "user").await;
+    }
+    let Passport::Member(live) = &desk.config.passport else {
+        return deny(exchange, "this host is no member of a cluster", "no-member").await;
+    };
+    let mut why = "no scheduler is known".to_owned();
+    let used = *desk.scheduler.borrow();
+    let used = used.map(|at| HostPort {
+        host: at.ip().to_string(),
+        port: at.port(),
+    });
+    for place in used.into_iter().chain(places(&desk.config)) {
+        match transport::look(live, place, desk.config.bind).await {
+            Ok(seen) => {
+                let text = seen.for_user();
+                // A text in memory is shorter than any size that cannot be said.
+                let size = Size::new(text.len() as u64).unwrap_or(Size::MOST);
+                exchange.send(Overview { size }).await?;
+                exchange.send_data(text.into_bytes()).await?;
+                exchange.finish().await?;
+                while exchange.next().await?.is_some() {}
+                return Ok(());
+            }
+            Err(error) => why = error.to_string(),
+        }
+    }
+    deny(exchange, &why, "failed").await
 }
 
 async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Result<(), LinkError> {
@@ -98,7 +144,7 @@ async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Resu
             Err(_) => return deny(exchange, "its interface has an odd name", "failed").await,
         }
     }
-    let Some(mut papers) = desk.papers else {
+    let Some(mut papers) = desk.config.papers.clone() else {
         return deny(exchange, "this host is no member of a cluster", "no-member").await;
     };
     loop {
@@ -107,7 +153,12 @@ async fn tell(mut exchange: Exchange, mut desk: Desk, user: Option<u32>) -> Resu
             (papers.agent.clone(), papers.fallen.clone())
         };
         let Some(agent) = agent else {
-            return deny(exchange, "this host may not submit", "role").await;
+            let roles = desk.config.roles.map(|roles| format!(", only {roles}"));
+            let text = format!(
+                "this host's membership has not the role submit{}",
+                roles.unwrap_or_default()
+            );
+            return deny(exchange, &text, "role").await;
         };
         let scheduler = *desk.scheduler.borrow_and_update();
         match credentials(&agent, scheduler, desk.mixed, fallen.as_deref()) {

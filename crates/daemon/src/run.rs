@@ -72,7 +72,7 @@ pub async fn run_and_say(
     let unix = tokio::net::UnixListener::from_std(sockets.unix).map_err(DaemonError::Runtime)?;
     let (found, scheduler) = watch::channel(None);
     let credentials = credentials::Desk {
-        papers: config.papers.clone(),
+        config: Arc::clone(&config),
         scheduler,
         mixed: matches!(config.gate, Gate::Mixed(_)),
         users: sockets.users,

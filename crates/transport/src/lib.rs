@@ -16,6 +16,7 @@ mod interfaces;
 mod link;
 mod listen;
 mod lobby;
+mod look;
 mod options;
 mod pin;
 mod resolve;
@@ -40,6 +41,7 @@ pub use listen::{
     accept_tcp, accept_unix, bind_udp, listen_all, listen_everywhere, listen_tcp, listen_unix,
 };
 pub use lobby::{Guest, Lobby};
+pub use look::{LookError, Overview, look};
 pub use pin::{pin_to, pinned};
 pub use resolve::{HostPort, resolve};
 pub use scheduler::connect_scheduler;

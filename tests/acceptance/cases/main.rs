@@ -21,6 +21,7 @@ mod odd;
 mod owner;
 mod probes;
 mod projects;
+mod roles;
 mod schedulers;
 mod shut_home;
 mod smoke;

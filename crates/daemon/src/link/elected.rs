@@ -56,7 +56,7 @@ pub(super) async fn connect(
 }
 
 /// Those that somebody named, and those of which the authority knows.
-fn places(config: &Config) -> Vec<HostPort> {
+pub(crate) fn places(config: &Config) -> Vec<HostPort> {
     let mut places = match &config.scheduler {
         Find::At(place) => vec![place.clone()],
         Find::OneOf(places) => places.clone(),

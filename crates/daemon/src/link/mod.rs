@@ -3,7 +3,7 @@
 
 mod backoff;
 mod discover;
-mod elected;
+pub(crate) mod elected;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -70,6 +70,17 @@ pub(crate) async fn run(
         tokio::spawn(async move { discover::survey(&config, port).await });
     }
 
+    if let Some(roles) = config.has_no_part() {
+        // The scheduler would only close the line, again and again.
+        let why = format!(
+            "this host has only the roles {roles}, and compiles are for submit and execute: its daemon keeps off the line to the scheduler"
+        );
+        tracing::info!("{why}");
+        if events.send(LinkEvent::Lost { why }).await.is_ok() {
+            events.closed().await;
+        }
+        return;
+    }
     let mut backoff = Backoff::new(config.tests);
     let mut last_cause = String::new();
     let mut schedulers = config.schedulers.clone();

@@ -127,11 +127,11 @@ messages! {
     }
 
     /// How is the cluster?
-    Look = 40, "member → scheduler, opens a stream" {}
+    Look = 40, "member → scheduler, or a user → the daemon of its host, opens a stream" {}
 
     /// What icecream's control port says to that. The data is text: the greeting, the hosts and the jobs, with a
     /// zero byte between them.
-    Overview = 41, "scheduler → member, the last on its stream; data follows" {
+    Overview = 41, "scheduler → member, or daemon → user, the last on its stream; data follows" {
         /// The length of the data.
         1 (uint64) size: Size;
     }

@@ -331,14 +331,15 @@ async fn scheduler(address: &str) -> std::io::Result<Scheduler> {
 
 /// What a scheduler of members shows.
 pub(crate) async fn among_members(daemon: &Daemon) -> anyhow::Result<Scheduler> {
-    let looked = timeout(PATIENCE, member::look(Path::new(&daemon.socket)));
-    let (address, [greeting, hosts, jobs]) = looked.await.context("no answer in time")??;
+    let looked = timeout(PATIENCE, member::overview(Path::new(&daemon.socket)));
+    let seen = looked.await.context("no answer in time")??;
+    let [greeting, hosts, jobs] = seen.parts;
     let first = greeting.lines().next().unwrap_or_default();
     let elected = greeting
         .lines()
         .find_map(|line| line.strip_prefix("elected: "));
     Ok(Scheduler {
-        address,
+        address: seen.at,
         elected: elected.map(str::to_owned),
         greeting: first.strip_prefix("200-").unwrap_or(first).to_owned(),
         hosts: control::hosts(&hosts),
