@@ -39,6 +39,12 @@ pub(crate) struct Said {
 }
 
 impl Asked {
+    /// Whether some sanitizer is wanted, which has lists of its own.
+    pub(super) fn sanitizes(&self) -> bool {
+        let mut words = self.options.iter();
+        words.any(|word| word.as_bytes().starts_with(b"-fsanitize"))
+    }
+
     /// Where the options name directories to be searched, and whether a file is there instead.
     pub(super) fn named_directories(&self) -> Vec<(PathBuf, bool)> {
         let mut directories = Vec::new();

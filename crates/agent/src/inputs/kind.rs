@@ -77,12 +77,13 @@ impl Kind {
         let compiler = Compiler::read(&said.stdout, &said.stderr, &[], &mut ground.library)?;
         ground.disk.goes_by_inode(compiler.is_clang);
         ground.disk.begin(&asked.directory, Looks::default());
-        let mut own = Own::of(&compiler);
+        let mut own = Own::of(&compiler, asked.sanitizes());
         let named = asked.named_directories();
         let files = named.iter().filter(|(_, is_file)| *is_file);
         own.marks.extend(files.map(|(path, _)| path.clone()));
         let mut passed_over = passed_over(&said.stderr);
         passed_over.extend(preludes(&compiler, &asked.directory));
+        passed_over.extend(own.no_lists.iter().cloned());
         let directories = compiler.directories.iter();
         let directories = directories.map(|path| ground.disk.directory(as_path(path)));
         let chain = Chain {

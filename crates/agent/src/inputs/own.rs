@@ -14,10 +14,27 @@ pub(super) struct Own {
     pub(super) arguments: Vec<Vec<u8>>,
     /// Files that must be there.
     pub(super) marks: Vec<PathBuf>,
+    /// Files that it reads on its own account, and says nothing when they are not there.
+    pub(super) lists: Vec<PathBuf>,
+    /// Where these would be that are not there.
+    pub(super) no_lists: Vec<PathBuf>,
 }
 
+/// What sanitizers leave out unless the user says otherwise (clang 14, 16 and 20), in `share` of the resource directory.
+const LISTS: &[&str] = &[
+    "asan_ignorelist.txt",
+    "cfi_ignorelist.txt",
+    "dfsan_abilist.txt",
+    "hwasan_ignorelist.txt",
+    "memtag_ignorelist.txt",
+    "msan_ignorelist.txt",
+    "tsan_ignorelist.txt",
+    "tysan_ignorelist.txt",
+    "ubsan_ignorelist.txt",
+];
+
 impl Own {
-    pub(super) fn of(compiler: &Compiler) -> Self {
+    pub(super) fn of(compiler: &Compiler, sanitizes: bool) -> Self {
         if !compiler.is_clang {
             return Self::default();
         }
@@ -30,6 +47,10 @@ impl Own {
                 let mut argument = b"-resource-dir=".to_vec();
                 argument.extend(resources.as_os_str().as_bytes());
                 own.arguments.push(argument);
+                if sanitizes {
+                    let lists = LISTS.iter().map(|name| resources.join("share").join(name));
+                    (own.lists, own.no_lists) = lists.partition(|list| list.is_file());
+                }
             }
             own.marks.extend(installation(path));
         }

@@ -148,7 +148,7 @@ impl Scanner {
         let mut reached = kind.reached(ground, asked, inputs, source, looks)?;
         let precompiled = kind.precompiled(ground, asked, inputs, source, &mut reached)?;
         let Ground { library, disk } = ground;
-        for path in &beside.files {
+        for path in beside.files.iter().chain(&kind.own.lists) {
             let file = disk.file(path);
             reached
                 .files
