@@ -76,6 +76,8 @@ pub(crate) struct Reading<'a> {
     architectures: usize,
     pub(crate) natives: Vec<OsString>,
     pub(crate) extra_files: Vec<PathBuf>,
+    /// One of them is a program, which may read what it likes.
+    pub(crate) runs_plugin: bool,
     /// `-B` and `-specs=` with absolute paths.
     pub(crate) tool_options: Vec<OsString>,
     pub(crate) lto: Option<&'a OsStr>,
@@ -139,6 +141,7 @@ impl<'a> Reading<'a> {
             architectures: 0,
             natives: Vec::new(),
             extra_files: Vec::new(),
+            runs_plugin: false,
             tool_options: Vec::new(),
             lto: None,
             verbose_assembly: None,
@@ -255,7 +258,10 @@ impl<'a> Reading<'a> {
             // Read together with their neighbours, when all are known.
             Meaning::PreprocessorWords | Meaning::AssemblerWords => return (true, Sent::AsGiven),
             Meaning::Xclang => return (true, self.xclang(word, value)),
-            Meaning::ExtraFile => return (true, self.extra_file(spec.spelling, value, word)),
+            Meaning::ExtraFile => {
+                self.runs_plugin |= spec.spelling.ends_with("plugin=");
+                return (true, self.extra_file(spec.spelling, value, word));
+            }
             Meaning::ToolPrefix => {
                 let mut option = OsString::from("-B");
                 option.push(self.directory.join(value));
@@ -319,7 +325,10 @@ impl<'a> Reading<'a> {
     /// `-Xclang WORD`: what clang's own front end reads, judged as the same word without `-Xclang`.
     fn xclang(&mut self, word: &Word<'a>, value: &'a OsStr) -> Sent {
         match self.follows.take() {
-            Some(Follows::Plugin) => return self.extra_file("", value, word),
+            Some(Follows::Plugin) => {
+                self.runs_plugin = true;
+                return self.extra_file("", value, word);
+            }
             Some(Follows::Precompiled) => {
                 self.precompiled(value, word);
                 return Sent::AsGiven;

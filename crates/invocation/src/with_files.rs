@@ -28,7 +28,7 @@ pub(crate) fn of(
     // -fverbose-asm lists what gcc makes of the host's memory.
     let odd = reading.verbose_assembly.is_some()
         || reading.directives_only
-        || !reading.extra_files.is_empty()
+        || reading.runs_plugin
         || !reading.tool_options.is_empty();
     if odd {
         return None;

@@ -10,6 +10,9 @@ const ALONE: &str = "printf '#include <stddef.h>\nint f(int n) { int s = 0; for 
 const HOUR: &str = "printf '#include <stddef.h>\nconst char *d = __DATE__;\nint n = sizeof __TIME__;\nchar h[] = { __TIME__[0], __TIME__[1] };\n' >a.c";
 const MOMENT: &str = "printf '#include <stddef.h>\nconst char *s = __DATE__ __TIME__;\n' >a.c";
 
+/// A list of functions, and a source that has something to say.
+const LIST: &str = "echo fun:g >list; printf '#include <stddef.h>\nint f(int *n) { int unused; return n[3] << n[2]; }\nint g(int *n) { return n[3] << f(n); }\n' >a.c";
+
 pub(super) fn probes() -> Vec<Probe> {
     let line = "$CC -c a.c -o out/a.o -MD -MF out/a.d";
     let mut probes = vec![
@@ -75,8 +78,18 @@ pub(super) fn probes() -> Vec<Probe> {
         probe("macro-made .incbin", "printf hello >x.bin; printf '#define S(x) #x\n#define I .incbin\n#define T(x) S(x)\n__asm__(\".data; \" T(I) \" \\\\\"x.bin\\\\\"; .text\");\nint v;\n' >a.c", line).goes(Here("remote_failed")).then("printf other >x.bin"),
         probe("pasted .incbin", "printf hello >x.bin; printf '__asm__(\".data; .inc\" \"bin \\\\\"x.bin\\\\\"; .text\");\nint v;\n' >a.c", line).goes(Here("remote_failed")).then("printf other >x.bin"),
         probe(".incbin in a header's branch", "printf hello >x.bin; printf '#if 0\n__asm__(\".incbin \\\\\"x.bin\\\\\"\");\n#endif\n' >a.h; printf '#include \"a.h\"\nint v;\n' >a.c", line).goes(Text("assembler")),
+        // clang's own list has this function's name.
+        probe("-fsanitize=address of clang's own lists, named", "printf 'int e(int *p) __asm__(\"_Find_elem@x@std\");\nint e(int *p) { return *p; }\n' >a.c", "$CC -O1 -fsanitize=address -c a.c -o out/a.o").only_clang(),
+        probe("-fsanitize=address of clang's own lists", LIST, "$CC -g -O1 -fsanitize=address -c a.c -o out/a.o -MD -MF out/a.d"),
+        probe("-fsanitize=address of clang's own lists, clang 16", LIST, "$CC-16 -g -O1 -fsanitize=address -c a.c -o out/a.o -MD -MF out/a.d").only_clang(),
+        probe("-fsanitize-ignorelist", LIST, "$CC -g -O1 -fsanitize=address,undefined -fsanitize-ignorelist=list -c a.c -o out/a.o -MD -MF out/a.d").only_clang().slow()
+            .then("echo fun:f >list")
+            .then("sed -i s/unused/other/ a.c"),
+        probe("-fsanitize-ignorelist, elsewhere", LIST, "$CC-16 -g -fsanitize=address -fsanitize-ignorelist=$PWD/../$(basename $PWD)/list -c a.c -o out/a.o -MD -MF out/a.d").only_clang().slow(),
+        probe("-fprofile-list", LIST, "$CC -g -fprofile-instr-generate -fprofile-list=list -c a.c -o out/a.o -MD -MF out/a.d").only_clang().slow(),
+        probe("-fprofile-use, clang's own form", "printf 'main\\n0\\n1\\n1\\n' >p.txt; llvm-profdata merge p.txt -o p.profdata; printf 'int main(void) { return 0; }\n' >a.c", "$CC -g -O2 -fprofile-use=p.profdata -c a.c -o out/a.o -MD -MF out/a.d").only_clang().slow(),
         probe("-fprofile-use", ALONE, "$CC -O2 -fprofile-use=none.profdata -c a.c -o out/a.o").gcc(Here("side_input")).clang(Here("extra_file_missing")),
-        probe("-fsanitize list", "printf 'fun:f\n' >list; printf 'int f(int *p) { return *p; }\n' >a.c", "$CC -fsanitize=address -fsanitize-blacklist=list -c a.c -o out/a.o").goes(Text("not followed")).slow().only_clang().then("printf 'fun:g\n' >list"),
+        probe("-fsanitize list", "printf 'fun:f\n' >list; printf 'int f(int *p) { return *p; }\n' >a.c", "$CC -fsanitize=address -fsanitize-blacklist=list -c a.c -o out/a.o").slow().only_clang().then("printf 'fun:g\n' >list"),
         probe("-fplugin", ALONE, "$CC -fplugin=./none.so -c a.c -o out/a.o").goes(Here("extra_file_missing")),
         probe("-specs", "printf '*cc1:\n+ -DV=3\n\n' >my.specs; printf 'int v = V;\n' >a.c", "$CC -specs=my.specs -c a.c -o out/a.o").goes(Text("not followed")).slow().only_gcc(),
         probe("-fmodule-map-file", "printf 'module m {}\n' >m.map; printf 'int v;\n' >a.c", "$CC -fmodule-map-file=m.map -c a.c -o out/a.o").goes(Here("modules")).only_clang(),
