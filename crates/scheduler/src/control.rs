@@ -1,6 +1,7 @@
 //! The control port: plain lines over TCP, with icecream's commands and texts.
 //! Each session is a task of its own; the longest answer, `internals`, delays nobody else.
 
+mod account;
 pub(crate) mod report;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use transport::accept_tcp;
 
+pub(crate) use self::account::Whose;
 use crate::core::Input;
 use crate::seats::Seats;
 
@@ -21,6 +23,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 const MAX_SESSIONS: usize = 64;
 const MAX_LINE: usize = 4096;
 const DONE: &str = "200 done\n";
+const NOT_YOURS: &str =
+    "403 in a cluster of members this is for root and the scheduler's account\n";
 const BYE: &[u8] = b"200 Good Bye!\n";
 
 /// What the owner of the state answers.
@@ -45,7 +49,7 @@ enum Line {
 }
 
 /// Accepts sessions for ever.
-pub(crate) async fn keep(listener: TcpListener, inputs: mpsc::Sender<Input>) {
+pub(crate) async fn keep(listener: TcpListener, whose: Whose, inputs: mpsc::Sender<Input>) {
     let seats = Seats::new(MAX_SESSIONS);
     loop {
         let (stream, address) = accept_tcp(&listener).await;
@@ -60,6 +64,7 @@ pub(crate) async fn keep(listener: TcpListener, inputs: mpsc::Sender<Input>) {
         tokio::spawn(async move {
             Session {
                 stream,
+                whose,
                 inputs,
                 unread: Vec::new(),
             }
@@ -72,6 +77,7 @@ pub(crate) async fn keep(listener: TcpListener, inputs: mpsc::Sender<Input>) {
 
 struct Session {
     stream: TcpStream,
+    whose: Whose,
     inputs: mpsc::Sender<Input>,
     unread: Vec<u8>,
 }
@@ -91,7 +97,14 @@ impl Session {
             let Ok(line) = timeout(IDLE, self.line()).await else {
                 return self.write(BYE).await;
             };
-            match parse(&line?) {
+            let line = line?;
+            match parse(&line) {
+                Line::Core(Command::Remove(_) | Command::Block(_) | Command::Unblock(_))
+                | Line::Internals(_)
+                    if !self.may(&line) =>
+                {
+                    self.write(NOT_YOURS.as_bytes()).await?;
+                }
                 Line::Core(command) => {
                     let mut text = self.command(command).await?;
                     text.push_str(DONE);
@@ -108,6 +121,20 @@ impl Session {
                 Line::Quit => return self.write(BYE).await,
             }
         }
+    }
+
+    /// Whether this session may do what not everybody may; the log has who tried.
+    fn may(&self, line: &str) -> bool {
+        let (Ok(theirs), Ok(ours)) = (self.stream.peer_addr(), self.stream.local_addr()) else {
+            return false;
+        };
+        let may = self.whose.may(theirs, ours);
+        let how = if may { "does" } else { "was refused" };
+        tracing::info!(
+            "control session {theirs} {how}: {}",
+            report::printable(line).trim()
+        );
+        may
     }
 
     async fn command(&self, command: Command) -> Result<String, Over> {

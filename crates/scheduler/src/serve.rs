@@ -145,7 +145,11 @@ impl Bound {
         for peers in self.peers {
             tasks.spawn(door.clone().keep(peers));
         }
-        tasks.spawn(control::keep(self.control, sender.clone()));
+        let whose = match self.config.gate {
+            Gate::Members(_) => control::Whose::ItsOwner,
+            Gate::Open | Gate::Mixed(_) => control::Whose::Everybody,
+        };
+        tasks.spawn(control::keep(self.control, whose, sender.clone()));
         if self.config.gate.live().is_some() {
             tasks.spawn(vigil::keep(self.config.papers.clone(), sender.clone()));
         }

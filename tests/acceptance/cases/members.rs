@@ -9,6 +9,7 @@ use acceptance::until::until;
 use acceptance::written::PARTS;
 use anyhow::{Context, Result, ensure};
 use lab::Suite::{Debian, Floe};
+use lab::cluster::SCHEDULER;
 use lab::{Cluster, Suite};
 
 const BUILD: Duration = Duration::from_secs(400);
@@ -95,6 +96,21 @@ fn members_build_and_others_get_nothing() -> Result<()> {
             .contains("only members of the cluster are admitted"))
     })?;
     daemon.kill(lab::Signal::KILL);
+    // Another account of the scheduler's host sees who is there, and sends nobody away.
+    let told = |account: u32| -> Result<String> {
+        let line = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{}; echo blockcs nobody >&3; echo listcs >&3; echo quit >&3; cat <&3",
+            port + 1
+        );
+        let shell = cluster.host(SCHEDULER)?.command("bash").args(["-c", &line]);
+        shell.user(account, account).run(SOON)?.ok()
+    };
+    let (nobody, root) = (told(65534)?, told(0)?);
+    ensure!(
+        nobody.contains("403 in a cluster of members") && nobody.contains("first"),
+        "{nobody}"
+    );
+    ensure!(!root.contains("403") && root.contains("first"), "{root}");
     Ok(())
 }
 
