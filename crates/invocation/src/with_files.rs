@@ -41,7 +41,11 @@ pub(crate) fn of(
         // Which of the two names the file was never looked at.
         return None;
     }
-    for part in reading.parts.iter().filter(|part| part.here) {
+    // What would spoil a text is written into debug information.
+    let spoils_text =
+        |kind: &Kind<'_>| matches!(kind, Kind::Listed { spec, .. } if spec.fate == Fate::Nowhere);
+    let given = reading.parts.iter();
+    for part in given.filter(|part| part.here || spoils_text(&part.word.kind)) {
         let Kind::Listed { spec, value } = part.word.kind else {
             if matches!(part.word.kind, Kind::Unlisted) {
                 arguments.extend_from_slice(part.word.arguments);

@@ -44,11 +44,24 @@ impl Unfit {
     }
 }
 
-/// Where gcc looks for them, and what is there.
+/// Where compilers look for them, and what is there.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     pub(super) found: Vec<Precompiled>,
     pub(super) absent: Vec<PathBuf>,
+}
+
+/// NAME_MAX of Linux.
+const LONGEST_NAME: usize = 255;
+
+impl Looked {
+    fn in_vain(&mut self, path: PathBuf) {
+        let length = path.file_name().map_or(0, OsStr::len);
+        // Nowhere is anything of a longer name.
+        if length <= LONGEST_NAME {
+            self.absent.push(path);
+        }
+    }
 }
 
 impl Kind {
@@ -105,17 +118,15 @@ fn look(
     if disk.exists(&beside_source) {
         return Err(Unfit::new(beside_source, "a precompiled source"));
     }
-    let mut looked = Looked {
-        found: Vec::new(),
-        absent: vec![beside_source],
-    };
+    let mut looked = Looked::default();
+    looked.in_vain(beside_source);
     for probe in first_probes(reached, source, gcc, disk, library) {
         let mut name = library.spelling(probe.name).to_vec();
         name.extend_from_slice(b".gch");
         let directory = disk.directory_path(probe.directory);
         let path = directory.join(OsStr::from_bytes(&name));
         if !disk.exists(&path) {
-            looked.absent.push(path);
+            looked.in_vain(path);
             continue;
         }
         let header = disk.find(probe.directory, probe.name, library);
@@ -142,7 +153,7 @@ fn look_of_clang(inputs: &Inputs, disk: &mut Disk) -> Result<Looked, Unfit> {
             path.push(form);
             let path = PathBuf::from(path);
             if !disk.exists(&path) {
-                looked.absent.push(path);
+                looked.in_vain(path);
             }
         }
     }

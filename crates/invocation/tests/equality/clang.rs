@@ -134,7 +134,7 @@ fn what_text_cannot_keep_stays() {
             "-frecord-command-line a.c",
             Stays(Reason::CommandLineRecorded),
         ),
-        ("-g -gsplit-dwarf=single a.c", Stays(Reason::SideOutput)),
+        ("-g -gsplit-dwarf=single a.c", Stays(Reason::NotInText)),
         ("-fmodules a.c", Stays(Reason::Modules)),
         ("-ftime-trace=x a.c", Stays(Reason::SideOutput)),
     ];

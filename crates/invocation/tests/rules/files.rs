@@ -19,6 +19,12 @@ fn with_files(line: &str) -> Option<(String, Option<String>)> {
 #[test]
 fn everything_stays_but_source_output_and_names_of_dependency_files() {
     for (line, arguments, dependencies) in [
+        // Debug information names these, too.
+        (
+            "gcc -g -P -fpch-preprocess -c a.c",
+            "-g -P -fpch-preprocess -c",
+            None,
+        ),
         (
             "gcc -O2 -Iinc -DX=1 -c a.c -o b.o -g",
             "-O2 -Iinc -DX=1 -g -c",

@@ -110,6 +110,9 @@ pub(super) fn probes() -> Vec<Probe> {
         probe("-fsave-optimization-record", ALONE, "$CC -O3 -fsave-optimization-record -c a.c -o out/a.o").goes(Here("side_output")),
         probe("-fstack-usage", ALONE, "$CC -fstack-usage -c a.c -o out/a.o").goes(Here("side_output")),
         probe("__COUNTER__, -Wunused-macros, -pedantic", "printf '#define U 1\nint a = __COUNTER__;\nint b = __COUNTER__;\n__int128 c;\n' >a.c", "$CC -Wunused-macros -pedantic -c a.c -o out/a.o -MD -MF out/a.d"),
+        probe("forms of preprocessed text", ALONE, "$CC -g -Wall -P -fpch-preprocess -c a.c -o out/a.o -MD -MF out/a.d"),
+        probe("forms of preprocessed text, gcc", ALONE, "$CC -g -C -fno-working-directory -c a.c -o out/a.o").only_gcc(),
+        probe("forms of preprocessed text, clang", ALONE, "$CC -g -frewrite-includes -c a.c -o out/a.o").only_clang(),
         probe("making a precompiled header", "printf 'struct s { int a; };\n' >p.h", "$CC -c p.h -o out/p.h.gch").goes(Here("modules")),
         // gcc writes the time into them.
         probe("modules of gcc", "printf 'export module m;\nexport int f() { return 1; }\n' >m.cc", "$CXX -std=c++20 -fmodules-ts -c m.cc -o out/m.o").goes(Here("modules")).only_gcc().env("SOURCE_DATE_EPOCH", "86400"),
