@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use crate::busy::{again_while_busy, tells_of_it};
 use crate::expendable::unprotect;
 
 /// A compiler that takes longer than this to say its name is not one that can be packed.
@@ -33,6 +34,22 @@ pub(crate) struct Said {
 /// The output goes to files in memory: a pipe that nobody empties would stop a talkative program.
 /// `search` is the PATH in which it finds its own tools; `None` for that of this process.
 pub(crate) fn ask<A: AsRef<OsStr>>(
+    program: &Path,
+    args: &[A],
+    input: &str,
+    search: Option<&OsStr>,
+) -> io::Result<Said> {
+    let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
+    again_while_busy(
+        || ask_once(program, args, input, search),
+        |said| match said {
+            Ok(said) => !said.success && tells_of_it(&said.stderr),
+            Err(error) => is_busy(error),
+        },
+    )
+}
+
+fn ask_once<A: AsRef<OsStr>>(
     program: &Path,
     args: &[A],
     input: &str,

@@ -6,6 +6,7 @@
 //! and [`Own`] knows those that the host has itself.
 
 mod ask;
+mod busy;
 mod collect;
 mod compiler;
 mod compression;

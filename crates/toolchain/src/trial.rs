@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::busy::{again_while_busy, tells_of_it};
 use crate::compiler::{Compiler, Family};
 use crate::observe::{self, Seen, Trial};
 
@@ -114,14 +115,19 @@ fn one(compiler: &Compiler, driver: &Path, language: &Language) -> Result<Option
         "-o".into(),
         scratch.0.join("trial.o").into_os_string(),
     ]);
-    let seen = observe::observe(&Trial {
+    let trial = Trial {
         program: driver,
         arguments: &arguments,
         directory: &scratch.0,
         environment: None,
         search: compiler.search.as_deref(),
         until: None,
-    });
+    };
+    let is_busy = |seen: &Seen| !seen.success && tells_of_it(&seen.stderr);
+    let seen = again_while_busy(
+        || observe::observe(&trial),
+        |seen| seen.as_ref().is_ok_and(is_busy),
+    );
     let Ok(mut seen) = seen else {
         return Ok(None);
     };

@@ -14,8 +14,8 @@ mod tree;
 mod tests;
 
 use std::path::Path;
-use std::time::Duration;
 
+use crate::busy::{again_while_busy, tells_of_it};
 use crate::collect::{Cause, Collector};
 use crate::compiler::{Compiler, Family};
 use crate::fileset::FileSet;
@@ -200,21 +200,12 @@ pub(crate) fn prove(
     })
 }
 
-/// Tries them. A program that was written a moment ago may still be open in a process that another thread has
-/// forked and that has not become its own program yet: then it cannot be run, and a moment later it can.
 fn tried(root: &Path, trials: &[Trial], sandbox: &Sandbox) -> Result<Vec<Ran>, String> {
-    const TIMES: usize = 5;
-    const PAUSE: Duration = Duration::from_millis(20);
-    let is_busy = |ran: &Ran| matches!(ran, Ran::Failed(said) if said.contains("Text file busy"));
-    let mut results = sandbox(root, trials)?;
-    for _ in 0..TIMES {
-        if !results.iter().any(is_busy) {
-            break;
-        }
-        std::thread::sleep(PAUSE);
-        results = sandbox(root, trials)?;
-    }
-    Ok(results)
+    let is_busy = |ran: &Ran| matches!(ran, Ran::Failed(said) if tells_of_it(said));
+    again_while_busy(
+        || sandbox(root, trials),
+        |ran| ran.as_ref().is_ok_and(|all| all.iter().any(is_busy)),
+    )
 }
 
 /// What a failed trial misses, and the words for it if that is nowhere.
