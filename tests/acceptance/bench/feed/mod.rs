@@ -7,7 +7,7 @@ mod limit;
 use std::time::{Duration, Instant};
 
 use acceptance::jobs;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use self::compiler::Sleeping;
 pub(crate) use self::compiler::{NAME, run as sleep_instead};
@@ -36,6 +36,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let directory = acceptance::project::workshop("feed")?;
     let sleeping = Sleeping::make(&directory.join("gcc"))?;
     let compiles = compiles.with_compiler(&sleeping.driver(), &Sleeping::order(seconds, object))?;
+    ensure!(
+        compiles.jobs >= 2 * AT_ONCE,
+        "{} compiles, {AT_ONCE} at once, are never under way: give more than {} --jobs",
+        compiles.jobs,
+        2 * AT_ONCE
+    );
     let mut busy = Vec::new();
     let mut rates = Vec::new();
     for manner in &manners {
