@@ -28,8 +28,8 @@ pub use channel::{Channel, Options, connect_tcp_stream};
 pub use complaints::{Complaints, Unsaid};
 pub use discovery::{Found, UdpDiscovery, best, broadcast};
 pub use enrol::{
-    EnrolError, FILE_OUTPUTS, FILES, Office, Papers, Schedulers, Standing, TERMINALS, TOOLCHAINS,
-    Unfit, ask, credentials, hello, hello_of, host_port, join, read_credentials, receive_list,
+    EnrolError, Office, Papers, Schedulers, Standing, Unfit, ask, credentials, hello, hello_of,
+    host_port, join, read_credentials, receive_list,
 };
 pub use error::{ListenError, TransportError};
 pub use gate::{Admitted, Gate, Mixed, Passport};

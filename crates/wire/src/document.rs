@@ -11,9 +11,9 @@ use crate::limits::{
 };
 use crate::message::role;
 use crate::message::{
-    Address, Ending, Family, InputKind, JobInputs, JobLimits, Lack, Language, Member, Message,
-    OutputKind, Packing, Placed, Refusal, Retry, Root, SchedulerPlace, Standing, Taking, Toolset,
-    Usage,
+    Ability, Address, Ending, Family, InputKind, JobInputs, JobLimits, Lack, Language, Member,
+    Message, OutputKind, Packing, Placed, Refusal, Retry, Root, SchedulerPlace, Standing, Taking,
+    Toolset, Usage,
 };
 
 macro_rules! list_parts {
@@ -255,9 +255,13 @@ fn releases(out: &mut String) -> std::fmt::Result {
          There is no version of the protocol. Each hello lists what its end can do beyond the first release, \
          by name, and what both can do may be used. Fields that are not known are passed over, except in a Grant, which \
          is refused then. A message of an unknown kind ends its stream with \"unknown message\"; an unknown kind of frame \
-         ends the connection, so new kinds need a name in the hello. Numbers are never used again for something else. \
-         This release lists `toolchains`: Offer and what belongs to it are answered.\n\n",
-    )
+         ends the connection, so new kinds need a name in the hello. Numbers are never used again for something else.\n\n\
+         | name | what its end can do |\n|---|---|\n",
+    )?;
+    for ability in Ability::ALL {
+        writeln!(out, "| `{}` | {} |", ability.name(), ability.about())?;
+    }
+    out.write_str("\n")
 }
 
 fn definition_section(out: &mut String, definition: &Definition) -> std::fmt::Result {

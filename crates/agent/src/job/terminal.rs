@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use invocation::Family;
 
@@ -14,7 +15,9 @@ const VARIABLES: [&str; 5] = ["TERM", "COLORTERM", "GCC_COLORS", "GCC_URLS", "TE
 const COLUMNS: &str = "COLUMNS";
 /// Terminals of which clang knows that they have colours: it looks into a description, a file, that executors do not
 /// have, and is told by an option there.
-const COLOURFUL: [&str; 6] = ["xterm", "screen", "tmux", "rxvt", "linux", "konsole"];
+const COLOURFUL: [&str; 5] = ["xterm", "screen", "tmux", "rxvt", "linux"];
+/// Where the descriptions are (terminfo(5)); without one clang speaks without colours.
+const DESCRIPTIONS: [&str; 3] = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"];
 
 /// Whether a variable is for compilers at a terminal only.
 pub(super) fn decides(name: &str) -> bool {
@@ -43,10 +46,15 @@ pub(super) fn manner(outline: &Outline, family: Family) -> Option<Vec<Vec<u8>>> 
 }
 
 fn is_colourful(terminal: Option<&OsStr>) -> bool {
-    let terminal = terminal.map(OsStr::as_bytes).unwrap_or_default();
-    COLOURFUL
-        .iter()
-        .any(|known| terminal.starts_with(known.as_bytes()))
+    let Some(terminal) = terminal.and_then(OsStr::to_str) else {
+        return false;
+    };
+    let is_known = |known: &&str| terminal.starts_with(known);
+    let is_described = |directory: &&str| {
+        let initial = terminal.get(..1).unwrap_or_default();
+        Path::new(directory).join(initial).join(terminal).is_file()
+    };
+    COLOURFUL.iter().any(is_known) && DESCRIPTIONS.iter().any(is_described)
 }
 
 fn variable(name: &str, value: &[u8]) -> Vec<u8> {

@@ -7,8 +7,8 @@ use job::{EnvironmentName, JobId};
 use membership::{Live, MemberId, Peer, Role, UnixTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use transport::{Exchange, FILE_OUTPUTS, FILES, Link, Stream, TERMINALS, TOOLCHAINS, hello_of};
-use wire::message::{Compile, Message, Packing, Refusal, Refused, Retry};
+use transport::{Exchange, Link, Stream, hello_of};
+use wire::message::{Ability, Compile, Message, Packing, Refusal, Refused, Retry};
 use wire::{Limits, ProofKey, ResetCode, Side};
 
 use super::grants::{Bad, Case, Ledger, Permit, judge};
@@ -111,6 +111,16 @@ impl Front {
     }
 
     /// Toolchains by content.
+    /// What members are told that this host can do.
+    fn abilities(&self) -> Vec<Ability> {
+        let mut abilities = vec![Ability::Toolchains];
+        if self.views.is_some() {
+            abilities.extend([Ability::Files, Ability::FileOutputs]);
+            abilities.extend(has_terminals().then_some(Ability::Terminals));
+        }
+        abilities
+    }
+
     pub(crate) fn supply(&self) -> &Arc<Supply> {
         &self.supply
     }
@@ -140,11 +150,7 @@ impl Front {
         let (link, mut arrivals) = Link::start(
             stream,
             Side::Accepting,
-            &hello_of(match self.views {
-                Some(_) if has_terminals() => &[TOOLCHAINS, FILES, FILE_OUTPUTS, TERMINALS],
-                Some(_) => &[TOOLCHAINS, FILES, FILE_OUTPUTS],
-                None => &[TOOLCHAINS],
-            }),
+            &hello_of(&self.abilities()),
             Limits::USUAL,
         );
         let mut link = Some(link);

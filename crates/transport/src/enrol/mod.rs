@@ -10,7 +10,7 @@ mod words;
 
 use std::time::Duration;
 
-use wire::message::{Capabilities, Capability, Hello};
+use wire::message::{Ability, Capabilities, Hello};
 
 pub use ask::{EnrolError, ask, join};
 pub use office::Office;
@@ -26,22 +26,9 @@ pub fn hello() -> Hello {
     Hello::new("floe", env!("CARGO_PKG_VERSION"), capabilities)
 }
 
-/// Toolchains are taken by content.
-pub const TOOLCHAINS: &str = "toolchains";
-
-/// Jobs may read files of views.
-pub const FILES: &str = "files";
-
-/// Of files there may be no object wanted, or split debug information beside it.
-pub const FILE_OUTPUTS: &str = "file-outputs";
-
-/// Jobs of files may have a terminal for their errors.
-pub const TERMINALS: &str = "terminals";
-
 /// The same of an end that can do more than all do.
-pub fn hello_of(names: &[&str]) -> Hello {
-    let names = names.iter().filter_map(|name| Capability::parse(name).ok());
-    let capabilities = Capabilities::new(names.collect()).unwrap_or_default();
+pub fn hello_of(abilities: &[Ability]) -> Hello {
+    let capabilities = Capabilities::of(abilities);
     Hello {
         capabilities,
         ..hello()

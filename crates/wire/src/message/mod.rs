@@ -1,6 +1,7 @@
 //! Every message, one room for each conversation. The structs are what may be used; how they stand
 //! on the wire is in the same definition, and their constructors are the only way from there.
 
+mod ability;
 mod compile;
 mod membership;
 mod place;
@@ -10,6 +11,7 @@ mod session;
 mod toolchain;
 mod view;
 
+pub use ability::Ability;
 pub use compile::*;
 pub use membership::*;
 pub use place::*;

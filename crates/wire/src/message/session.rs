@@ -1,5 +1,6 @@
 //! What each end says first.
 
+use super::ability::Ability;
 use crate::define::{messages, parts};
 use crate::error::Fault;
 use crate::field::{Field, Invalid, Line, List, parsed};
@@ -45,6 +46,18 @@ impl Capabilities {
         let shared = self.0.iter().filter(|name| other.has(name));
         // No more than there were.
         Self(List::new(shared.cloned().collect()).unwrap_or_default())
+    }
+
+    /// Those of this program.
+    pub fn of(abilities: &[Ability]) -> Self {
+        let names = abilities.iter();
+        let names = names.map(|ability| Capability(ability.name().to_owned()));
+        // There are fewer than fit.
+        Self(List::new(names.collect()).unwrap_or_default())
+    }
+
+    pub fn can(&self, ability: Ability) -> bool {
+        self.0.iter().any(|name| name.as_str() == ability.name())
     }
 
     pub fn has(&self, name: &Capability) -> bool {
@@ -132,6 +145,21 @@ impl Hello {
             version: Line::new(version),
             capabilities,
             limits: Limits::USUAL.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ability_has_a_name_of_its_own() {
+        for (number, ability) in Ability::ALL.into_iter().enumerate() {
+            Capability::parse(ability.name()).unwrap();
+            let only = Capabilities::of(&[ability]);
+            let able = Ability::ALL.iter().position(|one| only.can(*one));
+            assert_eq!((only.0.len(), able), (1, Some(number)));
         }
     }
 }

@@ -19,17 +19,17 @@ pub(super) fn probes() -> Vec<Probe> {
         // clang 14 has the clock in it whatever it is told.
         probe("__DATE__, __TIME__", HOUR, line).clang(Here("environment_sensitive")),
         probe("__DATE__, __TIME__ of clang 16", HOUR, "$CC-16 -Wdate-time -c a.c -o out/a.o").only_clang(),
-        probe("__DATE__, __TIME__ of gcc 11", HOUR, "$CC-11 -Wdate-time -g -c a.c -o out/a.o").only_gcc().env("TZ", "XXX-3:17"),
+        probe("__DATE__, __TIME__ of gcc 11", HOUR, "$CC-11 -Wdate-time -g -c a.c -o out/a.o").only_gcc().env("TZ", "LMT-3:17"),
         probe("__DATE__, far away", HOUR, line).only_gcc().env("TZ", "Pacific/Kiritimati"),
         probe("__DATE__, SOURCE_DATE_EPOCH", MOMENT, line).only_gcc().env("SOURCE_DATE_EPOCH", "86400"),
         probe("__DATE__, SOURCE_DATE_EPOCH of clang 16", MOMENT, "$CC-16 -c a.c -o out/a.o").only_clang().env("SOURCE_DATE_EPOCH", "86400"),
         probe("__DATE__, SOURCE_DATE_EPOCH that is none", MOMENT, line).only_gcc().env("SOURCE_DATE_EPOCH", "now"),
-        probe("__DATE__ on the command line", "printf 'char h = WHEN[1];\n' >a.c", "$CC -DWHEN=__TIME__ -c a.c -o out/a.o").clang(Text("time")).env("TZ", "XXX-3:17"),
+        probe("__DATE__ on the command line", "printf 'char h = WHEN[1];\n' >a.c", "$CC -DWHEN=__TIME__ -c a.c -o out/a.o").clang(Text("time")).env("TZ", "LMT-3:17"),
         probe("__DATE__ defined away", MOMENT, "$CC -Wno-builtin-macro-redefined '-D__DATE__=\"x\"' '-D__TIME__=\"y\"' -c a.c -o out/a.o").clang(Here("environment_sensitive")),
         probe("__TIMESTAMP__", "printf 'const char *s = __TIMESTAMP__;\n' >a.c", line).then("touch -d '2020-02-03 04:05:06' a.c"),
         probe("__TIMESTAMP__ elsewhere", "printf 'const char *s = __TIMESTAMP__;\n' >a.c", line).then("touch -d '2020-07-03 04:05:06' a.c").env("TZ", "Europe/Berlin"),
-        probe("__TIMESTAMP__, __DATE__, SOURCE_DATE_EPOCH", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "XXX-3:17").env("SOURCE_DATE_EPOCH", "86400"),
-        probe("__TIMESTAMP__, __DATE__", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "XXX-3:17").clang(Here("environment_sensitive")),
+        probe("__TIMESTAMP__, __DATE__, SOURCE_DATE_EPOCH", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "LMT-3:17").env("SOURCE_DATE_EPOCH", "86400"),
+        probe("__TIMESTAMP__, __DATE__", "printf 'const char *s = __TIMESTAMP__ __DATE__;\n' >a.c; touch -d '2020-07-03 04:05:06' a.c", "case $CC in *clang) CC=$CC-16;; esac; $CC -c a.c -o out/a.o").env("TZ", "LMT-3:17").clang(Here("environment_sensitive")),
         probe(
             "__has_include_next, __has_embed",
             "mkdir one two; printf '#if __has_include_next(<v.h>)\nint n = 1;\n#endif\n#if __has_include_next(<w.h>)\nint m = 1;\n#endif\n' >one/v.h

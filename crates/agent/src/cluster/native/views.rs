@@ -12,9 +12,9 @@ use std::time::Duration;
 use job::{Digest, Reason};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use transport::{Exchange, FILE_OUTPUTS, FILES, Incoming, Link, LinkError, TERMINALS};
+use transport::{Exchange, Incoming, Link, LinkError};
 use wire::field::{Exactly, Invalid, List};
-use wire::message::{Capability, Entries, Gone, JobInputs, Message, Packing, View};
+use wire::message::{Ability, Entries, Gone, JobInputs, Message, Packing, View};
 use wire::name::{Argument, Count, Size, ViewNumber};
 use wire::view::{Batch, EntryId, Ids, What};
 
@@ -107,15 +107,15 @@ fn is_of_use(shelf: &Shelf) -> bool {
 async fn takes_files(link: &Link, files: &Files) -> Result<bool, Failure> {
     let hello = link.hello(HELLO).await;
     let hello = hello.map_err(|error| missing(error.to_string()))?;
-    let can = |name| Capability::parse(name).is_ok_and(|name| hello.capabilities.has(&name));
-    if !can(FILES) {
+    let can = |ability| hello.capabilities.can(ability);
+    if !can(Ability::Files) {
         return Err(missing("the executor takes text only".to_owned()));
     }
-    if files.other_outputs && !can(FILE_OUTPUTS) {
+    if files.other_outputs && !can(Ability::FileOutputs) {
         let why = "the executor makes objects and nothing else of files";
         return Err(missing(why.to_owned()));
     }
-    Ok(can(TERMINALS))
+    Ok(can(Ability::Terminals))
 }
 
 impl Told {

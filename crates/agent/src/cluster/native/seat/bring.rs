@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use job::Platform;
-use transport::TOOLCHAINS;
-use wire::message::{Capability, Ending};
+use wire::message::{Ability, Ending};
 
 use super::{HELLO, Seat};
 use crate::cluster::Failure;
@@ -29,8 +28,8 @@ impl Seat {
             return Some(supply);
         }
         let hello = warm.link.hello(HELLO).await.ok()?;
-        let knows = Capability::parse(TOOLCHAINS).ok()?;
-        hello.capabilities.has(&knows).then_some(supply)
+        let knows = hello.capabilities.can(Ability::Toolchains);
+        knows.then_some(supply)
     }
 
     /// Offers the toolchain; jobs that want it at the same executor wait for the same conversation.
